@@ -1,0 +1,32 @@
+# Everything runs in .venv, which is made on first use and remade when pyproject.toml changes.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: .venv/installed ## Hear a real recording with no key, in the embedded stand-in
+	$(BIN)/qwen-audio ask langchain_qwen_audio/samples/welcome.wav "What does the speaker say?" --local
+
+test: .venv/installed ## Run every test
+	$(BIN)/python -m pytest -q
+
+lint: .venv/installed ## Check format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/installed ## Put the code in shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Forget the virtual environment and the caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

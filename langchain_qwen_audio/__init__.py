@@ -1,0 +1,29 @@
+"""LangChain applications that hear, over Alibaba Cloud's audio models."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langchain_qwen_audio.audio import Audio
+    from langchain_qwen_audio.chat_models import ChatQwenAudio
+
+__all__ = ["Audio", "ChatQwenAudio"]
+
+_HOME = {
+    "Audio": "langchain_qwen_audio.audio",
+    "ChatQwenAudio": "langchain_qwen_audio.chat_models",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,285 @@
+"""Bytes → what they are and how they sound: everything that touches PyAV.
+
+Demuxers are pinned to an allow-list and nothing but the given bytes can be opened, so that a
+playlist or a script dressed as audio can neither read another file nor open a connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import struct
+import time
+import wave
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import av
+    from av.audio.resampler import AudioResampler
+    from av.container import InputContainer
+
+SAMPLE_RATE = 16_000  # what speech models hear, in hertz
+SAMPLE_BYTES = 2  # signed 16-bit samples
+MAX_SAMPLE_RATE = 768_000
+MAX_DECODE_S = 60.0  # seconds of work on one clip; decoding is hundreds of times faster than sound
+
+# Kinds of samples, by their letter in Python's buffer protocol, and FFmpeg's names of them.
+SAMPLE_FORMATS = {"h": "s16", "f": "flt", "d": "dbl"}
+
+# Containers that hold sound and refer to nothing outside themselves. Playlists and scripts
+# (hls, dash, concat, sdp, …) are not here, and so are never opened.
+DEMUXERS = (
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,eac3,flac,flv,gsm,loas,matroska,mov,mp3,"
+    "mpeg,mpegts,ogg,tta,voc,w64,wav,wv"
+)
+
+# FFmpeg's own AMR decoders call valid files of other encoders (sox's, for one) corrupt; the
+# reference implementation, which the wheel carries too, reads them.
+_DECODERS = {"amr_nb": "libopencore_amrnb", "amr_wb": "libopencore_amrwb"}
+
+# Containers whose headers say how long the sound is.
+_DECLARING = {
+    "aiff",
+    "au",
+    "caf",
+    "flac",
+    "matroska,webm",
+    "mov,mp4,m4a,3gp,3g2,mj2",
+    "w64",
+    "wav",
+}
+_UNKNOWN_SIZE = 0x7FFF_0000  # programs that write to a pipe promise at least this many bytes
+_MAX_CHUNKS = 64
+
+# What MPEG-2 and 2.5 allow, in bits per second.
+_MP3_BIT_RATES = [1000 * k for k in (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)]
+
+
+class CodecError(Exception):
+    """The bytes cannot be heard; the message says why, in words that fit after a colon."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a clip is, as its bytes say.
+
+    Attributes:
+        container: FFmpeg's name of the container (`wav`, `mp3`, `mov,mp4,m4a,3gp,3g2,mj2`).
+        codec: FFmpeg's name of the codec (`pcm_s16le`, `opus`).
+        sample_rate: Samples per second and channel.
+        channels: Number of channels.
+        declared_s: Seconds, as the headers declare; None where they do not.
+        brand: The MP4 family's own name of the file's kind (`3gp4`, `M4A `), or "".
+    """
+
+    container: str
+    codec: str
+    sample_rate: int
+    channels: int
+    declared_s: float | None
+    brand: str = ""
+
+
+def _refuse_open(url: str, flags: int, options: dict[str, Any]) -> None:  # noqa: ARG001
+    raise CodecError(f"it refers to another file, {url!r}, which is not opened")
+
+
+@contextlib.contextmanager
+def _open(file: BinaryIO) -> Iterator[tuple[InputContainer, av.AudioStream]]:
+    """Open the sound of a clip, whatever the container."""
+    import av
+    import av.error
+
+    file.seek(0)
+    try:
+        with av.open(
+            file,
+            mode="r",
+            io_open=_refuse_open,
+            container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": "none"},
+            metadata_errors="replace",
+        ) as container:
+            if not container.streams.audio:
+                raise CodecError("there is no sound in it")
+            yield container, container.streams.audio[0]
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        # FFmpeg's text names the file; what is wrong is enough.
+        reason = getattr(error, "strerror", None) or error
+        raise CodecError(f"it cannot be decoded ({reason})") from error
+
+
+def probe(file: BinaryIO) -> Probe:
+    """Read what a clip is from its headers; nothing is decoded.
+
+    Raises:
+        CodecError: It is not audio, or its headers are absurd.
+    """
+    with _open(file) as (container, stream):
+        if not 1 <= stream.sample_rate <= MAX_SAMPLE_RATE or not 1 <= stream.channels <= 64:
+            raise CodecError(
+                f"its header is absurd: {stream.sample_rate} Hz, {stream.channels} channels"
+            )
+        name = container.format.name
+        return Probe(
+            container=name,
+            codec=stream.codec_context.codec.canonical_name,
+            sample_rate=stream.sample_rate,
+            channels=stream.channels,
+            declared_s=_declared_s(file, container, stream),
+            brand=container.metadata.get("major_brand", ""),
+        )
+
+
+def _declared_s(file: BinaryIO, container: InputContainer, stream: av.AudioStream) -> float | None:
+    """Read how long the headers say it is, where they do; elsewhere FFmpeg only guesses."""
+    name = container.format.name
+    if name not in _DECLARING and not (name == "mp3" and _has_xing_header(file)):
+        return None
+    if stream.duration is not None and stream.time_base is not None:
+        declared_s = float(stream.duration * stream.time_base)
+    elif container.duration:
+        declared_s = container.duration / 1_000_000
+    else:
+        return None
+    # FFmpeg shortens the length of these two to what the file holds.
+    return declared_s * _missing(file) if name in {"wav", "caf"} else declared_s
+
+
+def _has_xing_header(file: BinaryIO) -> bool:
+    file.seek(0)
+    head = file.read(1 << 18)
+    return bool(re.search(rb"\xff[\xe2-\xff]..\x00{9,32}(Xing|Info)", head, re.DOTALL))
+
+
+def _missing(file: BinaryIO) -> float:
+    """Compare the sound that a RIFF or CAF header promises with what is there: 2.0 if half is."""
+    end = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    position, form = (8, ">4sQ") if file.read(4) == b"caff" else (12, "<4sI")
+    length = struct.calcsize(form)
+    for _ in range(_MAX_CHUNKS):
+        file.seek(position)
+        header = file.read(length)
+        if len(header) < length:
+            break
+        kind, size = struct.unpack(form, header)
+        position += length
+        if kind == b"data":
+            known = 0 < size < _UNKNOWN_SIZE and position < end
+            return max(1.0, size / (end - position)) if known else 1.0
+        position += size + (size % 2 if form[0] == "<" else 0)
+    return 1.0
+
+
+def decode(file: BinaryIO, *, sample_rate: int = SAMPLE_RATE) -> Iterator[bytes]:
+    """Yield a clip's sound as mono, signed 16-bit, native-endian samples at `sample_rate` hertz.
+
+    Memory is bounded by one packet, however long the clip.
+
+    Raises:
+        CodecError: It cannot be decoded, or takes longer than `MAX_DECODE_S` seconds.
+    """
+    from av.audio.resampler import AudioResampler
+
+    deadline = time.monotonic() + MAX_DECODE_S
+    resampler: AudioResampler | None = None
+    shape = None
+    with _open(file) as (container, stream):
+        for frame in _frames(container, stream):
+            if time.monotonic() > deadline:
+                raise CodecError(f"decoding it took more than {MAX_DECODE_S:.0f} s")
+            frame.pts = None  # timestamps of real files jump; samples are what counts
+            now = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if now != shape:  # some streams change in the middle
+                yield from _resample(resampler, None)
+                resampler = AudioResampler(format="s16", layout="mono", rate=sample_rate)
+                shape = now
+            yield from _resample(resampler, frame)
+        yield from _resample(resampler, None)
+
+
+def _frames(container: InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
+    """Decode packet by packet; a damaged one is left out, as every player does."""
+    import av
+    from av.error import EOFError as EndOfStream
+
+    context = stream.codec_context
+    if decoder := _DECODERS.get(context.codec.canonical_name):
+        context = cast("av.AudioCodecContext", av.CodecContext.create(decoder, "r"))
+        context.sample_rate, context.layout = stream.sample_rate, "mono"
+    packets = damaged = 0
+    for packet in container.demux(stream):
+        packets += 1
+        try:
+            yield from context.decode(packet)
+        except av.error.InvalidDataError:
+            damaged += 1
+        except EndOfStream:
+            break
+    if damaged > 1 + packets // 20:
+        raise CodecError(f"{damaged} of its {packets} packets are damaged")
+
+
+def _resample(resampler: AudioResampler | None, frame: av.AudioFrame | None) -> Iterator[bytes]:
+    """Yield the samples of a frame, or, with None, those that were held back."""
+    for mono in resampler.resample(frame) if resampler else ():
+        yield _samples(mono)
+
+
+def _samples(frame: av.AudioFrame) -> bytes:
+    return bytes(memoryview(frame.planes[0])[: frame.samples * SAMPLE_BYTES])
+
+
+def to_s16(samples: bytes, kind: str) -> bytes:
+    """Make signed 16-bit samples of others, whose kind is one of `SAMPLE_FORMATS`."""
+    if kind == "h":
+        return samples
+    import av
+    from av.audio.resampler import AudioResampler
+
+    size = struct.calcsize(kind)
+    # Samples are scaled one by one, so that channels do not matter here.
+    frame = av.AudioFrame(SAMPLE_FORMATS[kind], "mono", len(samples) // size)
+    frame.sample_rate = SAMPLE_RATE
+    frame.planes[0].update(_padded(samples, frame.planes[0].buffer_size))
+    resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+    return b"".join([*_resample(resampler, frame), *_resample(resampler, None)])
+
+
+def encode_wav(samples: bytes, sample_rate: int, channels: int = 1) -> bytes:
+    """Make a WAV file of signed 16-bit samples, losslessly."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setnchannels(channels)
+        wav.setsampwidth(SAMPLE_BYTES)
+        wav.setframerate(sample_rate)
+        wav.writeframes(samples)
+    return file.getvalue()
+
+
+def encode_mp3(samples: bytes, sample_rate: int, max_bits_per_s: float) -> bytes:
+    """Make an MP3 file of mono, signed 16-bit samples, at the best rate within `max_bits_per_s`."""
+    import av
+
+    rates = [rate for rate in _MP3_BIT_RATES if rate < max_bits_per_s]
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp3") as container:
+        stream = container.add_stream("libmp3lame", rate=sample_rate, layout="mono")
+        stream.bit_rate = rates[-1] if rates else _MP3_BIT_RATES[0]
+        frame = av.AudioFrame("s16", "mono", len(samples) // SAMPLE_BYTES)
+        frame.sample_rate = sample_rate
+        frame.planes[0].update(_padded(samples, frame.planes[0].buffer_size))
+        fifo = av.AudioFifo()
+        fifo.write(frame)
+        for piece in fifo.read_many(stream.codec_context.frame_size, partial=True):
+            container.mux(stream.encode(piece))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def _padded(samples: bytes, size: int) -> bytes:
+    return samples + bytes(size - len(samples))

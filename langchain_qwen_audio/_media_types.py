@@ -1,0 +1,67 @@
+"""What people and FFmpeg call kinds of audio → the registered media type."""
+
+from __future__ import annotations
+
+# What FFmpeg calls a container → its registered media type.
+_MIME_TYPES = {
+    "aac": "audio/aac",
+    "ac3": "audio/ac3",
+    "aiff": "audio/aiff",
+    "amr": "audio/amr",
+    "amrnb": "audio/amr",
+    "amrwb": "audio/amr-wb",
+    "asf": "audio/x-ms-wma",
+    "au": "audio/basic",
+    "avi": "video/x-msvideo",
+    "caf": "audio/x-caf",
+    "flac": "audio/flac",
+    "flv": "video/x-flv",
+    "matroska,webm": "audio/webm",
+    "mov,mp4,m4a,3gp,3g2,mj2": "audio/mp4",
+    "mp3": "audio/mpeg",
+    "mpegts": "video/mp2t",
+    "ogg": "audio/ogg",
+    "w64": "audio/x-w64",
+    "wav": "audio/wav",
+}
+
+# What people call those types → the registered one.
+_MIME_ALIASES = {
+    "application/ogg": "audio/ogg",
+    "audio/3gp": "audio/3gpp",
+    "audio/aacp": "audio/aac",
+    "audio/m4a": "audio/mp4",
+    "audio/mp3": "audio/mpeg",
+    "audio/mpeg3": "audio/mpeg",
+    "audio/opus": "audio/ogg",
+    "audio/vnd.wave": "audio/wav",
+    "audio/wave": "audio/wav",
+    "audio/x-aac": "audio/aac",
+    "audio/x-aiff": "audio/aiff",
+    "audio/x-flac": "audio/flac",
+    "audio/x-m4a": "audio/mp4",
+    "audio/x-mp3": "audio/mpeg",
+    "audio/x-mpeg": "audio/mpeg",
+    "audio/x-pn-wav": "audio/wav",
+    "audio/x-wav": "audio/wav",
+    "video/mp4": "audio/mp4",
+    "video/webm": "audio/webm",
+}
+
+
+def normalize_mime_type(mime_type: str) -> str:
+    """Reduce a media type to its registered name: `audio/x-wav;codecs=1` → `audio/wav`."""
+    bare = mime_type.partition(";")[0].strip().lower()
+    return _MIME_ALIASES.get(bare, bare)
+
+
+def media_type(container: str, brand: str = "") -> str:
+    """Name the media type of a container.
+
+    Args:
+        container: FFmpeg's name of it.
+        brand: The MP4 family's own name of the file's kind, or "".
+    """
+    if brand.startswith("3g"):
+        return "audio/3gpp"
+    return _MIME_TYPES.get(container, f"audio/x-{container}")

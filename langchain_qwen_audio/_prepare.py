@@ -1,0 +1,180 @@
+"""Audio in encoded messages → what travels: read or fetched, fitted to the model, inline or not.
+
+An element that leaves here is one that the SDK takes, or a clip that is still to be uploaded:
+
+    {"text": str}
+    {"audio": str}                             a URL, for the service to fetch
+    {"audio": {"data": base64, "format": …}}   inline; the SDK makes a data URI of it
+    {"audio": Upload}                          see _uploads.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from langchain_qwen_audio._files import LocalFile, audio_error, path_of_file_url
+from langchain_qwen_audio._fit import LongAudio, context_overflow, fit
+from langchain_qwen_audio._uploads import Upload
+from langchain_qwen_audio.audio import Audio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langchain_qwen_audio._encode import Element, WireMessage
+    from langchain_qwen_audio._profiles import Profile
+
+AudioTransport = Literal["auto", "inline", "upload"]
+Fetch = Literal["service", "client"]
+
+CACHE_BYTES = 64 * 1024 * 1024  # of fitted clips, so that a conversation fits its clip once
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What may be read, how clips are fitted, and how they travel.
+
+    Attributes:
+        profile: What the model hears.
+        long_audio: What to do with a clip that is longer than that.
+        audio_transport: Inline as base64, uploaded, or whichever fits.
+        local_files: Whether files that users' messages name are read: all, none, or those below
+            these directories.
+        fetch: Who downloads http(s) URLs.
+    """
+
+    profile: Profile
+    long_audio: LongAudio = "split"
+    audio_transport: AudioTransport = "auto"
+    local_files: bool | Sequence[str | Path] = True
+    fetch: Fetch = "service"
+
+
+def prepare_messages(messages: list[WireMessage], rules: Rules) -> list[WireMessage]:
+    """Make messages of what travels.
+
+    Raises:
+        AudioError: A clip that cannot be read, heard or sent.
+        ContextOverflowError: More audio than the model's context holds.
+    """
+    fetched = {url: Audio.from_url(url) for url in _urls_to_fetch(messages, rules)}
+    return _prepare(messages, rules, fetched)
+
+
+async def aprepare_messages(messages: list[WireMessage], rules: Rules) -> list[WireMessage]:
+    """Make messages of what travels; disk and codecs are kept off the event loop."""
+    urls = _urls_to_fetch(messages, rules)
+    fetched = dict(zip(urls, await asyncio.gather(*map(Audio.afrom_url, urls)), strict=True))
+    if fetched or any(_is_clip(element) for element in _elements(messages)):
+        return await asyncio.to_thread(_prepare, messages, rules, fetched)
+    return messages
+
+
+def _elements(messages: list[WireMessage]) -> Iterator[Element]:
+    return (element for message in messages for element in message["content"])
+
+
+def _is_clip(element: Element) -> bool:
+    audio = element.get("audio")
+    return isinstance(audio, Audio) or _has_scheme(audio, "file:")
+
+
+def _has_scheme(audio: object, *schemes: str) -> bool:
+    return isinstance(audio, str) and audio[:8].lower().startswith(schemes)
+
+
+def _urls_to_fetch(messages: list[WireMessage], rules: Rules) -> list[str]:
+    if rules.fetch == "service":
+        return []
+    audios = (element.get("audio", "") for element in _elements(messages))
+    return list({audio: None for audio in audios if _has_scheme(audio, "http:", "https:")})
+
+
+def _prepare(
+    messages: list[WireMessage], rules: Rules, fetched: dict[str, Audio]
+) -> list[WireMessage]:
+    tokens = 0
+    prepared: list[WireMessage] = []
+    for message in messages:
+        content: list[Element] = []
+        for element in message["content"]:
+            audio = element.get("audio")
+            clip = fetched.get(audio) if isinstance(audio, str) else None
+            clip = clip or open_clip(audio, rules)
+            if clip is None:
+                content.append(element)
+                continue
+            parts = _fitted(clip, rules)
+            tokens += sum(rules.profile.clip_tokens(part.duration_s) for part in parts)
+            content += [{"audio": _travelling(part, rules)} for part in parts]
+        prepared.append({**message, "content": content})
+    if tokens > rules.profile.max_input_tokens:
+        raise context_overflow("these messages hold", f"{tokens:,} tokens of audio", rules.profile)
+    return prepared
+
+
+def open_clip(audio: object, rules: Rules) -> Audio | None:
+    """Find the recording that an element holds or, if the rules allow, names; None for a URL.
+
+    Raises:
+        AudioError: The file may not be read, or cannot be.
+    """
+    if isinstance(audio, Audio):
+        return audio
+    if isinstance(audio, str) and _has_scheme(audio, "file:"):
+        return _read(audio, rules.local_files)
+    return None
+
+
+def _read(url: str, allowed: bool | Sequence[str | Path]) -> Audio:
+    path = path_of_file_url(url)
+    if allowed is False:
+        raise audio_error(
+            f"{url}: local files are not read for this model (local_files=False); "
+            "send the recording itself: Audio.from_path(path).to_block()"
+        )
+    within = None if allowed is True else [Path(root) for root in allowed]
+    return Audio(LocalFile.find(path, within), name=path.name)
+
+
+def _travelling(part: Audio, rules: Rules) -> dict[str, str] | Upload:
+    if rules.audio_transport == "upload":
+        return Upload(part)
+    # Unlike a URL, inline data is not taken by the SDK for the name of a file.
+    inline = {"format": part.mime_type.removeprefix("audio/")}
+    size = len(f"data:{part.mime_type};base64,") + (part.size + 2) // 3 * 4
+    if size <= rules.profile.max_data_uri_bytes:
+        return {"data": part.base64, **inline}
+    if rules.audio_transport == "auto":
+        return Upload(part)
+    raise audio_error(
+        f"{part.name}: inline it is {size:,} bytes, and at most "
+        f"{rules.profile.max_data_uri_bytes:,} are taken; use audio_transport='auto' or 'upload'"
+    )
+
+
+# --- fitted clips, remembered -----------------------------------------------------------------
+
+_fitted_clips: OrderedDict[tuple[str, Profile, LongAudio], list[Audio]] = OrderedDict()
+_fitted_lock = threading.Lock()
+
+
+def _fitted(clip: Audio, rules: Rules) -> list[Audio]:
+    key = (clip.digest, rules.profile, rules.long_audio)
+    with _fitted_lock:
+        if key in _fitted_clips:
+            _fitted_clips.move_to_end(key)
+            return _fitted_clips[key]
+    parts = fit(clip, rules.profile, rules.long_audio)
+    with _fitted_lock:
+        _fitted_clips[key] = parts
+        held = sum(part.size for parts in _fitted_clips.values() for part in parts)
+        while held > CACHE_BYTES:
+            _, forgotten = _fitted_clips.popitem(last=False)
+            held -= sum(part.size for part in forgotten)
+    return parts

@@ -1,0 +1,113 @@
+"""Responses of the service on their way to the SDK: timed, and read where the SDK would not.
+
+These are httpx event hooks. They see every response of the client, and touch only the service's.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+_PATH = "/multimodal-generation/generation"
+_BEGAN = "langchain_qwen_audio_began"
+
+
+def note_start(request: httpx.Request) -> None:
+    """Remember when a request began."""
+    request.extensions = {**request.extensions, _BEGAN: time.monotonic()}
+
+
+async def anote_start(request: httpx.Request) -> None:
+    """Remember when a request began."""
+    note_start(request)
+
+
+def watch_response(response: httpx.Response) -> None:
+    """Time the body, and raise what a plain body says where a stream was asked for."""
+    from langchain_qwen_audio._refusals import check
+
+    if not response.request.url.path.endswith(_PATH):
+        return
+    response.stream = _Timed(response)
+    if _is_unexpected(response):
+        response.read()
+        check(response)
+
+
+async def awatch_response(response: httpx.Response) -> None:
+    """Time the body, and raise what a plain body says where a stream was asked for."""
+    from langchain_qwen_audio._refusals import check
+
+    if not response.request.url.path.endswith(_PATH):
+        return
+    response.stream = _AsyncTimed(response)
+    if _is_unexpected(response):
+        await response.aread()
+        check(response)
+
+
+def _wants_stream(response: httpx.Response) -> bool:
+    return "x-dashscope-sse" in response.request.headers
+
+
+def _is_unexpected(response: httpx.Response) -> bool:
+    is_stream = "text/event-stream" in response.headers.get("content-type", "")
+    return _wants_stream(response) and not is_stream and response.is_success
+
+
+class _Timer:
+    """Ends a body that trickles: a whole reply by its total time, a stream between events.
+
+    A connection that is silent is ended by httpx itself; one that sends a byte now and then, or
+    heartbeats and nothing else, is not.
+    """
+
+    def __init__(self, response: httpx.Response) -> None:
+        extensions = response.request.extensions
+        self._limit_s = extensions.get("timeout", {}).get("read")
+        self._since = extensions.get(_BEGAN, time.monotonic())
+        self._per_event = _wants_stream(response)
+        self._tail = b""
+
+    def check(self, piece: bytes) -> None:
+        now = time.monotonic()
+        if self._per_event:
+            if b"data:" in self._tail + piece:
+                self._since = now
+            self._tail = piece[-4:]
+        if self._limit_s is not None and now - self._since > self._limit_s:
+            what = "no event" if self._per_event else "no whole reply"
+            raise httpx.ReadTimeout(f"{what} within {self._limit_s:g} s")
+
+
+class _Timed(httpx.SyncByteStream):
+    def __init__(self, response: httpx.Response) -> None:
+        assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101
+        self._stream, self._timer = response.stream, _Timer(response)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._stream:
+            self._timer.check(piece)
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _AsyncTimed(httpx.AsyncByteStream):
+    def __init__(self, response: httpx.Response) -> None:
+        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101
+        self._stream, self._timer = response.stream, _Timer(response)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._stream:
+            self._timer.check(piece)
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

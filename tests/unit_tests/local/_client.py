@@ -1,0 +1,110 @@
+"""A client that knows the wire and nothing of the package, and sounds to send with it."""
+
+import base64
+import io
+import json
+import math
+import time
+import wave
+from array import array
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import httpx
+
+from langchain_qwen_audio.local import LocalDashScope
+
+GENERATION = "/services/aigc/multimodal-generation/generation"
+MODEL = "qwen-audio-turbo"
+QUESTION = {"text": "What is said?"}
+
+# Loading the certificate authorities takes 30 ms a call, and nothing here is encrypted.
+get = partial(httpx.get, verify=False)
+post = partial(httpx.post, verify=False)
+
+
+def wav(seconds: float = 1, *, rate: int = 16_000, amplitude: float = 0.3) -> bytes:
+    """Make a 440 Hz tone, or silence with amplitude 0."""
+    scale = amplitude * 32767
+    tone = (int(scale * math.sin(2764.6 * n / rate)) for n in range(round(seconds * rate)))
+    return make_wav(array("h", tone).tobytes(), rate)
+
+
+def make_wav(frames: bytes, rate: int = 16_000) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(rate)
+        writer.writeframes(frames)
+    return file.getvalue()
+
+
+def data_uri(data: bytes) -> str:
+    return "data:;base64," + base64.b64encode(data).decode()
+
+
+def user(*content: Any) -> dict[str, Any]:
+    return {"role": "user", "content": list(content)}
+
+
+def assistant(text: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": [{"text": text}]}
+
+
+def request(
+    server: LocalDashScope,
+    *messages: Any,
+    stream: bool = False,
+    model: str = MODEL,
+    key: str = "local",
+    headers: dict[str, str] | None = None,
+    **parameters: Any,
+) -> dict[str, Any]:
+    """Build the arguments of httpx's `post` and `stream`."""
+    sse = {"x-dashscope-sse": "enable"} if stream else {}
+    return {
+        "url": server.base_url + GENERATION,
+        "headers": {"authorization": f"Bearer {key}", **sse, **(headers or {})},
+        "json": {"model": model, "input": {"messages": messages}, "parameters": parameters},
+        "timeout": 20,
+    }
+
+
+def ask(server: LocalDashScope, *messages: Any, **options: Any) -> httpx.Response:
+    return post(**request(server, *(messages or [user(QUESTION)]), **options))
+
+
+def text_of(response: httpx.Response) -> str:
+    assert response.status_code == 200, response.text
+    (part,) = response.json()["output"]["choices"][0]["message"]["content"]
+    return str(part["text"])
+
+
+def events_of(response: httpx.Response) -> list[dict[str, Any]]:
+    """Take a stream apart the strict way: exactly the documented bytes and nothing else."""
+    assert response.status_code == 200, response.text
+    *blocks, rest = response.text.split("\n\n")
+    assert rest == ""
+    payloads = []
+    for number, block in enumerate(blocks, 1):
+        event_id, event, status, data = block.split("\n")
+        assert (event_id, event, status) == (f"id:{number}", "event:result", ":HTTP_STATUS/200")
+        payloads.append(json.loads(data.removeprefix("data:")))
+    return payloads
+
+
+def assert_refused(response: httpx.Response, status: int, code: str, message: str) -> None:
+    body = response.json()
+    assert (response.status_code, body["code"]) == (status, code), response.text
+    assert body["message"] == message
+    assert body["request_id"] == response.headers["x-request-id"]
+    assert set(body) == {"code", "message", "request_id"}
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 5) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "It did not come to pass."
+        time.sleep(0.005)

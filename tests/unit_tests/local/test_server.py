@@ -1,0 +1,164 @@
+"""The server's life: threads, ports, connections, and what an import costs."""
+
+import asyncio
+import contextlib
+import logging
+import math
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply
+
+from ._client import QUESTION, ask, request, text_of, user, wait_until
+
+
+@pytest.mark.asyncio
+async def test_async_with() -> None:
+    async with LocalDashScope(reply="ok") as server, httpx.AsyncClient() as client:
+        answers = await asyncio.gather(
+            *(client.post(**request(server, user(QUESTION))) for _ in range(20))
+        )
+        assert [text_of(response) for response in answers] == ["ok"] * 20
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", httpx.URL(server.base_url).port)
+
+
+def test_two_servers_are_apart() -> None:
+    with LocalDashScope(reply="one") as one, LocalDashScope(reply="two") as two:
+        assert one.base_url != two.base_url
+        assert [text_of(ask(server)) for server in (one, two, one)] == ["one", "two", "one"]
+        assert [len(server.requests) for server in (one, two)] == [2, 1]
+
+
+def test_a_port_can_be_chosen_and_used_again() -> None:
+    with LocalDashScope() as first:
+        port = int(first.base_url.split(":")[2].split("/")[0])
+        with pytest.raises(OSError, match="in use"):
+            LocalDashScope(port=port).start()
+    with LocalDashScope(port=port, reply="ok") as second:
+        assert second.base_url == first.base_url
+        assert text_of(ask(second)) == "ok"
+
+
+def test_a_server_runs_once() -> None:
+    server = LocalDashScope()
+    with pytest.raises(RuntimeError, match="no address yet"):
+        _ = server.base_url
+    server.stop()
+    server.start()
+    server.stop()
+    server.stop()
+    with pytest.raises(RuntimeError, match="runs once"):
+        server.start()
+
+
+def test_stop_waits_for_no_stalled_stream(caplog: pytest.LogCaptureFixture) -> None:
+    stalled = Reply(fragments=("a", "b"), pause_s=math.inf)
+    with LocalDashScope(reply=stalled) as server, contextlib.ExitStack() as streams:
+        streams.enter_context(httpx.Client()).get(server.base_url)
+        readers = []  # kept: a reader that is dropped closes its connection
+        for _ in range(5):
+            stream = httpx.stream("POST", **request(server, user(QUESTION), stream=True))
+            readers.append(streams.enter_context(stream).iter_raw())
+            next(readers[-1])
+        assert server.open_connections == 6
+        began = time.monotonic()
+        server.stop()
+        assert time.monotonic() - began < 0.5
+        assert server.open_connections == 0
+        assert server.disconnects == 0
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+def test_stop_waits_for_no_worker(caplog: pytest.LogCaptureFixture) -> None:
+    gate = threading.Event()
+    server = LocalDashScope(reply=lambda _: str(gate.wait(5))).start()
+    failures: list[Exception] = []
+
+    def call() -> None:
+        try:
+            ask(server)
+        except httpx.TransportError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    wait_until(lambda: len(server.requests) == 1)
+    began = time.monotonic()
+    server.stop()
+    assert time.monotonic() - began < 0.5
+    gate.set()
+    thread.join()
+    assert len(failures) == 1
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+def test_stop_leaves_no_thread() -> None:
+    before = set(threading.enumerate())
+    with LocalDashScope(reply=lambda _: "ok") as server:
+        ask(server)
+        assert len(set(threading.enumerate()) - before) == 2
+    wait_until(lambda: set(threading.enumerate()) <= before)
+
+
+def test_connections_are_counted_and_kept(server: LocalDashScope) -> None:
+    server.script(*["ok"] * 3)
+    with httpx.Client() as client:
+        for _ in range(3):
+            client.post(**request(server, user(QUESTION)))
+        assert (server.open_connections, server.connections_accepted) == (1, 1)
+    wait_until(lambda: server.open_connections == 0)
+    assert server.disconnects == 0
+
+
+def test_replies_on_a_kept_connection_do_not_wait_for_an_ack() -> None:
+    with LocalDashScope(reply="ok") as server, httpx.Client() as client:
+        began = time.monotonic()
+        for _ in range(50):
+            client.post(**request(server, user(QUESTION)))
+        assert time.monotonic() - began < 50 * 0.02
+
+
+@pytest.mark.asyncio
+async def test_hundreds_of_streams_at_once() -> None:
+    async def read(port: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"GET /api/v1/uploads?action=getPolicy&model=qwen-audio-turbo HTTP/1.1\r\n"
+            b"host: x\r\nauthorization: Bearer local\r\nconnection: close\r\n\r\n"
+        )
+        body = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return body
+
+    slow = RawReply(200, {"content-length": "2"}, [b"o", 0.5, b"k"])
+    async with LocalDashScope() as server:
+        server.script_policy(*[slow] * 500)
+        port = httpx.URL(server.base_url).port
+        assert port is not None
+        began = time.monotonic()
+        bodies = await asyncio.gather(*(read(port) for _ in range(500)))
+        assert all(body.endswith(b"\r\n\r\nok") for body in bodies)
+        assert server.connections_accepted == 500
+        assert time.monotonic() - began < 5
+
+
+def test_importing_and_making_a_server_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from langchain_qwen_audio.local import LocalDashScope; LocalDashScope(); "
+        "heavy = {'uvicorn', 'fastapi', 'av', 'numpy', 'faster_whisper', 'ctranslate2'}; "
+        "package = 'langchain_qwen_audio'; "
+        "ours = {m for m in sys.modules if m.startswith(package + '.')}; "
+        "print(sorted(heavy & set(sys.modules)), "
+        "sorted(m for m in ours if not m.startswith(package + '.local')))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "[] []\n"
