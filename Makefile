@@ -17,7 +17,7 @@ demo: .venv/installed ## Hear a real recording with no key, in the embedded stan
 	$(BIN)/qwen-audio ask langchain_qwen_audio/samples/welcome.wav "What does the speaker say?" --local
 
 test: .venv/installed ## Run every test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 
 lint: .venv/installed ## Check format, lint and types
 	$(BIN)/ruff format --check .

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from langchain_qwen_audio.audio import Audio
     from langchain_qwen_audio.chat_models import ChatQwenAudio
+    from langchain_qwen_audio.tools import AskAudio, ListAudio, LoadAudio, QwenAudioToolkit
 
-__all__ = ["Audio", "ChatQwenAudio"]
+__all__ = ["AskAudio", "Audio", "ChatQwenAudio", "ListAudio", "LoadAudio", "QwenAudioToolkit"]
 
 _HOME = {
+    **dict.fromkeys(
+        ("AskAudio", "ListAudio", "LoadAudio", "QwenAudioToolkit"), "langchain_qwen_audio.tools"
+    ),
     "Audio": "langchain_qwen_audio.audio",
     "ChatQwenAudio": "langchain_qwen_audio.chat_models",
 }

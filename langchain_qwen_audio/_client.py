@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from langchain_core.exceptions import ModelError
 
 from langchain_qwen_audio._connections import Endpoint, async_client, sync_client
@@ -18,8 +19,6 @@ from langchain_qwen_audio._uploads import Job, Upload, aupload_all, forgetting, 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping
-
-    import httpx
 
     from langchain_qwen_audio._failures import Attempts
 
@@ -45,14 +44,17 @@ class Request:
         return {self._job(audio, endpoint) for audio in audios if isinstance(audio, Upload)}
 
     def _job(self, upload: Upload, endpoint: Endpoint) -> Job:
-        audio = upload.audio
-        return Job(audio, audio.digest, self.model, endpoint, self.max_retries)
+        clip = upload.audio
+        return Job(clip, clip.digest, self.model, endpoint, self.max_retries, self._timeout)
+
+    @property
+    def _timeout(self) -> httpx.Timeout:
+        return httpx.Timeout(self.timeout, connect=min(self.timeout, MAX_CONNECT_S))
 
     def arguments(
         self, endpoint: Endpoint, urls: Mapping[Job, str], *, stream: bool
     ) -> dict[str, Any]:
         """Make the arguments of the SDK's `multimodal.chat.create`."""
-        import httpx
 
         def filled(element: dict[str, Any]) -> dict[str, Any]:
             audio = element.get("audio")
@@ -69,7 +71,7 @@ class Request:
             # Increments are what a stream is for, and a whole reply has none.
             "parameters": {k: v for k, v in self.parameters.items() if k != "incremental_output"},
             "stream": stream,
-            "timeout": httpx.Timeout(self.timeout, connect=min(self.timeout, MAX_CONNECT_S)),
+            "timeout": self._timeout,
             "api_key": endpoint.api_key,
             "workspace": endpoint.workspace or None,
         }
@@ -93,27 +95,29 @@ class Service:
         """Ask, and return the whole reply."""
         client = sync_client(self.endpoint, self.http_client)
         jobs, attempts = self._begin(request)
+        urls = upload_all(client.transport.http_client, jobs)
         while True:
             try:
                 with attempts.one():
-                    urls = upload_all(client.transport.http_client, jobs)
                     arguments = request.arguments(self.endpoint, urls, stream=False)
-                    return _plain(client.multimodal.chat.create(**arguments))
+                    return _answered(_plain(client.multimodal.chat.create(**arguments)))
             except ModelError as error:
                 time.sleep(attempts.after(error))
+                urls = upload_all(client.transport.http_client, jobs)  # if any are gone
 
     async def acall(self, request: Request) -> dict[str, Any]:
         """Ask, and return the whole reply."""
         client = await async_client(self.endpoint, self.http_async_client)
         jobs, attempts = self._begin(request)
+        urls = await aupload_all(client.transport.http_client, jobs)
         while True:
             try:
                 with attempts.one():
-                    urls = await aupload_all(client.transport.http_client, jobs)
                     arguments = request.arguments(self.endpoint, urls, stream=False)
-                    return _plain(await client.multimodal.chat.create(**arguments))
+                    return _answered(_plain(await client.multimodal.chat.create(**arguments)))
             except ModelError as error:
                 await asyncio.sleep(attempts.after(error))
+                urls = await aupload_all(client.transport.http_client, jobs)  # if any are gone
 
     def stream(self, request: Request) -> Generator[dict[str, Any]]:
         """Ask, and yield the events of the reply as they arrive.
@@ -122,19 +126,21 @@ class Service:
         """
         client = sync_client(self.endpoint, self.http_client)
         jobs, attempts = self._begin(request)
+        urls = upload_all(client.transport.http_client, jobs)
         while True:
             try:
                 with attempts.one():
-                    urls = upload_all(client.transport.http_client, jobs)
                     arguments = request.arguments(self.endpoint, urls, stream=True)
                     reply = client.multimodal.chat.create(**arguments)
                     with contextlib.closing(iter(reply)) as events:
                         for event in events:
                             attempts.begin()
                             yield _plain(event)
+                    attempts.end()
                 return
             except ModelError as error:
                 time.sleep(attempts.after(error))
+                urls = upload_all(client.transport.http_client, jobs)  # if any are gone
 
     async def astream(self, request: Request) -> AsyncGenerator[dict[str, Any]]:
         """Ask, and yield the events of the reply as they arrive.
@@ -143,19 +149,21 @@ class Service:
         """
         client = await async_client(self.endpoint, self.http_async_client)
         jobs, attempts = self._begin(request)
+        urls = await aupload_all(client.transport.http_client, jobs)
         while True:
             try:
                 with attempts.one():
-                    urls = await aupload_all(client.transport.http_client, jobs)
                     arguments = request.arguments(self.endpoint, urls, stream=True)
                     reply = await client.multimodal.chat.create(**arguments)
                     async with contextlib.aclosing(aiter(reply)) as events:
                         async for event in events:
                             attempts.begin()
                             yield _plain(event)
+                    attempts.end()
                 return
             except ModelError as error:
                 await asyncio.sleep(attempts.after(error))
+                urls = await aupload_all(client.transport.http_client, jobs)  # if any are gone
 
     def _begin(self, request: Request) -> tuple[set[Job], Attempts]:
         from langchain_qwen_audio._failures import Attempts
@@ -166,5 +174,17 @@ class Service:
 
 def _plain(reply: Any) -> dict[str, Any]:
     """Make a plain mapping of what the SDK read, holding only what the service said."""
-    plain: dict[str, Any] = reply.model_dump(exclude_unset=True)
+    plain: dict[str, Any] = reply.model_dump(exclude_unset=True, exclude={"headers"})
     return plain
+
+
+def _answered(reply: dict[str, Any]) -> dict[str, Any]:
+    """Require an answer, while there may still be another attempt at one."""
+    from langchain_qwen_audio.errors import APIError
+
+    if not reply.get("choices"):
+        raise APIError(
+            f"the reply has no answer in it, only {', '.join(sorted(reply)) or 'nothing'}",
+            request_id=reply.get("request_id"),
+        )
+    return reply

@@ -14,17 +14,22 @@ import importlib
 import os
 import sys
 import threading
+import weakref
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from langchain_qwen_audio._watch import anote_start, awatch_response, note_start, watch_response
 
 if TYPE_CHECKING:
-    import httpx
+    from collections.abc import AsyncIterator
+
     from dashscope import AsyncClient, Client
 
 DEFAULT_TIMEOUT_S = 300.0  # the service itself cuts a call off after about as long
+PIECE_BYTES = 256 * 1024
 KEEPALIVE_S = 30.0  # an idle connection is kept this long, so that the next turn needs no handshake
 
 
@@ -46,6 +51,9 @@ class Endpoint:
 _lock = threading.Lock()
 _http: httpx.Client | None = None
 _loops: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
+_making: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+    weakref.WeakKeyDictionary()
+)
 _inherited: list[object] = []  # a parent process's connections: neither used nor closed here
 
 
@@ -126,8 +134,6 @@ def _http_options() -> dict[str, Any]:
 
 
 def _new_http() -> httpx.Client:
-    import httpx
-
     limits = httpx.Limits(max_keepalive_connections=100, keepalive_expiry=KEEPALIVE_S)
     return httpx.Client(**_http_options(), limits=limits)
 
@@ -142,8 +148,14 @@ def _new_async_http() -> httpx.AsyncClient:
         def _init_transport(self, *args: Any, **kwargs: Any) -> httpx.AsyncBaseTransport:
             return own_session(super()._init_transport(*args, **kwargs))
 
-        def _init_proxy_transport(self, *args: Any, **kwargs: Any) -> httpx.AsyncBaseTransport:
-            return own_session(super()._init_proxy_transport(*args, **kwargs))
+        def _init_proxy_transport(
+            self, proxy: httpx.Proxy, *args: Any, **kwargs: Any
+        ) -> httpx.AsyncBaseTransport:
+            if proxy.auth:  # back into the URL: aiohttp warns of how httpx-aiohttp passes it on
+                username, password = proxy.auth
+                proxy.url = proxy.url.copy_with(username=username, password=password)
+                proxy.auth = None
+            return own_session(super()._init_proxy_transport(proxy, *args, **kwargs))
 
     def own_session(transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
         assert isinstance(transport, AiohttpTransport)  # noqa: S101
@@ -152,25 +164,56 @@ def _new_async_http() -> httpx.AsyncClient:
             connector = aiohttp.TCPConnector(
                 limit=0, keepalive_timeout=KEEPALIVE_S, ssl=transport.ssl_context
             )
-            return aiohttp.ClientSession(
+            session = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
             )
+            # aiohttp repeats GET requests by itself, and has no public way to say no; here
+            # retries are counted.
+            session._retry_connection = False  # noqa: SLF001
+            return session
 
         transport.client = session
-        return transport
+        return InPieces(transport)
+
+    class InPieces(httpx.AsyncBaseTransport):
+        """Sends large bodies piece by piece, so that the loop goes on meanwhile."""
+
+        def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+            self._inner = inner
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if len(request.content) > PIECE_BYTES:
+                request = httpx.Request(
+                    request.method,
+                    request.url,
+                    headers=request.headers,
+                    stream=_Pieces(request.content),
+                    extensions=request.extensions,
+                )
+            return await self._inner.handle_async_request(request)
+
+        async def aclose(self) -> None:
+            await self._inner.aclose()
 
     return Http(**_http_options())
+
+
+class _Pieces(httpx.AsyncByteStream):
+    def __init__(self, body: bytes) -> None:
+        self._body = memoryview(body)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for at in range(0, len(self._body), PIECE_BYTES):
+            yield bytes(self._body[at : at + PIECE_BYTES])
 
 
 async def _loop_http(loop: asyncio.AbstractEventLoop) -> httpx.AsyncClient:
     """Find the loop's own connections, or make them."""
     if loop not in _loops:
-        http = await asyncio.to_thread(_new_async_http)
-        if loop in _loops:  # another task was faster
-            await http.aclose()
-        else:
-            _loops[loop] = http
-            _close_with(loop)
+        async with _making.setdefault(loop, asyncio.Lock()):  # many first calls make them once
+            if loop not in _loops:
+                _loops[loop] = await asyncio.to_thread(_new_async_http)
+                _close_with(loop)
     return _loops[loop]
 
 

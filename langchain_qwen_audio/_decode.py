@@ -8,39 +8,77 @@ Pure: no I/O and no SDK. A reply is what the SDK reads off the wire, as a plain 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.exceptions import ModelError
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessageChunk, message_chunk_to_message
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from langchain_qwen_audio._deltas import Deltas
+from langchain_qwen_audio._tool_prompt import Piece, ToolCallParser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from langchain_qwen_audio.errors import QwenAudioError, StreamInterruptedError
+    from langchain_qwen_audio.errors import StreamInterruptedError
 
 PROVIDER = "dashscope"
 
 
-def decode_reply(reply: Mapping[str, Any], model: str) -> ChatResult:
+def decode_reply(reply: Mapping[str, Any], model: str, *, tool_prompt: bool = False) -> ChatResult:
     """Make the result of a whole call.
 
-    Raises:
-        APIError: The reply has no answer in it.
+    Args:
+        reply: The reply.
+        model: The model that was asked.
+        tool_prompt: Whether tools were offered in the prompt, so that calls are in the text.
     """
-    choices = reply.get("choices") or []
-    if not choices:
-        raise _no_answer(reply)
-    message = AIMessage(
-        content=choices[0]["message"].get("content") or "",
+    choices = reply["choices"]
+    parser = ToolCallParser() if tool_prompt else None
+    said = choices[0]["message"]
+    pieces = [*_pieces(parser, said.get("content") or ""), *(parser.finish() if parser else ())]
+    message = AIMessageChunk(
+        content="".join(piece for piece in pieces if isinstance(piece, str)),
+        tool_call_chunks=_merged(pieces) + _native_calls(said),
         usage_metadata=decode_usage(reply.get("usage")),
         response_metadata=_metadata(reply, model, _finish_reason(choices[0])),
     )
-    return ChatResult(generations=[ChatGeneration(message=message)])
+    return ChatResult(generations=[ChatGeneration(message=message_chunk_to_message(message))])
+
+
+def _pieces(parser: ToolCallParser | None, text: str) -> list[Piece]:
+    if parser is not None:
+        return parser.feed(text)
+    return [text] if text else []
+
+
+def _merged(pieces: list[Piece]) -> list[ToolCallChunk]:
+    """Add up the pieces of each tool call."""
+    merged: dict[int | None, ToolCallChunk] = {}
+    for piece in pieces:
+        if isinstance(piece, str):
+            continue
+        whole = merged.setdefault(piece["index"], tool_call_chunk(index=piece["index"], args=""))
+        whole["name"] = whole["name"] or piece["name"]
+        whole["id"] = whole["id"] or piece["id"]
+        whole["args"] = (whole["args"] or "") + (piece["args"] or "")
+    return list(merged.values())
+
+
+def _native_calls(said: Mapping[str, Any]) -> list[ToolCallChunk]:
+    """Read the calls of a model that has native calling, whole or in pieces."""
+    return [
+        tool_call_chunk(
+            name=call.get("function", {}).get("name"),
+            args=call.get("function", {}).get("arguments"),
+            id=call.get("id") or None,
+            index=call.get("index", position),
+        )
+        for position, call in enumerate(said.get("tool_calls") or [])
+    ]
 
 
 @dataclass
@@ -52,10 +90,15 @@ class StreamDecoder:
     """
 
     model: str
+    tool_prompt: InitVar[bool] = False
+    _parser: ToolCallParser | None = None
     _text: list[str] = field(default_factory=list)
     _deltas: Deltas = field(default_factory=Deltas)
     _last: dict[str, Any] = field(default_factory=dict)
     _finish_reason: str | None = None
+
+    def __post_init__(self, tool_prompt: bool) -> None:
+        self._parser = ToolCallParser() if tool_prompt else None
 
     def decode(self, event: Mapping[str, Any]) -> list[ChatGenerationChunk]:
         """Make the chunks of one event; none where it has no new text."""
@@ -64,12 +107,21 @@ class StreamDecoder:
         if not choices:
             return []
         self._finish_reason = _finish_reason(choices[0]) or self._finish_reason
-        fragment = choices[0]["delta"].get("content") or ""
-        return self._chunks(self._deltas.take(fragment, final=self._finish_reason is not None))
+        said = choices[0]["delta"]
+        texts = self._deltas.take(said.get("content") or "", final=self._finish_reason is not None)
+        pieces = [piece for text in texts for piece in _pieces(self._parser, text)]
+        return self._chunks([*pieces, *_native_calls(said)])
 
-    def _chunks(self, fragments: list[str]) -> list[ChatGenerationChunk]:
-        self._text += fragments
-        return [ChatGenerationChunk(message=AIMessageChunk(content=text)) for text in fragments]
+    def _chunks(self, pieces: list[Piece]) -> list[ChatGenerationChunk]:
+        self._text += [piece for piece in pieces if isinstance(piece, str)]
+        return [
+            ChatGenerationChunk(
+                message=AIMessageChunk(content=piece)
+                if isinstance(piece, str)
+                else AIMessageChunk(content="", tool_call_chunks=[piece])
+            )
+            for piece in pieces
+        ]
 
     def finish(self) -> list[ChatGenerationChunk]:
         """Make the last chunks.
@@ -83,7 +135,8 @@ class StreamDecoder:
             raise self._interrupted(
                 StreamInterruptedError, "the stream ended before the service said it had finished"
             )
-        rest = self._chunks(self._deltas.rest())
+        held = [piece for text in self._deltas.rest() for piece in _pieces(self._parser, text)]
+        rest = self._chunks([*held, *(self._parser.finish() if self._parser else ())])
         message = AIMessageChunk(
             content="",
             usage_metadata=decode_usage(self._last.get("usage")),
@@ -91,6 +144,9 @@ class StreamDecoder:
             chunk_position="last",
         )
         return [*rest, ChatGenerationChunk(message=message)]
+
+    def _so_far(self) -> str:
+        return "".join([*self._text, *self._deltas.rest()])
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -100,9 +156,10 @@ class StreamDecoder:
         except ModelError as error:
             from langchain_qwen_audio import errors
 
-            if not self._text or not isinstance(error, errors.QwenAudioError):
+            text = self._so_far()
+            if not text or not isinstance(error, errors.QwenAudioError):
                 raise
-            error.text = "".join(self._text)
+            error.text = text
             if isinstance(error, errors.APITimeoutError):
                 raise self._interrupted(errors.StreamTimeoutError, error.message) from error
             if isinstance(error, errors.APIConnectionError):
@@ -110,7 +167,7 @@ class StreamDecoder:
             raise
 
     def _interrupted(self, cls: type[StreamInterruptedError], why: str) -> StreamInterruptedError:
-        text = "".join(self._text)
+        text = self._so_far()
         error = cls(
             f"{why}, after {len(text)} characters (in this error's `text`): ask again",
             request_id=self._last.get("request_id"),
@@ -127,12 +184,13 @@ def decode_usage(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
     """
     if not usage:
         return None
-    inputs = usage.get("input_tokens_details") or {}
-    outputs = usage.get("output_tokens_details") or {}
-    audio = inputs.get("audio_tokens", usage.get("audio_tokens"))
-    input_tokens = usage.get("input_tokens", _sum(inputs))
-    output_tokens = usage.get("output_tokens", _sum(outputs))
-    includes_audio = bool(inputs) or usage.get("total_tokens") == input_tokens + output_tokens
+    flat = _counts(usage)
+    inputs = _counts(usage.get("input_tokens_details"))
+    outputs = _counts(usage.get("output_tokens_details"))
+    audio = inputs.get("audio_tokens", flat.get("audio_tokens"))
+    input_tokens = flat.get("input_tokens", sum(inputs.values()))
+    output_tokens = flat.get("output_tokens", sum(outputs.values()))
+    includes_audio = bool(inputs) or flat.get("total_tokens") == input_tokens + output_tokens
     if audio and not includes_audio:
         input_tokens += audio
     metadata = UsageMetadata(
@@ -147,8 +205,11 @@ def decode_usage(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
     return metadata
 
 
-def _sum(details: Mapping[str, Any]) -> int:
-    return sum(count for count in details.values() if isinstance(count, int))
+def _counts(said: Any) -> dict[str, int]:
+    """Keep what can be counted of what a service says of its counts."""
+    if not isinstance(said, dict):
+        return {}
+    return {name: n for name, n in said.items() if isinstance(n, int) and not isinstance(n, bool)}
 
 
 def _finish_reason(choice: Mapping[str, Any]) -> str | None:
@@ -165,12 +226,3 @@ def _metadata(reply: Mapping[str, Any], model: str, finish_reason: str | None) -
         "request_id": reply.get("request_id"),
     }
     return {name: value for name, value in metadata.items() if value is not None}
-
-
-def _no_answer(reply: Mapping[str, Any]) -> QwenAudioError:
-    from langchain_qwen_audio.errors import APIError
-
-    return APIError(
-        f"the reply has no answer in it: {str(dict(reply))[:300]}",
-        request_id=reply.get("request_id"),
-    )

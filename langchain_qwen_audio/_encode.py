@@ -25,6 +25,7 @@ from langchain_core.messages import (
 )
 
 from langchain_qwen_audio._media_types import normalize_mime_type
+from langchain_qwen_audio._tool_prompt import encode_call, encode_response
 from langchain_qwen_audio.audio import Audio
 
 if TYPE_CHECKING:
@@ -47,11 +48,18 @@ _REMOTE = {"http", "https", "oss"}
 _SEE_NEXT = "[audio: see the next message]"
 
 
-def encode_messages(messages: Sequence[BaseMessage]) -> list[WireMessage]:
+def encode_messages(
+    messages: Sequence[BaseMessage], tool_prompt: str | None = None
+) -> list[WireMessage]:
     """Translate a conversation, in order; nothing is dropped and nothing is changed in place.
 
     Audio that a tool returned moves into a user message that follows the run of tool messages,
     because only users' audio is documented to be heard.
+
+    Args:
+        messages: The conversation.
+        tool_prompt: What offers tools to a model that has no native calling; it becomes part of
+            the system message, and calls and results in the history are written as text.
 
     Raises:
         MessageError: A message or block that the model cannot be sent; says which.
@@ -59,6 +67,8 @@ def encode_messages(messages: Sequence[BaseMessage]) -> list[WireMessage]:
     """
     if not messages:
         raise _refusal("messages", "no message came, expected at least one")
+    if tool_prompt is not None:
+        return _offer_tools([*_encode_for_prompt(messages)], tool_prompt)
     wire: list[WireMessage] = []
     from_tools: list[Element] = []
     for index, message in enumerate(messages):
@@ -73,6 +83,41 @@ def encode_messages(messages: Sequence[BaseMessage]) -> list[WireMessage]:
     if from_tools:
         wire.append({"role": "user", "content": from_tools})
     return wire
+
+
+def _encode_for_prompt(messages: Sequence[BaseMessage]) -> Iterator[WireMessage]:
+    """Encode messages for a model that knows of no tools: calls and results become text."""
+    results: list[Element] = []
+    for index, message in enumerate(messages):
+        encoded = _encode_message(message, f"messages[{index}]")
+        calls = encoded.pop("tool_calls", [])
+        if encoded["role"] == "tool":
+            # Results that follow each other go into one user message, with what they sound like.
+            audio = _take_audio(encoded)
+            texts = [element["text"] for element in encoded["content"]]
+            failed = isinstance(message, ToolMessage) and message.status == "error"
+            result = encode_response(texts, failed=failed)
+            results += [{"text": f"\n{result}" if results else result}, *audio]
+            continue
+        if results:
+            yield {"role": "user", "content": results}
+            results = []
+        said = [element for element in encoded["content"] if element != {"text": ""}]
+        called = "\n".join(encode_call(**call["function"]) for call in calls)
+        if called:
+            encoded["content"] = [*said, {"text": f"\n{called}" if said else called}]
+        yield encoded
+    if results:
+        yield {"role": "user", "content": results}
+
+
+def _offer_tools(wire: list[WireMessage], tool_prompt: str) -> list[WireMessage]:
+    if not tool_prompt:
+        return wire
+    if wire[0]["role"] == "system":
+        offer = {"text": f"\n\n{tool_prompt}"}
+        return [{**wire[0], "content": [*wire[0]["content"], offer]}, *wire[1:]]
+    return [{"role": "system", "content": [{"text": tool_prompt}]}, *wire]
 
 
 def _encode_message(message: BaseMessage, where: str) -> WireMessage:

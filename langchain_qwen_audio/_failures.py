@@ -36,42 +36,74 @@ def translated(api_key: str, model: str) -> Iterator[None]:
     """Turn whatever fails inside into one of our errors, in which the key is not to be read."""
     try:
         yield
-    except errors.QwenAudioError:
-        raise
-    except DashScopeError as error:
+    except errors.QwenAudioError as error:
         _blot_out(api_key, error)
-        if _broke_off(error):
-            raise errors.APIConnectionError(f"the connection broke: {error.message}") from error
-        raise decode_refusal(error, model) from error
-    except httpx_sse.SSEError as error:
-        raise errors.APIError(
-            f"a stream was asked for, and something else came: {error}"
-        ) from error
-    except httpx.TransportError as error:
-        timed_out = isinstance(error, httpx.TimeoutException) and not _broke_off(error)
-        cls = errors.APITimeoutError if timed_out else errors.APIConnectionError
-        what = "the service fell silent" if timed_out else "the connection broke"
-        raise cls(f"{what}: {error or type(error).__name__}") from error
-    except UnicodeEncodeError as error:
-        raise errors.MessageError(f"a text cannot be sent as UTF-8: {error}") from error
-    except (ValueError, TypeError, AttributeError, LookupError) as error:
-        raise errors.APIError(f"the reply cannot be understood: {error}") from error
+        raise
+    except _EXPECTED as error:
+        ours = _explained(error, model)
+        _blot_out(api_key, ours)
+        raise ours from _without_key(api_key, error)
+
+
+_EXPECTED = (
+    DashScopeError,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    aiohttp.ClientError,
+    # What the SDK's reading of a reply that is none may end in.
+    *(ValueError, TypeError, AttributeError, LookupError, RecursionError),
+    # What httpx says of a client that its user has closed.
+    RuntimeError,
+)
+
+
+def _explained(error: BaseException, model: str) -> errors.QwenAudioError:
+    said = error if str(error) else type(error).__name__
+    match error:
+        case DashScopeError() if _broke_off(error):
+            return errors.APIConnectionError(f"the connection broke: {error.message}")
+        case DashScopeError():
+            return decode_refusal(error, model)
+        case httpx_sse.SSEError():
+            return errors.APIError(f"a stream was asked for, and something else came: {said}")
+        case httpx.TimeoutException() if not _broke_off(error):
+            return errors.APITimeoutError(f"the service fell silent: {said}")
+        case httpx.InvalidURL() | httpx.UnsupportedProtocol():
+            return errors.InvalidRequestError(f"base_url is no address to ask: {said}")
+        case httpx.HTTPError() | aiohttp.ClientError():
+            return errors.APIConnectionError(f"the connection broke: {said}")
+        case UnicodeEncodeError():
+            return errors.MessageError(f"a text cannot be sent as UTF-8: {said}")
+        case RuntimeError() if not isinstance(error, RecursionError):
+            return errors.APIConnectionError(f"no request can be made: {said}")
+        case _:
+            return errors.APIError(f"the reply cannot be understood: {said}")
 
 
 def _blot_out(api_key: str, error: DashScopeError) -> None:
-    """Take the key out of what the service said, should it have repeated it."""
+    """Take the key out of an error, should the service have repeated it."""
 
     def without(said: Any) -> Any:
         if isinstance(said, str):
             return said.replace(api_key, "[key]")
         if isinstance(said, dict):
-            return {name: without(value) for name, value in said.items()}
+            return {without(name): without(value) for name, value in said.items()}
         return [without(value) for value in said] if isinstance(said, list) else said
 
-    error.message = without(error.message)
-    error.args = (error.message,)
-    error.body = without(error.body)
+    for name in ("message", "code", "request_id", "body"):
+        setattr(error, name, without(getattr(error, name)))
     error.headers = without(dict(error.headers))
+    error.args = (error.message,)
+
+
+def _without_key(api_key: str, error: BaseException) -> BaseException:
+    """Return an error as it is, or, if the key is to be read in it, a copy that only tells what."""
+    if isinstance(error, DashScopeError):
+        _blot_out(api_key, error)
+        return error
+    if api_key not in f"{error}{error!r}":
+        return error
+    return RuntimeError(f"{type(error).__name__}: {error}".replace(api_key, "[key]"))
 
 
 def _broke_off(error: BaseException) -> bool:
@@ -118,6 +150,15 @@ class Attempts:
     def begin(self) -> None:
         """Note that something was passed on, after which there is no further attempt."""
         self._begun = True
+
+    def end(self) -> None:
+        """Note that nothing more comes.
+
+        Raises:
+            APIConnectionError: Nothing came at all.
+        """
+        if not self._begun:
+            raise errors.APIConnectionError("the stream ended before its first event")
 
     def after(self, error: ModelError) -> float:
         """Say how many seconds to wait before the next attempt.

@@ -91,5 +91,5 @@ def _explained() -> Iterator[None]:
         yield
     except SSRFBlockedError as error:
         raise FetchError(f"it is not on the public network ({error})") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise FetchError(f"{type(error).__name__}: {error}") from error

@@ -91,7 +91,10 @@ def path_of_file_url(url: str) -> Path:
     Raises:
         AudioError: The URL names another machine.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise audio_error(f"{url[:200]}: it is not a URL ({error})") from error
     # file:///C:/a.wav and, as DashScope's own examples write it, file://C:/a.wav
     drive = parts.netloc if parts.netloc.endswith(":") else ""
     if parts.netloc not in {"", "localhost", drive}:

@@ -5,7 +5,7 @@ Nothing is lost and nothing is sent twice: the parts of a clip add up to the cli
 
 from __future__ import annotations
 
-import logging
+import warnings
 from typing import TYPE_CHECKING, Literal
 
 from langchain_qwen_audio import _codec
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._profiles import Profile
 
 LongAudio = Literal["split", "truncate", "error"]
-
-logger = logging.getLogger(__name__)
 
 SEARCH_S = 5.0  # a cut is looked for in the last seconds before the limit,
 PAUSE_S = 0.2  # in the middle of the quietest stretch of this length,
@@ -62,7 +60,7 @@ def fit(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> list
     if whole and _passes(audio, profile, len(pieces[0])):
         return [audio]
     parts = list(_encode(pieces, audio, sample_rate))
-    if whole and parts[0].size > audio.size:
+    if whole and parts[0].mime_type == "audio/mpeg" and parts[0].size > audio.size:
         return [audio]  # a codec that no documented one matches; the service hears "most" codecs
     return parts
 
@@ -147,7 +145,7 @@ def _head(
         )
         if long_audio == "error":
             raise audio_error(f"{longer}; shorten it, or use long_audio='split'")
-        logger.warning("%s; the rest is left out", longer)
+        warnings.warn(f"{longer}; the rest is left out", UserWarning, stacklevel=2)
     return bytes(head[:limit]), whole
 
 
@@ -163,8 +161,9 @@ def _passes(audio: Audio, profile: Profile, samples_size: int) -> bool:
 def _encode(pieces: list[bytes], audio: Audio, sample_rate: int) -> Iterator[Audio]:
     """Encode the pieces of a clip, as WAV unless that makes them larger than the clip."""
     total = sum(map(len, pieces))
-    lossless = total + 44 * len(pieces) <= audio.size
-    max_bits_per_s = 8 * (audio.size - 1000) / _seconds(total, sample_rate)
+    lossless = total <= audio.size  # headers aside
+    # An MP3 has a header, and some frames more than the sound needs.
+    max_bits_per_s = 8 * (audio.size - 1000) / (_seconds(total, sample_rate) + 0.15)
     start_s = 0.0
     for piece in pieces:
         data = (

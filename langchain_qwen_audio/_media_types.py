@@ -44,7 +44,11 @@ _MIME_ALIASES = {
     "audio/x-mpeg": "audio/mpeg",
     "audio/x-pn-wav": "audio/wav",
     "audio/x-wav": "audio/wav",
+    "audio/x-matroska": "audio/webm",
+    "video/3gpp": "audio/3gpp",
     "video/mp4": "audio/mp4",
+    "video/quicktime": "audio/mp4",
+    "video/x-matroska": "audio/webm",
     "video/webm": "audio/webm",
 }
 
@@ -55,13 +59,16 @@ def normalize_mime_type(mime_type: str) -> str:
     return _MIME_ALIASES.get(bare, bare)
 
 
-def media_type(container: str, brand: str = "") -> str:
-    """Name the media type of a container.
+def media_type(container: str, codec: str, brand: str = "") -> str:
+    """Name the media type of a file.
 
     Args:
-        container: FFmpeg's name of it.
+        container: FFmpeg's name of the container.
+        codec: FFmpeg's name of the codec.
         brand: The MP4 family's own name of the file's kind, or "".
     """
     if brand.startswith("3g"):
         return "audio/3gpp"
+    if container == "amr" and codec == "amr_wb":
+        return "audio/amr-wb"
     return _MIME_TYPES.get(container, f"audio/x-{container}")

@@ -171,6 +171,8 @@ def _fitted(clip: Audio, rules: Rules) -> list[Audio]:
             _fitted_clips.move_to_end(key)
             return _fitted_clips[key]
     parts = fit(clip, rules.profile, rules.long_audio)
+    if rules.long_audio == "truncate":
+        return parts  # not remembered, so that each time is warned of
     with _fitted_lock:
         _fitted_clips[key] = parts
         held = sum(part.size for parts in _fitted_clips.values() for part in parts)

@@ -24,6 +24,7 @@ class Profile:
         max_data_uri_bytes: Size of a clip's data URI, that is after base64.
         hears: What is documented to be heard, as (media type, beginning of FFmpeg's codec name);
             anything else is converted.
+        native_tools: Whether the model's endpoint has function calling.
         tokens_per_s: Audio tokens per second of a clip.
         min_clip_tokens: Audio tokens of the shortest clip.
     """
@@ -39,9 +40,11 @@ class Profile:
         ("audio/mpeg", "mp3"),
         ("audio/aac", "aac"),
         ("audio/amr", "amr_nb"),
+        ("audio/amr-wb", "amr_wb"),
         ("audio/3gpp", "amr_nb"),
         ("audio/3gpp", "aac"),
     )
+    native_tools: bool = False
     tokens_per_s: float = 25.0
     min_clip_tokens: int = 25
 
@@ -103,7 +106,7 @@ def model_profile(model: str) -> ModelProfile:
         "image_outputs": False,
         "video_outputs": False,
         "reasoning_output": False,
-        "tool_calling": False,
+        "tool_calling": True,  # where the endpoint has none, in the prompt
         "structured_output": False,
         "temperature": True,
     }

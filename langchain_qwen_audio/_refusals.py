@@ -6,10 +6,12 @@ status. https://docs.qwencloud.com/api-reference/preparation/error-messages
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from dashscope.v2 import errors as sdk
+from dashscope.v2.transport.sse import stream_error
 
 from langchain_qwen_audio import errors
 from langchain_qwen_audio._profiles import RETIRED
@@ -28,7 +30,7 @@ _REACHABLE = (
     "the service must be able to fetch the URL, without a login and with a Content-Length; "
     "fetch='client' downloads it here instead"
 )
-_SLOWER = "it was retried; send fewer requests at once, e.g. with InMemoryRateLimiter"
+_SLOWER = "send fewer requests at once, e.g. with InMemoryRateLimiter"
 
 
 class Row(NamedTuple):
@@ -207,7 +209,18 @@ def check(response: httpx.Response) -> None:
     Raises:
         DashScopeError: The SDK's reading of it, for `decode_refusal`.
     """
+    if response.is_redirect:  # which the SDK takes for an answer
+        raise sdk.error_from_status(
+            response.status_code,
+            message=f"it redirects to {response.headers.get('location', 'nowhere')}",
+            headers=response.headers,
+        )
     sdk.check_response(response)
+    with contextlib.suppress(ValueError):
+        body = response.json()
+        # The compatible mode's own shape, which may come with status 200 too.
+        if isinstance(body, dict) and (error := stream_error(body, response.headers)):
+            raise error
 
 
 def classify(code: str | None, status: int | None, message: str) -> Row:
@@ -217,7 +230,9 @@ def classify(code: str | None, status: int | None, message: str) -> Row:
             return row
     if status in _BY_STATUS:
         return _BY_STATUS[status]
-    refused = status is not None and 300 <= status < 500
+    if status is not None and 300 <= status < 400:
+        return Row(errors.InvalidRequestError, advice="base_url must be where the service is")
+    refused = status is not None and 400 <= status < 500
     return Row(errors.InvalidRequestError if refused else errors.APIError)
 
 
@@ -232,15 +247,19 @@ def decode_refusal(error: sdk.DashScopeError, model: str = "") -> QwenAudioError
         return errors.APITimeoutError(error.message)
     if isinstance(error, sdk.APIConnectionError):
         return errors.APIConnectionError(error.message)
-    message = str(error.message)[:2000]
+    code, message = error.code, str(error.message)[:2000]
+    if xml := re.search(r"<Code>(.*?)</Code>.*?<Message>(.*?)</Message>", message, re.DOTALL):
+        code, message = xml.groups()  # of the storage service, when uploading
+    code = None if code is None else str(code)
     status = _status(error.status_code, message)
-    row = classify(error.code, status, message)
+    message = message.strip() or f"the service answered with status {status} and no word"
+    row = classify(code, status, message)
     advice = row.advice
     if row.error is errors.NotFoundError and model in RETIRED:
         advice = f"{model} is retired; its successor is {RETIRED[model]}"
     ours = row.error(
         f"{message.rstrip('.')}: {advice}" if advice else message,
-        code=error.code,
+        code=code,
         status=status,
         request_id=error.request_id,
         body=error.body,

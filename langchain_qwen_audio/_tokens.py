@@ -42,6 +42,8 @@ def _count_message(message: WireMessage, rules: Rules) -> int:
         else:
             clip = open_clip(element["audio"], rules)
             length_s = clip.duration_s if clip else rules.profile.max_clip_s
+            if rules.long_audio == "truncate":
+                length_s = min(length_s, rules.profile.max_clip_s)
             tokens += rules.profile.clip_tokens(length_s)
     for key in ("reasoning_content", "tool_calls"):
         if said := message.get(key):

@@ -9,6 +9,7 @@ https://help.aliyun.com/zh/model-studio/get-temporary-file-url
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import threading
 import time
@@ -18,12 +19,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from langchain_core.exceptions import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Hashable, Iterable
-
-    import httpx
 
     from langchain_qwen_audio._connections import Endpoint
     from langchain_qwen_audio.audio import Audio
@@ -54,6 +54,7 @@ class Job:
     model: str
     endpoint: Endpoint
     max_retries: int = field(compare=False)
+    timeout: httpx.Timeout = field(compare=False)
 
     def steps(
         self, http: httpx.Client | httpx.AsyncClient
@@ -66,18 +67,45 @@ class Job:
 
         policy_of = (self.model, self.endpoint)
         policy = _policies.get(policy_of)
+        asked = policy is None
         if policy is None:
-            response = yield http.build_request(
-                "GET",
-                f"{self.endpoint.base_url}/uploads",
-                params={"action": "getPolicy", "model": self.model},
-                headers=self.endpoint.headers,
-            )
-            check(response)
-            policy = response.json()["data"]
-            life_s = float(policy.get("expire_in_seconds", 0.0)) - POLICY_MARGIN_S
-            _policies.put(policy_of, policy, life_s)
-        key = f"{policy['upload_dir']}/{uuid.uuid4().hex}.{self.clip.mime_type.partition('/')[2]}"
+            policy = yield from self._ask_policy(http)
+        url, request = self._post(http, policy)
+        response = yield request
+        if response.is_error:
+            _policies.forget(policy_of, policy)
+        if response.status_code == httpx.codes.FORBIDDEN and not asked:
+            policy = yield from self._ask_policy(http)  # the one from before is no longer good
+            url, request = self._post(http, policy)
+            response = yield request
+        check(response)
+        _urls.put(self, url, LIFE_S)
+
+    def _ask_policy(
+        self, http: httpx.Client | httpx.AsyncClient
+    ) -> Generator[httpx.Request, httpx.Response, dict[str, Any]]:
+        from langchain_qwen_audio._refusals import check
+
+        response = yield http.build_request(
+            "GET",
+            f"{self.endpoint.base_url}/uploads",
+            params={"action": "getPolicy", "model": self.model},
+            headers=self.endpoint.headers,
+            timeout=self.timeout,
+        )
+        check(response)
+        policy: dict[str, Any] = response.json()["data"]
+        life_s = float(policy.get("expire_in_seconds", 0.0)) - POLICY_MARGIN_S
+        _policies.put((self.model, self.endpoint), policy, life_s)
+        return policy
+
+    def _post(
+        self, http: httpx.Client | httpx.AsyncClient, policy: dict[str, Any]
+    ) -> tuple[str, httpx.Request]:
+        """Make the URL that the file will have, and the request that uploads it."""
+        clip = self.clip
+        name = f"{uuid.uuid4().hex}.{clip.mime_type.partition('/')[2]}"
+        key = f"{policy['upload_dir']}/{name}"
         fields = {
             "OSSAccessKeyId": policy["oss_access_key_id"],
             "Signature": policy["signature"],
@@ -86,18 +114,14 @@ class Job:
             "x-oss-object-acl": policy["x_oss_object_acl"],
             "x-oss-forbid-overwrite": policy["x_oss_forbid_overwrite"],
             "success_action_status": "200",
-            "x-oss-content-type": self.clip.mime_type,
+            "x-oss-content-type": clip.mime_type,
         }
-        file = (key.rpartition("/")[2], self.clip.data, self.clip.mime_type)
+        files = {"file": (name, clip.data, clip.mime_type)}
         request = http.build_request(
-            "POST", policy["upload_host"], data=fields, files={"file": file}
+            "POST", policy["upload_host"], data=fields, files=files, timeout=self.timeout
         )
         request.read()
-        response = yield request
-        if response.is_error:
-            _policies.forget(policy_of, policy)  # it may be the policy that is no longer good
-        check(response)
-        _urls.put(self, f"oss://{key}", LIFE_S)
+        return f"oss://{key}", request
 
 
 def upload_all(http: httpx.Client, jobs: Collection[Job]) -> dict[Job, str]:
@@ -168,6 +192,9 @@ class _Remembered:
         self._values: dict[Hashable, tuple[Any, float]] = {}
         self._lock = threading.Lock()
 
+    def renew_lock(self) -> None:
+        self._lock = threading.Lock()
+
     def get(self, key: Hashable) -> Any:
         with self._lock:
             value, until = self._values.get(key, (None, 0.0))
@@ -190,6 +217,19 @@ _urls = _Remembered()
 _policies = _Remembered()
 _locks: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
 _locks_lock = threading.Lock()
+
+
+def _renew_locks_after_fork() -> None:
+    # A thread of the parent process may hold one, and does not exist in the child.
+    global _locks_lock  # noqa: PLW0603
+    _locks_lock = threading.Lock()
+    _locks.clear()
+    _urls.renew_lock()
+    _policies.renew_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks_after_fork)
 
 
 def forgetting(jobs: Iterable[Job]) -> Callable[[str], bool]:

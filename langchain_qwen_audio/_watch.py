@@ -5,6 +5,7 @@ These are httpx event hooks. They see every response of the client, and touch on
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 _PATH = "/multimodal-generation/generation"
+_SIGN = b'"output"'  # every event that says something has it; heartbeats have not
 _BEGAN = "langchain_qwen_audio_began"
 
 
@@ -56,8 +58,12 @@ def _wants_stream(response: httpx.Response) -> bool:
 
 
 def _is_unexpected(response: httpx.Response) -> bool:
+    """Tell what the SDK would misread: redirects, and plain bodies where a stream was asked for.
+
+    A whole reply is read here too, since the SDK looks for one of the two shapes of errors only.
+    """
     is_stream = "text/event-stream" in response.headers.get("content-type", "")
-    return _wants_stream(response) and not is_stream and response.is_success
+    return not response.is_error and not (is_stream and response.is_success)
 
 
 class _Timer:
@@ -69,7 +75,7 @@ class _Timer:
 
     def __init__(self, response: httpx.Response) -> None:
         extensions = response.request.extensions
-        self._limit_s = extensions.get("timeout", {}).get("read")
+        self.limit_s = extensions.get("timeout", {}).get("read")
         self._since = extensions.get(_BEGAN, time.monotonic())
         self._per_event = _wants_stream(response)
         self._tail = b""
@@ -77,12 +83,13 @@ class _Timer:
     def check(self, piece: bytes) -> None:
         now = time.monotonic()
         if self._per_event:
-            if b"data:" in self._tail + piece:
+            seen = self._tail + piece
+            if _SIGN in seen:
                 self._since = now
-            self._tail = piece[-4:]
-        if self._limit_s is not None and now - self._since > self._limit_s:
+            self._tail = seen[1 - len(_SIGN) :]
+        if self.limit_s is not None and now - self._since > self.limit_s:
             what = "no event" if self._per_event else "no whole reply"
-            raise httpx.ReadTimeout(f"{what} within {self._limit_s:g} s")
+            raise httpx.ReadTimeout(f"{what} within {self.limit_s:g} s")
 
 
 class _Timed(httpx.SyncByteStream):
@@ -105,7 +112,16 @@ class _AsyncTimed(httpx.AsyncByteStream):
         self._stream, self._timer = response.stream, _Timer(response)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._stream:
+        pieces = aiter(self._stream)
+        while True:
+            try:
+                # aiohttp does not time a body whose framing it could not read.
+                async with asyncio.timeout(self._timer.limit_s):
+                    piece = await anext(pieces)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as error:
+                raise httpx.ReadTimeout(f"nothing within {self._timer.limit_s:g} s") from error
             self._timer.check(piece)
             yield piece
 

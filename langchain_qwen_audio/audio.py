@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_MAX_CHANNELS = 64
 _TOLERANCE_S = 0.25  # headers and sound of honest files differ by less than this,
 _TOLERANCE = 0.02  # or by this part of the length
 MAX_BASE64_CHARS = 256 * 1024 * 1024  # more than this is not a clip in a message but an accident
@@ -132,6 +131,11 @@ class Audio:
         return cls(data, name=name)
 
     @classmethod
+    async def afrom_file(cls, file: BinaryIO, *, name: str = "audio") -> Audio:
+        """Read an encoded recording without blocking the event loop; see `from_file`."""
+        return await asyncio.to_thread(cls.from_file, file, name=name)
+
+    @classmethod
     def from_base64(cls, text: str, *, mime_type: str = "", name: str = "audio") -> Audio:
         """Take a recording in base64, standard or URL-safe, padded or not.
 
@@ -165,7 +169,7 @@ class Audio:
             AudioError: The samples are of another type or shape, or there are none.
         """
         channels, data = _samples_of(samples, name)
-        if not 1 <= sample_rate <= _codec.MAX_SAMPLE_RATE:
+        if not _codec.MIN_SAMPLE_RATE <= sample_rate <= _codec.MAX_SAMPLE_RATE:
             raise audio_error(
                 f"{name}: a sample rate of {sample_rate} Hz came, expected e.g. 16000"
             )
@@ -181,7 +185,7 @@ class Audio:
             facts += [self.mime_type, f"{self.sample_rate} Hz", f"{self.channels} ch"]
         if self._duration_s is not None:
             facts.append(f"{self._duration_s:.2f} s")
-        return f"<Audio {self.name!r}: {', '.join(facts)}>"
+        return f"<Audio {self.name[-60:]!r}: {', '.join(facts)}>"
 
     @property
     def size(self) -> int:
@@ -229,7 +233,7 @@ class Audio:
     def mime_type(self) -> str:
         """The registered media type of what the bytes are."""
         probe = self.probe
-        actual = media_type(probe.container, probe.brand)
+        actual = media_type(probe.container, probe.codec, probe.brand)
         claimed = self._claimed_mime_type
         if claimed and normalize_mime_type(claimed) != actual:
             logger.warning("%s is labelled %s, but is %s", self.name, claimed, actual)
@@ -289,9 +293,44 @@ class Audio:
                 f"{heard_s:.2f} s are there"
             )
 
+    def excerpt(self, start_s: float = 0.0, end_s: float | None = None) -> Audio:
+        """Cut out a part, as 16 kHz mono WAV.
+
+        Args:
+            start_s: Where it begins, in seconds.
+            end_s: Where it ends, in seconds; the end of the recording by default.
+
+        Raises:
+            AudioError: The recording has no such part.
+        """
+        rate, size = _codec.SAMPLE_RATE, _codec.SAMPLE_BYTES
+        first = int(max(0.0, start_s) * rate) * size
+        last = None if end_s is None else int(end_s * rate) * size
+        samples, position = bytearray(), 0
+        for block in self.decode(rate):
+            end = len(block) if last is None else min(len(block), last - position)
+            samples += block[max(0, first - position) : end]
+            position += len(block)
+            if last is not None and position >= last:
+                break
+        if not samples:
+            until = "the end" if end_s is None else f"{end_s:g} s"
+            raise audio_error(
+                f"{self.name}: there is nothing from {start_s:g} s to {until}; it is "
+                f"{position / size / rate:.1f} s long"
+            )
+        wav = _codec.encode_wav(bytes(samples), rate)
+        return Audio(
+            wav, name=f"{self.name} from {start_s:g} s", duration_s=len(samples) / size / rate
+        )
+
     def to_block(self) -> dict[str, Any]:
         """Make a standard LangChain audio block, which other providers take too."""
         return {"type": "audio", "base64": self.base64, "mime_type": self.mime_type}
+
+    async def ato_block(self) -> dict[str, Any]:
+        """Make a standard LangChain audio block without blocking the event loop."""
+        return await asyncio.to_thread(self.to_block)
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -307,13 +346,13 @@ def _samples_of(samples: Any, name: str) -> tuple[int, bytes]:
     """Read the channels and the signed 16-bit samples of an array."""
     try:
         view = memoryview(samples)
-    except TypeError as error:
+    except (TypeError, ValueError, BufferError) as error:
         raise audio_error(
             f"{name}: {type(samples).__name__} came, expected a NumPy array or a buffer"
         ) from error
     kind, shape = view.format.lstrip("@=<"), view.shape or ()
     channels = shape[1] if len(shape) == 2 else 1
-    if len(shape) not in {1, 2} or not 1 <= channels <= _MAX_CHANNELS:
+    if len(shape) not in {1, 2} or not 1 <= channels <= _codec.MAX_CHANNELS:
         raise audio_error(
             f"{name}: an array of shape {shape} came, expected (frames,) or (frames, channels); "
             "transpose it if channels come first"

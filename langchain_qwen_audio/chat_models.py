@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
@@ -40,13 +41,24 @@ from langchain_qwen_audio._prepare import (
     prepare_messages,
 )
 from langchain_qwen_audio._profiles import model_profile, profile_of
+from langchain_qwen_audio._structured import (
+    json_parser,
+    json_prompt,
+    schema_tool,
+    structured,
+    tool_parser,
+)
 from langchain_qwen_audio._tokens import count_tokens, encode_text
+from langchain_qwen_audio._tool_prompt import encode_tools, normalize_choice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-    from langchain_core.messages import BaseMessage
+    from langchain_core.language_models import LanguageModelInput
+    from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
+    from langchain_core.runnables import Runnable
+    from langchain_core.tools import BaseTool
 
 Region = Literal[
     "cn-beijing",
@@ -80,6 +92,14 @@ _PARAMETERS = (
 )
 # Fields that a single call may override and that are not parameters of the service.
 _PER_CALL = ("model", "timeout", "max_retries", "model_kwargs")
+
+
+class _Asked(NamedTuple):
+    """What a call asks for, apart from parameters."""
+
+    messages: list[dict[str, Any]]
+    rules: Rules
+    offers_tools: bool  # in the prompt
 
 
 class ChatQwenAudio(BaseChatModel):
@@ -215,6 +235,10 @@ class ChatQwenAudio(BaseChatModel):
     """Who downloads `http(s)://` URLs: the service, or this machine ("client"), for URLs that the
     service cannot reach."""
 
+    tool_calling: Literal["auto", "native", "prompt"] = "auto"
+    """How tools are offered: as the endpoint's own parameter ("native"), in the prompt, for models
+    that have no native calling, or as the model takes them ("auto")."""
+
     http_client: Any = Field(default=None, exclude=True, repr=False)
     """An `httpx.Client` to use in place of the shared connections."""
 
@@ -238,6 +262,8 @@ class ChatQwenAudio(BaseChatModel):
                 "to try without a key, use the local stand-in "
                 "(langchain_qwen_audio.local.LocalDashScope)"
             )
+        if not re.fullmatch(r"[!-~]+", bare):
+            raise ValueError("the API key holds white space, or characters that no key has")
         return SecretStr(bare)
 
     @field_validator("workspace")
@@ -264,9 +290,10 @@ class ChatQwenAudio(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> ChatResult:
-        prepared = prepare_messages(encode_messages(messages), self._rules(kwargs))
-        request = self._request(prepared, stop, kwargs)
-        return decode_reply(self._service.call(request), request.model)
+        asked = self._ask(messages, kwargs)
+        request = self._request(prepare_messages(asked.messages, asked.rules), stop, kwargs)
+        reply = self._service.call(request)
+        return decode_reply(reply, request.model, tool_prompt=asked.offers_tools)
 
     async def _agenerate(
         self,
@@ -275,9 +302,10 @@ class ChatQwenAudio(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> ChatResult:
-        prepared = await aprepare_messages(encode_messages(messages), self._rules(kwargs))
-        request = self._request(prepared, stop, kwargs)
-        return decode_reply(await self._service.acall(request), request.model)
+        asked = self._ask(messages, kwargs)
+        request = self._request(await aprepare_messages(asked.messages, asked.rules), stop, kwargs)
+        reply = await self._service.acall(request)
+        return decode_reply(reply, request.model, tool_prompt=asked.offers_tools)
 
     def _stream(
         self,
@@ -286,9 +314,9 @@ class ChatQwenAudio(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        prepared = prepare_messages(encode_messages(messages), self._rules(kwargs))
-        request = self._request(prepared, stop, kwargs)
-        decoder = StreamDecoder(request.model)
+        asked = self._ask(messages, kwargs)
+        request = self._request(prepare_messages(asked.messages, asked.rules), stop, kwargs)
+        decoder = StreamDecoder(request.model, tool_prompt=asked.offers_tools)
         with decoder.watching(), contextlib.closing(self._service.stream(request)) as events:
             for event in events:
                 for chunk in decoder.decode(event):
@@ -304,9 +332,9 @@ class ChatQwenAudio(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        prepared = await aprepare_messages(encode_messages(messages), self._rules(kwargs))
-        request = self._request(prepared, stop, kwargs)
-        decoder = StreamDecoder(request.model)
+        asked = self._ask(messages, kwargs)
+        request = self._request(await aprepare_messages(asked.messages, asked.rules), stop, kwargs)
+        decoder = StreamDecoder(request.model, tool_prompt=asked.offers_tools)
         with decoder.watching():
             async with contextlib.aclosing(self._service.astream(request)) as events:
                 async for event in events:
@@ -316,6 +344,30 @@ class ChatQwenAudio(BaseChatModel):
                         yield chunk
         for chunk in decoder.finish():
             yield chunk
+
+    def _ask(self, messages: list[BaseMessage], overrides: dict[str, Any]) -> _Asked:
+        """Encode messages, and with them what the model is not asked for by parameters.
+
+        Takes that out of `overrides`.
+        """
+        profile = profile_of(overrides.get("model", self.model))
+        native = self.tool_calling == "native" or (
+            self.tool_calling == "auto" and profile.native_tools
+        )
+        prompts: list[str] = []
+        offers_tools = bool(overrides.get("tools")) and not native
+        if offers_tools:
+            prompts.append(
+                encode_tools(
+                    overrides.pop("tools"),
+                    overrides.pop("tool_choice", None) or "auto",
+                    parallel=overrides.pop("parallel_tool_calls", None) is not False,
+                )
+            )
+        if "json_prompt" in overrides:
+            prompts.append(overrides.pop("json_prompt"))
+        prompt = "\n\n".join(prompts) if prompts else None
+        return _Asked(encode_messages(messages, prompt), self._rules(overrides), offers_tools)
 
     def _rules(self, overrides: dict[str, Any]) -> Rules:
         """Say what may be read, how clips are fitted, and how they travel."""
@@ -344,7 +396,9 @@ class ChatQwenAudio(BaseChatModel):
     ) -> Request:
         """Put the fields, and what this one call overrides, into a request."""
         rest = {"stop": stop, **overrides} if stop is not None else dict(overrides)
-        rest.pop("stream", None)  # LangChain's way to ask for a stream; it has been heard
+        # LangChain's own: a wish to stream, which has been heard, and notes for its traces.
+        for name in ("stream", "ls_structured_output_format"):
+            rest.pop(name, None)
         own = {name: rest.pop(name, getattr(self, name)) for name in _PER_CALL}
         parameters = {**self._parameters, **own.pop("model_kwargs"), **rest}
         return Request(
@@ -360,6 +414,78 @@ class ChatQwenAudio(BaseChatModel):
         return {name: value for name, value in values.items() if value is not None}
 
     # --- what LangChain asks of a model ---
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | bool | dict[str, Any] | None = None,
+        parallel_tool_calls: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Offer tools to the model.
+
+        Qwen-Audio's endpoint has no function calling: the tools are described in the system
+        message, in the format that the Qwen team's own agent framework uses, and calls are read
+        from the answer. How well that goes is up to the model. With a `tool_choice` the model is
+        told what it must do, and cannot be made to.
+
+        Args:
+            tools: Functions, Pydantic classes, TypedDicts, LangChain tools or OpenAI schemas.
+            tool_choice: "auto", "none", "any" (also "required" or True), or the name of a tool.
+            parallel_tool_calls: False asks for at most one call in an answer.
+            **kwargs: Bound as they are.
+
+        Raises:
+            ValueError: `tool_choice` names a tool that is not there.
+        """
+        schemas = [convert_to_openai_tool(tool) for tool in tools]
+        choice = normalize_choice(tool_choice, [schema["function"]["name"] for schema in schemas])
+        if choice is not None:
+            kwargs["tool_choice"] = choice
+        if parallel_tool_calls is not None:
+            kwargs["parallel_tool_calls"] = parallel_tool_calls
+        return self.bind(tools=schemas, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = None,
+        *,
+        method: Literal["function_calling", "json_schema", "json_mode"] = "function_calling",
+        include_raw: bool = False,
+        corrective_retry: bool = False,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Have the model answer with data of a schema.
+
+        Args:
+            schema: A Pydantic class, a TypedDict, or a JSON schema with a title.
+            method: "function_calling" offers the schema as a tool that must be called (see
+                `bind_tools`); "json_schema" puts the schema into the system message; "json_mode"
+                asks for a JSON object, whose keys the prompt must name.
+            include_raw: Return `{"raw": AIMessage, "parsed": …, "parsing_error": …}`.
+            corrective_retry: Ask once more where an answer cannot be used, saying why.
+            **kwargs: Bound as they are.
+
+        Raises:
+            OutputParserException: When invoked, if the answer holds no such data; never None.
+        """
+        if schema is None and method != "json_mode":
+            raise ValueError(f"method {method!r} needs a schema")
+        if schema is not None:  # for traces
+            kwargs["ls_structured_output_format"] = {"kwargs": {"method": method}, "schema": schema}
+        if method == "function_calling":
+            tool = schema_tool(schema or {})
+            name = tool["function"]["name"]
+            llm = self.bind_tools([tool], tool_choice=name, **kwargs)
+            parser = tool_parser(schema or {})
+        else:
+            shown = schema if method == "json_schema" else None
+            llm = self.bind(json_prompt=json_prompt(shown), **kwargs)
+            parser = json_parser(schema)
+        return structured(
+            llm, parser, self, include_raw=include_raw, corrective_retry=corrective_retry
+        )
 
     @property
     def _llm_type(self) -> str:

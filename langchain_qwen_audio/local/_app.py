@@ -80,12 +80,23 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
+            if early := self._early_reply(scope):
+                await _receive_body(receive, early.after_bytes)
+                await _play(early, scope["state"]["connection"], receive, send)
+                return
             request = await _receive_request(scope, receive)
             self.log.append(request)
             reply = await self._answer(request)
             await _play(reply, scope["state"]["connection"], receive, send)
         except (ClientLeftError, asyncio.CancelledError):
             return  # The client left, or the server stops: uvicorn would report either as a fault.
+
+    def _early_reply(self, scope: Scope) -> RawReply | None:
+        """Take the scripted answer to an upload that does not wait for the whole file."""
+        uploads = self.scripts.upload
+        is_upload = _KINDS.get((scope["method"], scope["path"])) == "upload"
+        early = is_upload and uploads and uploads[0].after_bytes is not None
+        return uploads.popleft() if early else None
 
     async def _answer(self, request: ReceivedRequest) -> RawReply:
         try:
@@ -130,7 +141,9 @@ class App:
         self, scripted: Scripted | None, request: ReceivedRequest, recordings: "list[Samples]"
     ) -> Reply | RawReply:
         if scripted is None:
-            return await self._in_worker(lambda: _persona.answer(recordings, self.ear))
+            return await self._in_worker(
+                lambda: _persona.answer(request.messages, recordings, self.ear)
+            )
         if callable(scripted):
             make = scripted
             scripted = await self._in_worker(lambda: make(request))
@@ -172,15 +185,21 @@ class App:
         return RawReply(200, {"content-length": "0"})
 
 
-async def _receive_request(scope: Scope, receive: Receive) -> ReceivedRequest:
+async def _receive_body(receive: Receive, enough: int | None = None) -> bytes:
+    """Receive all of a body, or as much as is enough."""
     body = bytearray()
     more_body = True
-    while more_body:
+    while more_body and (enough is None or len(body) < enough):
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientLeftError
         body += message["body"]
         more_body = message["more_body"]
+    return bytes(body)
+
+
+async def _receive_request(scope: Scope, receive: Receive) -> ReceivedRequest:
+    body = await _receive_body(receive)
     method, path = scope["method"], scope["path"]
     return ReceivedRequest(
         kind=_KINDS.get((method, path), "other"),
@@ -188,7 +207,7 @@ async def _receive_request(scope: Scope, receive: Receive) -> ReceivedRequest:
         path=path,
         query=dict(parse_qsl(scope["query_string"].decode("latin-1"))),
         headers={name.decode(): value.decode("latin-1") for name, value in scope["headers"]},
-        body=bytes(body),
+        body=body,
     )
 
 

@@ -11,7 +11,7 @@ import io
 import ipaddress
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from langchain_qwen_audio.local._uploads import INVALID_URL
@@ -115,9 +115,32 @@ def _decode_stream(container: "av.container.InputContainer") -> "Iterator[Sample
     import numpy as np
 
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-    for frame in chain(container.decode(container.streams.audio[0]), [None]):
+    for frame in chain(_frames(container), [None]):
         for resampled in resampler.resample(frame):
             yield resampled.to_ndarray().reshape(-1).astype(np.float32, copy=False)
+
+
+def _frames(container: "av.container.InputContainer") -> "Iterator[av.AudioFrame]":
+    """Decode packet by packet, leaving out damaged ones, as servers built on FFmpeg do."""
+    import av
+
+    stream = container.streams.audio[0]
+    # FFmpeg's own AMR decoders take only their own encoder's files; the reference one takes all.
+    others = {"amr_nb": "libopencore_amrnb", "amr_wb": "libopencore_amrwb"}
+    context = stream.codec_context
+    if other := others.get(context.codec.canonical_name):
+        context = cast("av.AudioCodecContext", av.CodecContext.create(other, "r"))
+        context.sample_rate, context.layout = stream.sample_rate, "mono"
+    decoded = damaged = 0
+    for packet in container.demux(stream):
+        try:
+            for frame in context.decode(packet):
+                decoded += 1
+                yield frame
+        except av.InvalidDataError:
+            damaged += 1
+    if damaged > 1 + decoded // 20:
+        raise av.InvalidDataError(0, "too many damaged packets")
 
 
 def _read_file(response: http.client.HTTPResponse, url: str) -> bytes:

@@ -71,11 +71,14 @@ class RawReply:
         headers: Response headers.
         steps: Bytes of the body to write, seconds to wait (`math.inf`: until the client leaves),
             or `RESET` or `END` to break the connection there.
+        after_bytes: Of an upload alone: how much of the file's request is waited for, instead of
+            all of it; such a request is not logged.
     """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     steps: Sequence[bytes | float | Break] = ()
+    after_bytes: int | None = None
 
 
 @dataclass(frozen=True)

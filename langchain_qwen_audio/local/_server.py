@@ -27,13 +27,14 @@ class LocalDashScope:
 
     It really listens: Whisper tiny.en, an English speech recogniser that runs on the CPU, writes
     down every recording of the conversation. It is not Qwen-Audio: it does not follow the question,
-    does not reason, hears no music, sounds or feelings, and says so in every answer. For tests,
-    answers and faults can be scripted.
+    does not reason, hears no music, sounds or feelings, and says so in every answer. Where a system
+    message offers tools or asks for JSON, it calls tools and writes JSON by plain rules, listed in
+    `_tools.py`. For tests, answers and faults can be scripted.
 
     The protocol follows what the service's pages say, and third parties where those are silent;
     none of it was measured against the live service. Token counts of text are estimates. Speech
-    recognition, captioning and Omni models, the OpenAI-compatible path, tools and rate limits are
-    not played. Only loopback URLs are fetched.
+    recognition, captioning and Omni models, the OpenAI-compatible path, native tools and rate
+    limits are not played. Only loopback URLs are fetched.
 
     Example:
         ```python

@@ -48,6 +48,22 @@ class TestChatQwenAudio(ChatModelIntegrationTests):
         monkeypatch.setenv("DASHSCOPE_BASE_URL", stand_in.base_url)
 
     @property
+    def has_tool_calling(self) -> bool:
+        return True
+
+    @property
+    def has_tool_choice(self) -> bool:
+        return True
+
+    @property
+    def has_structured_output(self) -> bool:
+        return True
+
+    @property
+    def supports_json_mode(self) -> bool:
+        return True
+
+    @property
     def supports_audio_inputs(self) -> bool:
         return True
 

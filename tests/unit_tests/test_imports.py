@@ -22,13 +22,14 @@ NAME = "langchain_qwen_audio"
 # A module imports only from lower layers. `errors` may be imported anywhere inside functions.
 LAYERS = [
     {"errors", "_profiles", "_codec", "_deltas", "_fetch", "_files", "_media_types"},
+    {"_tool_prompt", "_structured"},
     {"audio", "_decode", "_refusals"},
     {"_encode", "_fit", "_failures", "_watch"},
     {"_connections", "_uploads"},
     {"_prepare"},
     {"_tokens", "_client"},
     {"chat_models"},
-    {"cli"},
+    {"cli", "tools"},
 ]
 KNOW_THE_SDK = {"_connections.py", "_failures.py", "_refusals.py", "_tokens.py", "errors.py"}
 # aiohttp is not here: langchain-core loads it itself, through langsmith.

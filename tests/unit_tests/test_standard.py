@@ -31,6 +31,22 @@ class TestChatQwenAudio(ChatModelUnitTests):
         return env, {"model": "qwen-audio-turbo"}, attributes
 
     @property
+    def has_tool_calling(self) -> bool:
+        return True
+
+    @property
+    def has_tool_choice(self) -> bool:
+        return True
+
+    @property
+    def has_structured_output(self) -> bool:
+        return True
+
+    @property
+    def supports_json_mode(self) -> bool:
+        return True
+
+    @property
     def supports_audio_inputs(self) -> bool:
         return True
 

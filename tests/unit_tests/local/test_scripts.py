@@ -125,6 +125,14 @@ def test_reset_in_mid_stream(server: LocalDashScope) -> None:
             next(chunks)
 
 
+def test_reset_in_mid_upload(server: LocalDashScope) -> None:
+    server.script_upload(RawReply(steps=[RESET], after_bytes=1_000))
+    with pytest.raises(httpx.TransportError):
+        post(server.base_url.replace("/api/v1", "/oss"), content=bytes(50_000_000), timeout=20)
+    assert server.requests == []
+    wait_until(lambda: server.open_connections == 0)
+
+
 def test_end_before_the_first_byte(server: LocalDashScope) -> None:
     server.script(RawReply(steps=[END]))
     with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):

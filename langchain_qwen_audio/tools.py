@@ -1,0 +1,304 @@
+"""Tools that give any tool-calling model ears.
+
+`load_audio` puts a recording into the conversation, for a model that hears; `ask_audio` asks a
+model that hears, for one that does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import patch_config
+from langchain_core.tools import BaseTool, BaseToolkit, ToolException
+from pydantic import BaseModel, Field, ValidationError
+
+from langchain_qwen_audio._codec import SAMPLE_BYTES, SAMPLE_RATE
+from langchain_qwen_audio._files import LocalFile
+from langchain_qwen_audio.audio import Audio
+from langchain_qwen_audio.chat_models import ChatQwenAudio
+
+SILENCE_DBFS = -50.0  # quieter stretches count as silence
+STEP_S = 0.1
+MAX_LISTED = 200
+_SUFFIXES = frozenset(
+    {".3gp", ".aac", ".aif", ".aiff", ".amr", ".au", ".avi", ".caf", ".flac", ".flv", ".m4a"}
+    | {".mka", ".mkv", ".mov", ".mp3", ".mp4", ".mpeg", ".oga", ".ogg", ".opus", ".ts", ".w64"}
+    | {".wav", ".webm", ".wma"}
+)
+_T = TypeVar("_T")
+
+
+def _say_what_is_wrong(error: ValidationError) -> str:
+    """Tell the calling model how its arguments must be."""
+    wrong = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+    return "; ".join(wrong)
+
+
+class _AudioTool(BaseTool):
+    """What the tools share: where recordings may come from, and how large they may be.
+
+    A mistake that the calling model can mend comes back to it as a tool message of status error;
+    anything else raises.
+    """
+
+    root_dir: Path | None = None
+    """Folder whose recordings may be named; nothing outside of it, through `..` or links, is."""
+
+    allow_urls: bool = False
+    """Whether http(s) URLs may be named; they are downloaded here, from the public network only."""
+
+    max_bytes: int = 100 * 1024 * 1024
+    """Size of the largest recording."""
+
+    max_duration_s: float = 240.0
+    """Length of the longest recording, or part of one, in seconds."""
+
+    handle_tool_error: bool | str | Callable[[ToolException], str] | None = True
+    handle_validation_error: bool | str | Callable[[Any], str] | None = _say_what_is_wrong
+
+    def _open(self, audio: str) -> Audio:
+        """Find a recording.
+
+        Raises:
+            ToolException: There is none of that name, or it may not be used.
+        """
+        if audio.lower().startswith(("http://", "https://")):
+            if not self.allow_urls:
+                raise ToolException(f"{audio}: URLs are not allowed here; name a file")
+            found = _mendable(lambda: Audio.from_url(audio))
+        elif self.root_dir is None:
+            raise ToolException(f"{audio}: files are not allowed here; name a URL")
+        else:
+            found = self._find(audio, self.root_dir)
+        if found.size > self.max_bytes:
+            raise ToolException(
+                f"{audio}: it is {found.size:,} bytes large, at most {self.max_bytes:,} are taken"
+            )
+        _mendable(lambda: found.probe)
+        return found
+
+    def _find(self, audio: str, root: Path) -> Audio:
+        from langchain_qwen_audio.errors import AudioError
+
+        try:
+            file = LocalFile.find(root / audio, within=[root])
+        except AudioError as error:
+            # The same whether it is missing or elsewhere, so that nothing is learnt of elsewhere.
+            raise ToolException(f"{audio}: there is no such recording in the folder") from error
+        return Audio(file, name=audio)
+
+    def _require_length(self, length_s: float, name: str) -> None:
+        if length_s > self.max_duration_s:
+            raise ToolException(
+                f"{name}: it is {length_s:.1f} s long, at most {self.max_duration_s:g} s are taken "
+                "at once; name a part of it, with start_s and end_s"
+            )
+
+
+def _mendable(step: Callable[[], _T]) -> _T:
+    """Do a step whose failure the calling model can mend by naming something else."""
+    from langchain_qwen_audio.errors import AudioError
+
+    try:
+        return step()
+    except AudioError as error:
+        raise ToolException(str(error)) from error
+
+
+class _LoadInput(BaseModel):
+    audio: str = Field(description="Name of the recording in the folder, or its URL")
+    start_s: float | None = Field(default=None, ge=0, description="Where to begin, in seconds")
+    end_s: float | None = Field(default=None, gt=0, description="Where to end, in seconds")
+
+
+class LoadAudio(_AudioTool):
+    """Load a recording into the conversation.
+
+    The message holds a short description and the recording, as a standard block (of type "file",
+    which LangChain core leaves alone in tool messages, where it makes a JSON string of "audio"); a
+    `ChatQwenAudio` hears it on its next turn. The artifact is the `Audio`.
+
+    Example:
+        ```python
+        LoadAudio(root_dir="recordings").invoke({"audio": "call.mp3", "start_s": 10, "end_s": 20})
+        ```
+    """
+
+    name: str = "load_audio"
+    description: str = (
+        "Load a recording so that you can hear it. Says how long it is, in what format, how loud "
+        "and how much of it is silence. Optionally only the part from start_s to end_s, in seconds."
+    )
+    args_schema: type[BaseModel] = _LoadInput
+    response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+
+    def _run(
+        self,
+        audio: str,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        run_manager: CallbackManagerForToolRun | None = None,  # noqa: ARG002
+    ) -> tuple[list[dict[str, Any]], Audio]:
+        found = self._open(audio)
+        if start_s is not None or end_s is not None:
+            begin = start_s or 0.0
+            self._require_length((end_s or begin) - begin, audio)
+            found = _mendable(lambda: found.excerpt(begin, end_s))
+        self._require_length(_mendable(lambda: found.duration_s), audio)
+        text = {"type": "text", "text": _mendable(lambda: _describe(found))}
+        return [text, {**found.to_block(), "type": "file"}], found
+
+    async def _arun(
+        self,
+        audio: str,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        run_manager: AsyncCallbackManagerForToolRun | None = None,  # noqa: ARG002
+    ) -> tuple[list[dict[str, Any]], Audio]:
+        # It is disk and codecs only, which belong off the event loop.
+        return await asyncio.to_thread(self._run, audio, start_s, end_s)
+
+
+def _describe(audio: Audio) -> str:
+    """Say in a line how long a recording is, what it is, how loud, and how much of it is silent."""
+    step = int(STEP_S * SAMPLE_RATE) * SAMPLE_BYTES
+    buffer, levels, peak = b"", [], 0
+    for block in audio.decode(SAMPLE_RATE):
+        buffer += block
+        whole = len(buffer) // step * step
+        for at in range(0, whole, step):
+            samples = memoryview(buffer)[at : at + step].cast("h")
+            levels.append(sum(map(abs, samples)) / len(samples))
+            peak = max(peak, *samples, -min(samples))
+        buffer = buffer[whole:]
+    steps = max(1, len(levels))
+    silent = sum(_dbfs(level) < SILENCE_DBFS for level in levels)
+    return (
+        f"{audio.name}: {audio.duration_s:.1f} s, {audio.mime_type}, {audio.sample_rate} Hz, "
+        f"{audio.channels} channel(s), level {_dbfs(sum(levels) / steps):.0f} dBFS, "
+        f"peak {_dbfs(peak):.0f} dBFS, {100 * silent / steps:.0f} % silence"
+    )
+
+
+def _dbfs(amplitude: float) -> float:
+    return 20 * math.log10(max(amplitude, 0.1) / 32768)
+
+
+class _AskInput(BaseModel):
+    audio: str = Field(description="Name of the recording in the folder, or its URL")
+    question: str = Field(description="What to find out about the recording")
+
+
+class AskAudio(_AudioTool):
+    """Ask a model that hears about a recording, and return its answer.
+
+    Callbacks and config pass through to the model, so that its tokens stream with the agent's.
+
+    Example:
+        ```python
+        AskAudio(llm=ChatQwenAudio(), root_dir="recordings").invoke(
+            {"audio": "call.mp3", "question": "What does the caller want?"}
+        )
+        ```
+    """
+
+    name: str = "ask_audio"
+    description: str = (
+        "Ask a question about a recording and get the answer of a model that hears it: what is "
+        "said, by whom, in what mood, what else is to be heard."
+    )
+    args_schema: type[BaseModel] = _AskInput
+
+    llm: ChatQwenAudio
+    """The model that hears."""
+
+    def _run(
+        self,
+        audio: str,
+        question: str,
+        config: RunnableConfig,
+        run_manager: CallbackManagerForToolRun | None = None,
+    ) -> str:
+        if run_manager:
+            config = patch_config(config, callbacks=run_manager.get_child())
+        return self.llm.invoke([self._question(audio, question)], config).text
+
+    async def _arun(
+        self,
+        audio: str,
+        question: str,
+        config: RunnableConfig,
+        run_manager: AsyncCallbackManagerForToolRun | None = None,
+    ) -> str:
+        if run_manager:
+            config = patch_config(config, callbacks=run_manager.get_child())
+        message = await asyncio.to_thread(self._question, audio, question)
+        return (await self.llm.ainvoke([message], config)).text
+
+    def _question(self, audio: str, question: str) -> HumanMessage:
+        found = self._open(audio)
+        self._require_length(_mendable(lambda: found.duration_s), audio)
+        return HumanMessage([found.to_block(), {"type": "text", "text": question}])
+
+
+class ListAudio(BaseTool):
+    """List the recordings of a folder, by name and size."""
+
+    name: str = "list_audio"
+    description: str = "List the recordings that can be named, with their sizes in bytes."
+
+    root_dir: Path
+    """The folder."""
+
+    def _run(self, run_manager: CallbackManagerForToolRun | None = None) -> str:  # noqa: ARG002
+        root = self.root_dir.resolve()
+        found = [path for path in sorted(root.rglob("*")) if _is_recording(path, root)]
+        lines = [
+            f"{path.relative_to(root)} ({path.stat().st_size:,})" for path in found[:MAX_LISTED]
+        ]
+        if len(found) > MAX_LISTED:
+            lines.append(f"… and {len(found) - MAX_LISTED} more")
+        return "\n".join(lines) or "There are no recordings."
+
+    async def _arun(
+        self,
+        run_manager: AsyncCallbackManagerForToolRun | None = None,  # noqa: ARG002
+    ) -> str:
+        return await asyncio.to_thread(self._run)
+
+
+def _is_recording(path: Path, root: Path) -> bool:
+    named = path.suffix.lower() in _SUFFIXES
+    return named and path.is_file() and path.resolve().is_relative_to(root)
+
+
+class QwenAudioToolkit(BaseToolkit):
+    """All that an agent needs to work with the recordings of a folder.
+
+    Example:
+        ```python
+        tools = QwenAudioToolkit(root_dir="recordings", llm=ChatQwenAudio()).get_tools()
+        ```
+    """
+
+    root_dir: Path
+    """The folder."""
+
+    llm: ChatQwenAudio | None = None
+    """The model that `ask_audio` asks; without one there is no such tool."""
+
+    allow_urls: bool = False
+    """Whether http(s) URLs may be named too."""
+
+    def get_tools(self) -> list[BaseTool]:
+        """Make the tools: `list_audio`, `load_audio` and, with a model, `ask_audio`."""
+        rules: dict[str, Any] = {"root_dir": self.root_dir, "allow_urls": self.allow_urls}
+        tools: list[BaseTool] = [ListAudio(root_dir=self.root_dir), LoadAudio(**rules)]
+        return [*tools, AskAudio(llm=self.llm, **rules)] if self.llm else tools

@@ -1,0 +1,247 @@
+"""The recordings in data/audio, sounds made on the spot, and what a server was sent of them."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import itertools
+import subprocess
+import sys
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import pytest
+from langchain_core.messages import HumanMessage
+
+from .conftest import astream, invoke
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from langchain_core.messages import BaseMessage
+
+    from langchain_qwen_audio import Audio
+    from langchain_qwen_audio.local import LocalDashScope
+
+    Samples = npt.NDArray[np.int16]
+
+# For tables: one way that waits and one that streams, one sync and one async.
+TWO_WAYS = pytest.mark.parametrize(
+    "ask", [invoke, astream], ids=["invoke", "astream"], indirect=True
+)
+DATA = Path(__file__).parent / "data" / "audio"
+QUESTION = {"type": "text", "text": "What is said?"}
+SPEECH_S = 1.149
+PIECE_S = 0.25
+WAV, MP3, SAME = "audio/wav", "audio/mpeg", ""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording, and what is to become of it.
+
+    Attributes:
+        seconds: How long it sounds; some codecs have no place for what their encoder padded.
+        sent: The media type that it is converted to, or `SAME` if it travels as it came.
+    """
+
+    name: str
+    mime_type: str
+    codec: str
+    sample_rate: int
+    sent: str
+    seconds: float = SPEECH_S
+    channels: int = 1
+
+    @property
+    def path(self) -> Path:
+        return DATA / self.name
+
+    @property
+    def data(self) -> bytes:
+        return self.path.read_bytes()
+
+
+RECORDINGS = [
+    Recording("speech.wav", WAV, "pcm_s16le", 16_000, SAME),
+    Recording("stereo48k.wav", WAV, "pcm_s16le", 48_000, WAV, PIECE_S, channels=2),
+    Recording("pcm24.wav", WAV, "pcm_s24le", 16_000, WAV, PIECE_S),
+    Recording("float.wav", WAV, "pcm_f32le", 16_000, WAV, PIECE_S),
+    Recording("surround.wav", WAV, "pcm_s16le", 16_000, WAV, PIECE_S, channels=6),
+    Recording("mulaw.wav", WAV, "pcm_mulaw", 8_000, SAME),
+    Recording("gsm.wav", WAV, "gsm_ms", 8_000, SAME),
+    Recording("ima.wav", WAV, "adpcm_ima_wav", 16_000, MP3),
+    Recording("piped.wav", WAV, "pcm_s16le", 16_000, SAME, PIECE_S),
+    Recording("speech.aiff", "audio/aiff", "pcm_s16be", 16_000, WAV, PIECE_S),
+    Recording("speech.au", "audio/basic", "pcm_s16be", 16_000, WAV, PIECE_S),
+    Recording("speech.w64", "audio/x-w64", "pcm_s16le", 16_000, WAV, PIECE_S),
+    Recording("speech.caf", "audio/x-caf", "pcm_s16be", 16_000, WAV, PIECE_S),
+    Recording("speech.flac", "audio/flac", "flac", 16_000, MP3),
+    Recording("alac.m4a", "audio/mp4", "alac", 16_000, MP3),
+    Recording("speech.mp3", MP3, "mp3", 16_000, SAME),
+    Recording("bare.mp3", MP3, "mp3", 16_000, SAME, 1.224),
+    Recording("speech.aac", "audio/aac", "aac", 48_000, SAME),
+    Recording("speech.m4a", "audio/mp4", "aac", 48_000, MP3),
+    Recording("faststart.m4a", "audio/mp4", "aac", 48_000, MP3),
+    Recording("aac.3gp", "audio/3gpp", "aac", 48_000, SAME),
+    Recording("vorbis.ogg", "audio/ogg", "vorbis", 16_000, MP3),
+    Recording("opus.ogg", "audio/ogg", "opus", 48_000, MP3),
+    Recording("speech.webm", "audio/webm", "opus", 48_000, MP3),
+    Recording("live.webm", "audio/webm", "opus", 48_000, MP3),
+    Recording("speech.wma", "audio/x-ms-wma", "wmav2", 44_100, MP3),
+    Recording("sox.amr", "audio/amr", "amr_nb", 8_000, SAME, 1.76),
+    Recording("pyav.amr", "audio/amr", "amr_nb", 8_000, SAME),
+    Recording("speech.3gp", "audio/3gpp", "amr_nb", 8_000, SAME),
+    Recording("wide.amr", "audio/amr-wb", "amr_wb", 16_000, SAME),
+    Recording("video.mp4", "audio/mp4", "aac", 48_000, MP3),
+    Recording("video.ts", "video/mp2t", "aac", 48_000, MP3),
+    Recording("video.mkv", "audio/webm", "vorbis", 16_000, MP3),
+    Recording("video.avi", "video/x-msvideo", "mp3", 16_000, MP3, 1.224),
+    Recording("longer_picture.mkv", "audio/webm", "vorbis", 16_000, MP3),
+]
+_FRESH = itertools.count()
+NAMES = [recording.name for recording in RECORDINGS]
+
+
+def read(name: str) -> bytes:
+    return (DATA / name).read_bytes()
+
+
+def tone(seconds: float, rate: int = 16_000, hertz: float = 440.0) -> Samples:
+    """Make a sound as loud everywhere as anywhere else."""
+    phase = np.arange(round(seconds * rate)) * (2 * np.pi * hertz / rate)
+    samples: Samples = (9_000 * np.sin(phase)).astype(np.int16)
+    return samples
+
+
+def noise(seconds: float, rate: int = 16_000) -> Samples:
+    """Make a sound in which no two samples that are exchanged go unnoticed."""
+    generator = np.random.default_rng(0)
+    samples: Samples = generator.integers(-9_000, 9_000, round(seconds * rate), dtype=np.int16)
+    return samples
+
+
+def fresh_tone(seconds: float = 0.3) -> Samples:
+    """Make a sound that no test has sent before: what has been sent is remembered."""
+    return tone(seconds, hertz=200 + next(_FRESH) / 8)
+
+
+def wav(samples: Samples, rate: int = 16_000, channels: int = 1) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(channels)
+        writer.setsampwidth(2)
+        writer.setframerate(rate)
+        writer.writeframes(samples.tobytes())
+    return file.getvalue()
+
+
+def encode(samples: Samples, container: str, codec: str, rate: int = 16_000) -> bytes:
+    """Encode with FFmpeg."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=rate, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), "s16", "mono")
+        frame.sample_rate = rate
+        fifo = av.AudioFifo()
+        fifo.write(frame)
+        for piece in fifo.read_many(stream.codec_context.frame_size or 1024, partial=True):
+            output.mux(stream.encode(piece))
+        output.mux(stream.encode(None))
+    return file.getvalue()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What an encoded recording turns out to be, as another program than ours hears it."""
+
+    container: str
+    codec: str
+    sample_rate: int
+    channels: int
+    samples: Samples
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.sample_rate
+
+
+def hear(data: bytes) -> Heard:
+    """Decode all of it, as mono at its own rate; a damaged packet is left out."""
+    with av.open(io.BytesIO(data), "r") as container:
+        stream = container.streams.audio[0]
+        context = stream.codec_context
+        if context.codec.canonical_name == "amr_nb":
+            context = av.AudioCodecContext.create("libopencore_amrnb", "r")
+            context.sample_rate, context.layout = 8_000, "mono"
+        rate = stream.sample_rate
+        resampler = av.AudioResampler("s16", "mono", rate)
+        pieces = []
+        for packet in container.demux(stream):
+            with contextlib.suppress(av.InvalidDataError):
+                for frame in context.decode(packet):
+                    frame.pts = None
+                    pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
+        pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
+        return Heard(
+            container=container.format.name,
+            codec=stream.codec_context.codec.canonical_name,
+            sample_rate=rate,
+            channels=stream.channels,
+            samples=np.concatenate(pieces),
+        )
+
+
+def ask_about(*audio: Audio | str | dict[str, Any]) -> list[BaseMessage]:
+    """Make messages of clips, URLs or ready blocks, and a question."""
+    blocks = [
+        clip
+        if isinstance(clip, dict)
+        else {"type": "audio", "url": clip}
+        if isinstance(clip, str)
+        else clip.to_block()
+        for clip in audio
+    ]
+    return [HumanMessage(content=[*blocks, QUESTION])]
+
+
+def kinds(server: LocalDashScope) -> list[str]:
+    """List what was asked of a server, in order."""
+    return [request.kind for request in server.requests]
+
+
+def audio_urls(server: LocalDashScope) -> list[str]:
+    """List the audio of the latest question, as it was on the wire."""
+    latest = [request for request in server.requests if request.kind == "generation"][-1]
+    parts = (part for message in latest.messages for part in message["content"])
+    return [part["audio"] for part in parts if "audio" in part]
+
+
+def sent_clips(server: LocalDashScope) -> list[bytes]:
+    """List the recordings of the latest question, whichever way they travelled."""
+    uploads = [request.form for request in server.requests if request.kind == "upload"]
+    files = {f"oss://{form.fields['key']}": form.file or b"" for form in uploads}
+    return [
+        files[url]
+        if url in files
+        else base64.b64decode(url.partition(";base64,")[2], validate=True)
+        for url in audio_urls(server)
+    ]
+
+
+def run_python(code: str, *arguments: str, timeout_s: float = 60) -> str:
+    """Run a program in a process of its own, where a crash is a failing test; return its output."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.returncode}\n{done.stdout}\n{done.stderr[-3000:]}"
+    return done.stdout

@@ -1,0 +1,468 @@
+"""Audio: what it is made of, what it says of itself, and what it becomes in a message."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import base64
+import copy
+import inspect
+import io
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from langchain_core.messages import HumanMessage
+from langchain_core.messages.block_translators.openai import (
+    convert_to_openai_data_block,
+)
+
+import langchain_qwen_audio
+from langchain_qwen_audio import Audio
+from langchain_qwen_audio.audio import MAX_BASE64_CHARS
+from langchain_qwen_audio.errors import AudioError, QwenAudioError
+
+from .recordings import DATA, NAMES, RECORDINGS, Recording, encode, hear, noise, read, tone, wav
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SPEECH = DATA / "speech.wav"
+
+
+def afrom_path(path: Any) -> Audio:
+    return asyncio.run(Audio.afrom_path(path))
+
+
+FROM_PATH = pytest.mark.parametrize(
+    "from_path", [Audio.from_path, afrom_path], ids=["sync", "async"]
+)
+
+
+# --- where it comes from ----------------------------------------------------------------------
+
+
+def from_open_file(path: Path) -> Audio:
+    with path.open("rb") as file:
+        return Audio.from_file(file)
+
+
+def afrom_open_file(path: Path) -> Audio:
+    return asyncio.run(Audio.afrom_file(io.BytesIO(path.read_bytes())))
+
+
+FORMS: dict[str, Callable[[Path], Audio]] = {
+    "Path": Audio.from_path,
+    "path as str": lambda path: Audio.from_path(str(path)),
+    "relative path": lambda path: Audio.from_path(os.path.relpath(path)),
+    "async path": afrom_path,
+    "bytes": lambda path: Audio.from_bytes(path.read_bytes()),
+    "bytearray": lambda path: Audio.from_bytes(bytearray(path.read_bytes())),
+    "memoryview": lambda path: Audio.from_bytes(memoryview(path.read_bytes())),
+    "open file": from_open_file,
+    "open file, async": afrom_open_file,
+    "BytesIO": lambda path: Audio.from_file(io.BytesIO(path.read_bytes())),
+    "base64": lambda path: Audio.from_base64(base64.b64encode(path.read_bytes()).decode()),
+    "base64 in lines": lambda path: Audio.from_base64(
+        base64.encodebytes(path.read_bytes()).decode()
+    ),
+    "URL-safe base64": lambda path: Audio.from_base64(
+        base64.urlsafe_b64encode(path.read_bytes()).decode().rstrip("=")
+    ),
+}
+
+
+@pytest.mark.parametrize("make", FORMS.values(), ids=FORMS)
+def test_every_form_holds_the_same_recording(make: Callable[[Path], Audio]) -> None:
+    audio = make(SPEECH)
+    assert audio.data == SPEECH.read_bytes()
+    assert audio.size == len(audio.data)
+    assert audio.base64 == base64.b64encode(audio.data).decode()
+    assert audio.digest == Audio.from_path(SPEECH).digest
+    with audio.open() as file:
+        assert file.read(4) == b"RIFF"
+    assert audio.duration_s == pytest.approx(1.149125)
+
+
+def test_bytes_that_change_afterwards_do_not_change_the_clip() -> None:
+    data = bytearray(SPEECH.read_bytes())
+    audio = Audio.from_bytes(data)
+    data[:] = bytes(len(data))
+    assert audio.data == SPEECH.read_bytes()
+
+
+def test_a_file_like_object_is_read_from_where_it_stands() -> None:
+    file = io.BytesIO(b"before" + SPEECH.read_bytes())
+    file.seek(6)
+    assert Audio.from_file(file).data == SPEECH.read_bytes()
+
+
+def test_a_file_of_text_is_refused() -> None:
+    with pytest.raises(AudioError, match="binary mode"):
+        Audio.from_file(io.StringIO("text"))  # type: ignore[arg-type]
+
+
+def test_the_home_directory_is_understood(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(SPEECH.read_bytes())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Audio.from_path("~/a.wav").data == SPEECH.read_bytes()
+
+
+@FROM_PATH
+@pytest.mark.parametrize("name", ["missing.wav", "", "a\0b.wav", "x" * 5_000])
+def test_a_path_to_nothing_is_refused(
+    from_path: Callable[[Any], Audio], tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(AudioError, match=r"it cannot be read|not a regular file"):
+        from_path(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", "====", "not base64!", "AAA*", "data:audio/wav;base64,UklG", "é"]
+)
+def test_what_is_not_base64_is_refused(text: str) -> None:
+    with pytest.raises(AudioError, match="base64"):
+        Audio.from_base64(text)
+
+
+def test_too_much_base64_is_refused_before_it_is_decoded() -> None:
+    class Endless(str):
+        """A text that says it is too long, and cannot be looked into."""
+
+        __slots__ = ()
+
+        def __len__(self) -> int:
+            return MAX_BASE64_CHARS + 1
+
+        def __getitem__(self, key: Any) -> str:
+            raise AssertionError("it was looked into")
+
+        def split(self, *args: Any) -> list[str]:
+            raise AssertionError("it was decoded")
+
+    with pytest.raises(
+        AudioError, match=rf"{MAX_BASE64_CHARS + 1:,} characters.*{MAX_BASE64_CHARS:,}"
+    ):
+        Audio.from_base64(Endless("AAAA"))
+
+
+# --- arrays -----------------------------------------------------------------------------------
+
+MONO = np.array([0, 1, -1, 32767, -32768, 12345], np.int16)
+STEREO = np.stack([MONO, MONO[::-1]], axis=1)
+FLOATS = np.array([0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0])
+AS_INT16 = np.array([0, 16384, -16384, 32767, -32768, 32767, -32768], np.int16)
+
+ARRAYS: dict[str, tuple[Any, Any]] = {
+    "int16": (MONO, MONO),
+    "int16 in one column": (MONO.reshape(-1, 1), MONO),
+    "stereo": (STEREO, STEREO.ravel()),
+    "stereo, column by column": (np.asfortranarray(STEREO), STEREO.ravel()),
+    "every other sample": (MONO[::2], MONO[::2]),
+    "backwards": (MONO[::-1], MONO[::-1]),
+    "transposed": (np.stack([MONO, MONO]).T, np.repeat(MONO, 2)),
+    "not to be written to": (np.frombuffer(MONO.tobytes(), np.int16), MONO),
+    "array.array": (array.array("h", MONO.tolist()), MONO),
+    "memoryview": (MONO.data, MONO),
+    "float32": (FLOATS.astype(np.float32), AS_INT16),
+    "float64": (FLOATS, AS_INT16),
+    "array of float": (array.array("f", FLOATS.tolist()), AS_INT16),
+    "stereo float32": (np.stack([FLOATS, FLOATS], axis=1).astype("f"), np.repeat(AS_INT16, 2)),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_an_array_becomes_a_wav_of_its_samples(name: str) -> None:
+    samples, expected = ARRAYS[name]
+    audio = Audio.from_array(samples, 22_050)
+    shape = np.shape(samples)
+    channels = shape[1] if len(shape) == 2 else 1
+    assert audio.data == wav(expected, 22_050, channels)
+    assert (audio.sample_rate, audio.channels, audio.codec) == (22_050, channels, "pcm_s16le")
+    assert audio.duration_s == shape[0] / 22_050
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-32768, 32767), min_size=1, max_size=500))
+def test_every_int16_survives(samples: list[int]) -> None:
+    data = Audio.from_array(np.array(samples, np.int16), 16_000).data
+    assert np.frombuffer(data[44:], np.int16).tolist() == samples
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=500), st.sampled_from("fd"))
+def test_every_float_is_off_by_one_step_at_most(samples: list[float], kind: str) -> None:
+    data = Audio.from_array(np.array(samples, kind), 16_000).data
+    steps = np.frombuffer(data[44:], np.int16)
+    assert np.abs(steps / 32768 - np.array(samples)).max() <= 1 / 32768
+
+
+@pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf, 1e300])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
+def test_strange_floats_spoil_nothing_else(strange: float, dtype: type[np.floating[Any]]) -> None:
+    samples = np.full(1_000, 0.5).astype(dtype)
+    samples[500] = np.float64(strange)
+    heard = np.frombuffer(Audio.from_array(samples, 16_000).data[44:], np.int16)
+    assert np.delete(heard, 500).tolist() == [16384] * 999
+
+
+REFUSED: dict[str, tuple[Any, Any, str]] = {
+    "int32": (MONO.astype(np.int32), 16_000, "int16, float32"),
+    "uint8": (MONO.astype(np.uint8), 16_000, "int16, float32"),
+    "float16": (FLOATS.astype(np.float16), 16_000, "int16, float32"),
+    "bool": (np.ones(9, bool), 16_000, "int16, float32"),
+    "complex": (FLOATS.astype(complex), 16_000, "int16, float32"),
+    "big-endian": (MONO.astype(">i2"), 16_000, "int16, float32"),
+    "text": (np.array(["a", "b"]), 16_000, "int16, float32"),
+    "objects": (np.array([1, None]), 16_000, "int16, float32"),
+    "dates": (np.array(["2020-01-01"], "M8[D]"), 16_000, "array"),
+    "bytes": (b"abc", 16_000, "int16, float32"),
+    "list": ([0, 1], 16_000, "list came"),
+    "None": (None, 16_000, "NoneType came"),
+    "no samples": (MONO[:0], 16_000, "empty"),
+    "no frames": (STEREO[:0], 16_000, "empty"),
+    "no channels": (STEREO[:, :0], 16_000, "shape"),
+    "no dimension": (np.int16(1), 16_000, "shape|int16 came"),
+    "three dimensions": (MONO.reshape(1, 2, 3), 16_000, r"shape \(1, 2, 3\)"),
+    "channels first": (tone(1).reshape(2, -1), 16_000, "transpose"),
+    "rate 0": (MONO, 0, "0 Hz"),
+    "negative rate": (MONO, -16_000, "-16000 Hz"),
+    "absurd rate": (MONO, 2**31, "2147483648 Hz"),
+    "rate NaN": (MONO, float("nan"), "nan Hz"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_other_arrays_are_refused_with_the_cure(name: str) -> None:
+    samples, sample_rate, message = REFUSED[name]
+    with pytest.raises(AudioError, match=message) as caught:
+        Audio.from_array(samples, sample_rate)
+    assert "expected" in str(caught.value)
+
+
+def test_a_rate_may_be_numpys_own() -> None:
+    assert Audio.from_array(MONO, np.int64(8_000)).sample_rate == 8_000  # type: ignore[arg-type]
+
+
+# --- what it says of itself -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=NAMES)
+def test_the_bytes_say_what_it_is(recording: Recording) -> None:
+    audio = Audio.from_bytes(recording.data, name="misleading.txt")
+    assert audio.mime_type == recording.mime_type
+    assert audio.codec == recording.codec
+    assert audio.sample_rate == recording.sample_rate
+    assert audio.channels == recording.channels
+    assert audio.duration_s == pytest.approx(recording.seconds, abs=0.05)
+    assert audio.tokens == max(25, round(audio.duration_s * 25))
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=NAMES)
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+def test_decoding_yields_all_of_it_at_any_rate(recording: Recording, rate: int) -> None:
+    samples = np.frombuffer(b"".join(Audio.from_path(recording.path).decode(rate)), np.int16)
+    heard = hear(recording.data)
+    assert len(samples) / rate == pytest.approx(heard.seconds, abs=0.002)
+    assert abs(samples).max() == pytest.approx(abs(heard.samples).max(), rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tokens"), [(0.1, 25), (1, 25), (1.04, 26), (3.4, 85), (30, 750), (200, 5_000)]
+)
+def test_tokens_are_25_a_second_and_at_least_25(seconds: float, tokens: int) -> None:
+    assert Audio.from_array(tone(seconds, 8_000), 8_000).tokens == tokens
+    assert (
+        Audio.from_bytes(encode(tone(seconds, 8_000), "wav", "pcm_mulaw", 8_000)).tokens == tokens
+    )
+
+
+def test_a_repr_never_shows_or_decodes_the_bytes() -> None:
+    data = b"swordfish" * 1_000_000
+    audio = Audio.from_bytes(data, name="clip")
+    assert repr(audio) == "<Audio 'clip': 9,000,000 bytes>"
+    text = base64.b64encode(data).decode()
+    assert len(repr(Audio.from_base64(text))) < 200
+    assert len(repr(Audio.from_bytes(data, name="x" * 10_000))) < 400
+    assert "probe" not in vars(audio)
+
+
+def test_a_repr_tells_what_is_known() -> None:
+    audio = Audio.from_path(SPEECH)
+    assert repr(audio) == "<Audio 'speech.wav': 36,816 bytes>"
+    assert audio.duration_s
+    assert repr(audio) == "<Audio 'speech.wav': 36,816 bytes, audio/wav, 16000 Hz, 1 ch, 1.15 s>"
+
+
+def test_what_is_no_audio_can_still_be_shown() -> None:
+    audio = Audio.from_bytes(b"no audio")
+    with pytest.raises(AudioError, match="8 bytes came that are not usable audio"):
+        _ = audio.mime_type
+    assert repr(audio) == "<Audio 'audio': 8 bytes>"
+
+
+def test_all_properties_of_what_is_no_audio_end_in_one_error() -> None:
+    for name in ("mime_type", "codec", "sample_rate", "channels", "duration_s", "tokens"):
+        with pytest.raises(AudioError):
+            getattr(Audio.from_bytes(b"no audio"), name)
+
+
+def test_the_error_is_langchains_and_pythons_too() -> None:
+    assert issubclass(AudioError, QwenAudioError)
+    assert issubclass(AudioError, ValueError)
+    with pytest.raises(AudioError) as caught:
+        _ = Audio.from_bytes(b"").probe
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301
+
+
+# --- a file that changes ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["replaced", "rewritten", "longer", "gone", "a link", "a FIFO"])
+@FROM_PATH
+def test_a_file_that_is_not_the_one_it_was_is_refused(
+    from_path: Callable[[Any], Audio], tmp_path: Path, change: str
+) -> None:
+    path, other = tmp_path / "a.wav", tmp_path / "b.wav"
+    for file in (path, other):
+        file.write_bytes(SPEECH.read_bytes())
+    audio = from_path(path)
+    if change == "rewritten":
+        path.write_bytes(bytes(reversed(SPEECH.read_bytes())))
+        os.utime(path, ns=(1, 1))
+    elif change == "longer":
+        with path.open("ab") as end:
+            end.write(b"more")
+    else:
+        path.unlink()
+    if change == "replaced":
+        other.rename(path)
+    elif change == "a link":
+        path.symlink_to(other)
+    elif change == "a FIFO":
+        os.mkfifo(path)
+    for look in (lambda: audio.data, lambda: audio.digest, lambda: audio.probe):
+        with pytest.raises(AudioError, match=r"it changed since|it cannot be read"):
+            look()
+
+
+def test_a_link_is_followed_once(tmp_path: Path) -> None:
+    link = tmp_path / "link.wav"
+    link.symlink_to(SPEECH)
+    audio = Audio.from_path(link)
+    link.unlink()
+    link.symlink_to("/dev/zero")
+    assert audio.data == SPEECH.read_bytes()
+
+
+# --- a part of it ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s"),
+    [(0, None), (0, 1), (0.5, 1.5), (1, 2), (1.25, 99), (0, 99), (-1, 1), (1.9999, 2)],
+)
+def test_an_excerpt_holds_those_samples_and_no_others(start_s: float, end_s: float | None) -> None:
+    samples = noise(2)
+    part = Audio.from_array(samples, 16_000, name="call").excerpt(start_s, end_s)
+    last = None if end_s is None else round(end_s * 16_000)
+    expected = samples[round(max(0.0, start_s) * 16_000) : last]
+    np.testing.assert_array_equal(hear(part.data).samples, expected)
+    assert part.duration_s == len(expected) / 16_000
+    assert part.name.startswith("call from ")
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(2, None), (5, 6), (1, 1), (1.5, 0.5), (0, 0)])
+def test_an_excerpt_of_nothing_is_refused(start_s: float, end_s: float | None) -> None:
+    with pytest.raises(AudioError, match="there is nothing from"):
+        Audio.from_array(tone(2), 16_000).excerpt(start_s, end_s)
+
+
+# --- what it becomes --------------------------------------------------------------------------
+
+
+def test_a_block_is_langchains_own() -> None:
+    block = Audio.from_path(DATA / "speech.mp3").to_block()
+    data = base64.b64encode(read("speech.mp3")).decode()
+    assert block == {"type": "audio", "base64": data, "mime_type": "audio/mpeg"}
+    message = HumanMessage(content_blocks=[block])  # type: ignore[list-item]
+    assert message.content_blocks == [block]
+
+
+def test_an_async_block_is_the_same() -> None:
+    audio = Audio.from_path(DATA / "live.webm")
+    assert asyncio.run(audio.ato_block()) == audio.to_block()
+
+
+TWINS = [name for name in vars(Audio) if f"a{name}" in vars(Audio)]
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_twins_take_the_same_arguments(name: str) -> None:
+    assert {"from_path", "from_url", "from_file", "to_block"} <= set(TWINS)
+    one, other = (inspect.signature(getattr(Audio, twin)) for twin in (name, f"a{name}"))
+    assert one == other
+
+
+def test_a_block_is_taken_by_other_providers() -> None:
+    block = Audio.from_path(DATA / "speech.wav").to_block()
+    assert convert_to_openai_data_block(block) == {
+        "type": "input_audio",
+        "input_audio": {"data": block["base64"], "format": "wav"},
+    }
+
+
+def test_a_block_comes_back_as_the_same_recording() -> None:
+    audio = Audio.from_path(DATA / "live.webm")
+    block = audio.to_block()
+    back = Audio.from_base64(block["base64"], mime_type=block["mime_type"])
+    assert back.data == audio.data
+    assert back.to_block() == block
+
+
+COPIES: dict[str, Callable[[Audio], Audio]] = {
+    "pickle": lambda audio: pickle.loads(pickle.dumps(audio)),  # noqa: S301
+    "deepcopy": copy.deepcopy,
+    "copy": copy.copy,
+}
+
+
+@pytest.mark.parametrize("looked_at", [False, True], ids=["unread", "read"])
+@pytest.mark.parametrize("make", [Audio.from_path, from_open_file], ids=["path", "bytes"])
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_a_copy_is_the_same_recording(
+    copied: Callable[[Audio], Audio], make: Callable[[Path], Audio], looked_at: bool
+) -> None:
+    audio = make(SPEECH)
+    if looked_at:
+        assert audio.duration_s
+    again = copied(audio)
+    assert again is not audio
+    assert (again.name, again.data) == (audio.name, audio.data)
+    assert (again.probe, again.duration_s) == (audio.probe, audio.duration_s)
+    assert repr(again) == repr(audio)
+
+
+def test_making_one_loads_no_codec_and_no_sdk() -> None:
+    code = f"""
+import sys
+from langchain_qwen_audio import Audio
+print(Audio.from_path({str(SPEECH)!r}))
+print(*[name for name in ("av", "dashscope", "numpy") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "<Audio 'speech.wav': 36,816 bytes>\n\n"
+
+
+def test_it_is_exported() -> None:
+    assert "Audio" in langchain_qwen_audio.__all__

@@ -1,0 +1,284 @@
+"""Clips longer than the model hears: how many parts, cut where, and nothing lost or sent twice."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langchain_qwen_audio import Audio, ChatQwenAudio
+from langchain_qwen_audio._fit import cut, fit
+from langchain_qwen_audio._profiles import QWEN_AUDIO
+from langchain_qwen_audio.errors import AudioError, ContextOverflowError
+
+from .recordings import TWO_WAYS, ask_about, encode, hear, run_python, sent_clips, tone, wav
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from langchain_qwen_audio.local import LocalDashScope
+
+    from .conftest import Ask
+    from .recordings import Samples
+
+RATE = 16_000
+HOUR_S = 3600
+BLOCK_S = 10
+
+
+def speech_like(seconds: float) -> Samples:
+    """Make a tone with 0.4 s of silence after every 7 s."""
+    samples = tone(seconds)
+    for pause in range(7 * RATE, len(samples), 7 * RATE):
+        samples[pause : pause + 2 * RATE // 5] = 0
+    return samples
+
+
+def model_of(server: LocalDashScope, **fields: Any) -> ChatQwenAudio:
+    return ChatQwenAudio(base_url=server.base_url, api_key="local", **fields)
+
+
+# --- split ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "parts_s"),
+    [
+        (29.9, [29.9]),
+        (30.0, [30.0]),
+        (30.1, [30.0, 0.1]),
+        (61.0, [30.0, 30.0, 1.0]),
+        (200.0, [30.0] * 6 + [20.0]),
+    ],
+)
+def test_where_nothing_is_quieter_the_cut_is_at_the_limit(
+    server: LocalDashScope, model: ChatQwenAudio, seconds: float, parts_s: list[float]
+) -> None:
+    original = tone(seconds)
+    model.invoke(ask_about(Audio.from_array(original, RATE)))
+    parts = [hear(data) for data in sent_clips(server)]
+    assert [part.seconds for part in parts] == pytest.approx(parts_s, abs=1e-9)
+    np.testing.assert_array_equal(np.concatenate([part.samples for part in parts]), original)
+    assert {part.codec for part in parts} == {"pcm_s16le"}
+
+
+def test_every_way_to_ask_sends_all_parts(ask: Ask, server: LocalDashScope) -> None:
+    original = tone(31)
+    ask(model_of(server), ask_about(Audio.from_array(original, RATE)))
+    parts = [hear(data).samples for data in sent_clips(server)]
+    assert list(map(len, parts)) == [30 * RATE, RATE]
+    np.testing.assert_array_equal(np.concatenate(parts), original)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "parts_s"),
+    [
+        (29.9, [29.9]),
+        (30.0, [30.0]),
+        (30.1, [28.3, 1.8]),
+        (61.0, [28.3, 28.0, 4.7]),
+        (200.0, [28.3, *[28.0] * 5, 28.0, 3.7]),
+    ],
+)
+def test_cuts_fall_inside_the_last_silence(
+    server: LocalDashScope, model: ChatQwenAudio, seconds: float, parts_s: list[float]
+) -> None:
+    original = speech_like(seconds)
+    model.invoke(ask_about(Audio.from_array(original, RATE)))
+    parts = [hear(data) for data in sent_clips(server)]
+    assert [part.seconds for part in parts] == pytest.approx(parts_s, abs=0.1)
+    np.testing.assert_array_equal(np.concatenate([part.samples for part in parts]), original)
+    for end in itertools.accumulate(len(part.samples) for part in parts[:-1]):
+        assert not original[end - RATE // 20 : end + RATE // 20].any()
+
+
+@pytest.mark.parametrize(
+    ("form", "max_growth"),
+    [
+        (("flac", "flac", 44_100), 1),
+        (("webm", "libopus", 48_000), 1),
+        (("amr", "libopencore_amrnb", 8_000), 1.6),  # 5.2 kbit/s; MP3 begins at 8
+    ],
+)
+def test_parts_of_any_format_add_up_to_the_clip(
+    server: LocalDashScope, model: ChatQwenAudio, form: tuple[str, str, int], max_growth: float
+) -> None:
+    data = encode(tone(61, form[-1]), *form)
+    model.invoke(ask_about(Audio.from_bytes(data)))
+    sent = sent_clips(server)
+    parts = [hear(part) for part in sent]
+    assert sum(part.seconds for part in parts) == pytest.approx(61, abs=0.05)
+    assert max(part.seconds for part in parts) <= 30
+    assert len(parts) == 3
+    assert sum(map(len, sent)) <= len(data) * max_growth
+
+
+def test_parts_are_sent_in_order_and_named_by_their_time() -> None:
+    parts = fit(Audio.from_array(tone(61), RATE, name="call"), QWEN_AUDIO)
+    assert [part.name for part in parts] == [
+        "call (0.0 to 30.0 s)",
+        "call (30.0 to 60.0 s)",
+        "call (60.0 to 61.0 s)",
+    ]
+    assert [part.tokens for part in parts] == [750, 750, 25]
+
+
+@settings(deadline=None)
+@given(
+    levels=st.lists(st.tuples(st.integers(0, 9_000), st.integers(1, 6_000)), min_size=1),
+    limit=st.integers(1, 12_000),
+    block=st.integers(1, 9_000),
+    rate=st.sampled_from([8_000, 16_000]),
+)
+def test_any_cut_loses_nothing_and_repeats_nothing(
+    levels: list[tuple[int, int]], limit: int, block: int, rate: int
+) -> None:
+    samples = b"".join(
+        np.linspace(-level, level, count).astype(np.int16).tobytes() for level, count in levels
+    )
+    blocks = [samples[i : i + 2 * block] for i in range(0, len(samples), 2 * block)]
+    pieces = list(cut(blocks, 2 * limit, rate))
+    assert b"".join(pieces) == samples
+    assert all(0 < len(piece) <= 2 * limit for piece in pieces)
+    assert all(len(piece) % 2 == 0 for piece in pieces)
+    assert pieces == list(cut([samples], 2 * limit, rate)), "the blocks decide nothing"
+
+
+# --- truncate, error --------------------------------------------------------------------------
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("seconds", [30.1, 400.0])
+def test_truncate_keeps_the_first_30_s_and_warns_each_time(
+    ask: Ask, server: LocalDashScope, seconds: float
+) -> None:
+    original = tone(seconds)
+    messages = ask_about(Audio.from_array(original, RATE))
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="longer than the 30 s that the model hears; the rest"):
+            ask(model_of(server, long_audio="truncate"), messages)
+        (data,) = sent_clips(server)
+        np.testing.assert_array_equal(hear(data).samples, original[: 30 * RATE])
+
+
+def test_error_refuses_before_any_request(ask: Ask, server: LocalDashScope) -> None:
+    with pytest.raises(AudioError, match=r"longer than the 30 s.*long_audio='split'"):
+        ask(
+            model_of(server, long_audio="error"),
+            ask_about(Audio.from_array(tone(30.1), RATE)),
+        )
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("long_audio", ["split", "truncate", "error"])
+@pytest.mark.parametrize("seconds", [29.9, 30.0])
+def test_what_fits_travels_as_it_came(
+    server: LocalDashScope, long_audio: str, seconds: float
+) -> None:
+    data = wav(tone(seconds))
+    model_of(server, long_audio=long_audio).invoke(ask_about(Audio.from_bytes(data)))
+    assert sent_clips(server) == [data]
+
+
+# --- beyond the context -----------------------------------------------------------------------
+
+
+@functools.cache
+def too_long(codec: str) -> bytes:
+    return encode(tone(250, 8_000), "wav" if codec == "pcm_s16le" else "mp3", codec, 8_000)
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("codec", ["pcm_s16le", "libmp3lame"])
+def test_beyond_the_context_the_error_says_how_long_and_what_to_do(
+    ask: Ask, server: LocalDashScope, codec: str
+) -> None:
+    with pytest.raises(ContextOverflowError) as caught:
+        ask(model_of(server), ask_about(Audio.from_bytes(too_long(codec))))
+    message = str(caught.value)
+    assert "messages[0].content[0] is 250.0 s long" in message
+    assert "at most 245.8 s of audio (6,144 tokens, 25 a second)" in message
+    assert "QwenAudioLoader" in message
+    assert server.requests == []
+
+
+def test_the_context_is_used_to_its_end(server: LocalDashScope, model: ChatQwenAudio) -> None:
+    model.invoke(ask_about(Audio.from_array(tone(245.5), RATE)))
+    assert len(sent_clips(server)) == 9
+
+
+# --- an hour ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hours(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An hour in each format, of a block of sound written 360 times."""
+    folder = tmp_path_factory.mktemp("hour")
+    block = tone(BLOCK_S)
+    head = wav(block[:0])
+    size = HOUR_S * RATE * 2
+    head = head[:4] + (size + 36).to_bytes(4, "little") + head[8:40] + size.to_bytes(4, "little")
+    mp3 = encode(block, "mp3", "libmp3lame")
+    contents = {
+        "wav": (head, block.tobytes()),
+        # Frames stand by themselves; the first one is LAME's, which tells of ten seconds only.
+        "mp3": (b"", mp3[mp3.index(mp3[-432:][:2], 500) :]),
+    }
+    for name, (start, body) in contents.items():
+        with (folder / f"hour.{name}").open("wb") as file:
+            file.write(start)
+            for _ in range(HOUR_S // BLOCK_S):
+                file.write(body)
+    return {name: folder / f"hour.{name}" for name in contents}
+
+
+@pytest.mark.parametrize("name", ["wav", "mp3"])
+def test_an_hour_is_refused_without_an_hour_in_memory(
+    server: LocalDashScope, model: ChatQwenAudio, hours: dict[str, Path], name: str
+) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ContextOverflowError, match="QwenAudioLoader"):
+            model.invoke(ask_about(hours[name].as_uri()))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert server.requests == []
+    assert peak < 40e6  # an hour of samples is 115 MB
+
+
+MEASURE = """
+import resource, sys
+from langchain_qwen_audio import Audio
+from langchain_qwen_audio._fit import fit
+from langchain_qwen_audio._profiles import QWEN_AUDIO
+from langchain_qwen_audio.errors import ContextOverflowError
+import av
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+audio = Audio.from_path(sys.argv[1])
+before = peak()
+if sys.argv[2] == "fit":
+    try:
+        fit(audio, QWEN_AUDIO)
+    except ContextOverflowError:
+        seconds = 0
+else:
+    seconds = sum(map(len, audio.decode(16000))) / 32000
+print(seconds, peak() - before)
+"""
+
+
+@pytest.mark.parametrize("name", ["wav", "mp3"])
+@pytest.mark.parametrize(("what", "heard_s"), [("fit", 0), ("decode", HOUR_S)])
+def test_an_hour_is_decoded_in_bounded_memory(
+    hours: dict[str, Path], name: str, what: str, heard_s: int
+) -> None:
+    seconds, peak_mb = map(float, run_python(MEASURE, str(hours[name]), what).split())
+    assert seconds == pytest.approx(heard_s, rel=0.02)
+    assert peak_mb < 100
