@@ -49,7 +49,10 @@ _SEE_NEXT = "[audio: see the next message]"
 
 
 def encode_messages(
-    messages: Sequence[BaseMessage], tool_prompt: str | None = None
+    messages: Sequence[BaseMessage],
+    tool_prompt: str | None = None,
+    *,
+    native_tools: bool = False,
 ) -> list[WireMessage]:
     """Translate a conversation, in order; nothing is dropped and nothing is changed in place.
 
@@ -60,6 +63,7 @@ def encode_messages(
         messages: The conversation.
         tool_prompt: What offers tools to a model that has no native calling; it becomes part of
             the system message, and calls and results in the history are written as text.
+        native_tools: The model has native calling after all: the history stays as it is.
 
     Raises:
         MessageError: A message or block that the model cannot be sent; says which.
@@ -67,7 +71,7 @@ def encode_messages(
     """
     if not messages:
         raise _refusal("messages", "no message came, expected at least one")
-    if tool_prompt is not None:
+    if tool_prompt is not None and not native_tools:
         return _offer_tools([*_encode_for_prompt(messages)], tool_prompt)
     wire: list[WireMessage] = []
     from_tools: list[Element] = []
@@ -82,7 +86,7 @@ def encode_messages(
         wire.append(encoded)
     if from_tools:
         wire.append({"role": "user", "content": from_tools})
-    return wire
+    return _offer_tools(wire, tool_prompt or "")
 
 
 def _encode_for_prompt(messages: Sequence[BaseMessage]) -> Iterator[WireMessage]:

@@ -70,7 +70,7 @@ class LocalFile:
             file = open(self.path, "rb", opener=_open_without_waiting)  # noqa: SIM115
         except OSError as error:
             raise audio_error(f"{self.path}: it cannot be read ({error})") from error
-        if _identity(os.fstat(file.fileno())) != self.identity:
+        if _identity(os.fstat(file.fileno())) != tuple(self.identity):
             file.close()
             raise audio_error(f"{self.path}: it changed since it was looked at")
         return file

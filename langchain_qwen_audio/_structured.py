@@ -11,19 +11,24 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import (
     JsonOutputKeyToolsParser,
     PydanticToolsParser,
 )
+from langchain_core.output_parsers.transform import BaseCumulativeTransformOutputParser
+from langchain_core.outputs import ChatGeneration
 from langchain_core.runnables import RunnableLambda, RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from langchain_core.utils.pydantic import is_basemodel_subclass
+from langchain_core.utils.pydantic import TBaseModel, is_basemodel_subclass
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
     from langchain_core.language_models import BaseChatModel, LanguageModelInput
-    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.messages import BaseMessage
     from langchain_core.outputs import Generation
     from langchain_core.runnables import Runnable, RunnableConfig
 
@@ -53,22 +58,11 @@ def tool_parser(schema: dict[str, Any] | type) -> Runnable[AIMessage, Any]:
 
 def json_parser(schema: dict[str, Any] | type | None) -> Runnable[AIMessage, Any]:
     """Make the parser of an answer that is JSON."""
-    if _is_pydantic(schema):
-        return PydanticOutputParser(pydantic_object=schema)
-    return JsonOutputParser() | RunnableLambda(_object)
-
-
-def _object(parsed: Any) -> dict[str, Any]:
-    if isinstance(parsed, dict):
-        return parsed
-    raise OutputParserException(
-        f"the model answered with {type(parsed).__name__}, expected a JSON object",
-        llm_output=str(parsed),
-    )
+    return _Pydantic(pydantic_object=schema) if _is_pydantic(schema) else _Json()
 
 
 def _is_pydantic(schema: object) -> bool:
-    return isinstance(schema, type) and is_basemodel_subclass(schema)
+    return isinstance(schema, type) and is_basemodel_subclass(schema)  # of v1 too
 
 
 def structured(
@@ -83,11 +77,25 @@ def structured(
     answer = _corrected(llm, parser, model) if corrective_retry else llm
     if not include_raw:
         return answer | parser
-    parsed = RunnablePassthrough.assign(
-        parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
-    )
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=answer) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+    outcome = {
+        "parsed": itemgetter("raw") | _attempt(parser, lambda parsed, _: parsed),
+        "parsing_error": itemgetter("raw") | _attempt(parser, lambda _, error: error),
+    }
+    return RunnableMap(raw=answer) | RunnablePassthrough.assign(**outcome)
+
+
+def _attempt(
+    parser: Runnable[AIMessage, Any], choose: Callable[[Any, OutputParserException | None], Any]
+) -> Runnable[AIMessage, Any]:
+    """Parse, and return what is chosen of the result and the error."""
+
+    def attempt(answer: AIMessage, config: RunnableConfig) -> Any:
+        try:
+            return choose(parser.invoke(answer, config), None)
+        except OutputParserException as error:
+            return choose(None, error)
+
+    return RunnableLambda(attempt)
 
 
 def _corrected(
@@ -124,24 +132,74 @@ def _corrected(
     return RunnableLambda(ask, aask)
 
 
-def _require(parsed: Any, result: list[Generation], *, partial: bool) -> Any:
-    if parsed is None and not partial:
-        text = result[0].text
-        raise OutputParserException(
-            f"the model did not answer in the form that was asked: {text[:500]!r}", llm_output=text
-        )
-    return parsed
+# --- LangChain's parsers, which alone take None, or a stream without data, for an answer ---
 
 
-class _PydanticTool(PydanticToolsParser):
+class _ToTheEnd(BaseCumulativeTransformOutputParser[Any]):
+    """A parser that, at the end of a stream too, raises if there is no data in it."""
+
+    def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:  # noqa: A002
+        chunks: list[AIMessageChunk] = []
+        yield from super()._transform(_noted(chunk, chunks) for chunk in input)
+        self._check(chunks)
+
+    async def _atransform(
+        self,
+        input: AsyncIterator[str | BaseMessage],  # noqa: A002
+    ) -> AsyncIterator[Any]:
+        chunks: list[AIMessageChunk] = []
+        noted = (_noted(chunk, chunks) async for chunk in input)
+        async for parsed in super()._atransform(noted):
+            yield parsed
+        self._check(chunks)
+
+    def _check(self, chunks: list[AIMessageChunk]) -> None:
+        message = add_ai_message_chunks(AIMessageChunk(content=""), *chunks)
+        self.parse_result([ChatGeneration(message=message)])
+
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         try:
             parsed = super().parse_result(result, partial=partial)
-        except ValueError as error:  # pydantic's, of arguments that do not fit
+        except OutputParserException:
+            raise
+        except ValueError as error:  # pydantic's, of v1 too, of arguments that do not fit
             raise OutputParserException(str(error), llm_output=result[0].text) from error
-        return _require(parsed, result, partial=partial)
+        if parsed is None and not partial:
+            text = result[0].text
+            raise OutputParserException(
+                f"the model did not answer in the form that was asked: {text[:500]!r}",
+                llm_output=text,
+            )
+        return parsed
 
 
-class _JsonTool(JsonOutputKeyToolsParser):
+def _noted(chunk: str | BaseMessage, chunks: list[AIMessageChunk]) -> AIMessageChunk:
+    """Remember a chunk; a whole message, which LangChain's parsers lose the calls of, is one."""
+    if not isinstance(chunk, AIMessageChunk):
+        whole = AIMessage(chunk) if isinstance(chunk, str) else chunk
+        chunk = AIMessageChunk(**whole.model_dump(exclude={"type"}))
+    chunks.append(chunk)
+    return chunk
+
+
+class _PydanticTool(_ToTheEnd, PydanticToolsParser):
+    pass
+
+
+class _JsonTool(_ToTheEnd, JsonOutputKeyToolsParser):
+    pass
+
+
+class _Pydantic(_ToTheEnd, PydanticOutputParser[TBaseModel]):
+    pass
+
+
+class _Json(_ToTheEnd, JsonOutputParser):
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        return _require(super().parse_result(result, partial=partial), result, partial=partial)
+        parsed = super().parse_result(result, partial=partial)
+        if isinstance(parsed, dict) or (partial and parsed is None):
+            return parsed
+        raise OutputParserException(
+            f"the model answered with {type(parsed).__name__}, expected a JSON object",
+            llm_output=str(parsed),
+        )

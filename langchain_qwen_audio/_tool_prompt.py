@@ -144,10 +144,15 @@ class ToolCallParser:
 
     def finish(self) -> list[Piece]:
         """Return what is left when the answer ends."""
+        pieces: list[Piece] = []
+        while self._call is not None:
+            # A call that never ended, or whose closing tag an unclosed string has hidden.
+            body, _, self._held = self._held.partition(CLOSE)
+            pieces += self._call.end(body)
+            self._call, self._beside_call, self._resumed = None, True, True
+            pieces += self.feed("")
         held, self._held = self._held, ""
-        if self._call is not None:
-            return list(self._call.end(held))
-        return self._show(held)
+        return [*pieces, *self._show(held)]
 
     def _text(self) -> list[Piece]:
         """Pass on text up to a call, and hold back what may be the beginning of one."""
@@ -206,7 +211,9 @@ class _Call:
         try:
             end = _DECODER.raw_decode(body, usual.end())[1]
         except ValueError:
-            end = len(body) - _begun(CLOSE, body)
+            # What follows a closing tag is not of this call, unless the tag is in a string.
+            end = body.find(CLOSE)
+            end = len(body) - _begun(CLOSE, body) if end < 0 else end
         yield from self._rest(body[usual.end() : end])
 
     def end(self, body: str) -> Iterator[Piece]:

@@ -179,6 +179,13 @@ class Audio:
 
     # --- what it is ---
 
+    def _asdict(self) -> dict[str, Any]:
+        """Say what makes this recording again; LangGraph's checkpoints ask namedtuples for it.
+
+        One of a file is kept as the file's name and identity, not as its bytes.
+        """
+        return {"source": self._source, "name": self.name, "duration_s": self._duration_s}
+
     def __repr__(self) -> str:
         facts = [f"{self.size:,} bytes"]
         if "probe" in self.__dict__:
@@ -304,8 +311,16 @@ class Audio:
             AudioError: The recording has no such part.
         """
         rate, size = _codec.SAMPLE_RATE, _codec.SAMPLE_BYTES
+        length_s = self.duration_s
+        stop_s = length_s if end_s is None else min(end_s, length_s)
+        if not max(0.0, start_s) < stop_s:
+            until = "the end" if end_s is None else f"{end_s:g} s"
+            raise audio_error(
+                f"{self.name}: there is nothing from {start_s:g} s to {until}; it is "
+                f"{length_s:.1f} s long"
+            )
         first = int(max(0.0, start_s) * rate) * size
-        last = None if end_s is None else int(end_s * rate) * size
+        last = None if stop_s == length_s else int(stop_s * rate) * size
         samples, position = bytearray(), 0
         for block in self.decode(rate):
             end = len(block) if last is None else min(len(block), last - position)
@@ -314,11 +329,7 @@ class Audio:
             if last is not None and position >= last:
                 break
         if not samples:
-            until = "the end" if end_s is None else f"{end_s:g} s"
-            raise audio_error(
-                f"{self.name}: there is nothing from {start_s:g} s to {until}; it is "
-                f"{position / size / rate:.1f} s long"
-            )
+            raise audio_error(f"{self.name}: there is no sound from {start_s:g} s on")
         wav = _codec.encode_wav(bytes(samples), rate)
         return Audio(
             wav, name=f"{self.name} from {start_s:g} s", duration_s=len(samples) / size / rate

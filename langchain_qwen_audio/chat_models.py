@@ -367,7 +367,11 @@ class ChatQwenAudio(BaseChatModel):
         if "json_prompt" in overrides:
             prompts.append(overrides.pop("json_prompt"))
         prompt = "\n\n".join(prompts) if prompts else None
-        return _Asked(encode_messages(messages, prompt), self._rules(overrides), offers_tools)
+        if native and overrides.get("tool_choice") not in {None, "auto", "none", "any"}:
+            named = {"name": overrides["tool_choice"]}
+            overrides["tool_choice"] = {"type": "function", "function": named}
+        wire = encode_messages(messages, prompt, native_tools=native)
+        return _Asked(wire, self._rules(overrides), offers_tools)
 
     def _rules(self, overrides: dict[str, Any]) -> Rules:
         """Say what may be read, how clips are fitted, and how they travel."""
@@ -470,6 +474,10 @@ class ChatQwenAudio(BaseChatModel):
         Raises:
             OutputParserException: When invoked, if the answer holds no such data; never None.
         """
+        if method not in {"function_calling", "json_schema", "json_mode"}:
+            raise ValueError(
+                f"method is {method!r}; expected function_calling, json_schema or json_mode"
+            )
         if schema is None and method != "json_mode":
             raise ValueError(f"method {method!r} needs a schema")
         if schema is not None:  # for traces

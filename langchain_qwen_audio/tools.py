@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
 from langchain_core.messages import HumanMessage
@@ -47,6 +47,8 @@ class _AudioTool(BaseTool):
     A mistake that the calling model can mend comes back to it as a tool message of status error;
     anything else raises.
     """
+
+    _cure: ClassVar[str] = ""  # for a recording that is too long
 
     root_dir: Path | None = None
     """Folder whose recordings may be named; nothing outside of it, through `..` or links, is."""
@@ -98,7 +100,7 @@ class _AudioTool(BaseTool):
         if length_s > self.max_duration_s:
             raise ToolException(
                 f"{name}: it is {length_s:.1f} s long, at most {self.max_duration_s:g} s are taken "
-                "at once; name a part of it, with start_s and end_s"
+                f"at once{self._cure}"
             )
 
 
@@ -114,7 +116,9 @@ def _mendable(step: Callable[[], _T]) -> _T:
 
 class _LoadInput(BaseModel):
     audio: str = Field(description="Name of the recording in the folder, or its URL")
-    start_s: float | None = Field(default=None, ge=0, description="Where to begin, in seconds")
+    start_s: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Where to begin, in seconds"
+    )
     end_s: float | None = Field(default=None, gt=0, description="Where to end, in seconds")
 
 
@@ -130,6 +134,8 @@ class LoadAudio(_AudioTool):
         LoadAudio(root_dir="recordings").invoke({"audio": "call.mp3", "start_s": 10, "end_s": 20})
         ```
     """
+
+    _cure: ClassVar[str] = "; name a part of it, with start_s and end_s"
 
     name: str = "load_audio"
     description: str = (
@@ -149,7 +155,8 @@ class LoadAudio(_AudioTool):
         found = self._open(audio)
         if start_s is not None or end_s is not None:
             begin = start_s or 0.0
-            self._require_length((end_s or begin) - begin, audio)
+            length_s = _mendable(lambda: found.duration_s)
+            self._require_length(min(length_s, end_s or length_s) - begin, audio)
             found = _mendable(lambda: found.excerpt(begin, end_s))
         self._require_length(_mendable(lambda: found.duration_s), audio)
         text = {"type": "text", "text": _mendable(lambda: _describe(found))}

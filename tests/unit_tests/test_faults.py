@@ -342,6 +342,7 @@ BREAKS = {
 # --- time -------------------------------------------------------------------------------------
 
 T = 1.0
+PATIENT = 2.5  # less than a healthy stream takes here, and more than a busy machine needs an event
 TIMEOUT = passing(errors.APITimeoutError)
 STALLED = broken(errors.StreamTimeoutError, "ab", "2 characters")
 IN_PIECES = [
@@ -377,13 +378,13 @@ SLOW = {
         sse(A, B, *heartbeat(b"event:ping\ndata:{}\n\n")), streamed=STALLED, timeout=T
     ),
     "a long stream of events in time": Fault(
-        sse(*heartbeat(A, 0.3)[:10], LAST), streamed=answer("aaaaa"), timeout=T
+        sse(*heartbeat(A, 0.6)[:10], LAST), streamed=answer("aaaaa"), timeout=PATIENT
     ),
     "a long stream of events in pieces": Fault(
-        sse(*IN_PIECES), streamed=answer("ababab"), timeout=T
+        sse(*IN_PIECES), streamed=answer("ababab"), timeout=PATIENT
     ),
     "a body in pieces": Fault(
-        RawReply(200, JSON, cut(LONG, 9, 0.005)), whole=answer("ab" * 100), timeout=T
+        RawReply(200, JSON, cut(LONG, 9, 0.005)), whole=answer("ab" * 100), timeout=10.0
     ),
 }
 

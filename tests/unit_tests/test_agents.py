@@ -1,0 +1,346 @@
+"""Agents that listen, end to end against the stand-in, which hears and calls tools by rules."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain.agents.structured_output import ToolStrategy
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    ToolMessage,
+)
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.types import Command
+from pydantic import BaseModel, Field
+
+import langchain_qwen_audio
+from langchain_qwen_audio import Audio, ChatQwenAudio, LoadAudio, QwenAudioToolkit
+from langchain_qwen_audio.local import LocalDashScope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langchain_core.callbacks import CallbackManagerForLLMRun
+    from langchain_core.runnables import RunnableConfig
+
+SAMPLES = Path(langchain_qwen_audio.__file__).parent / "samples"
+WELCOME = SAMPLES / "welcome.wav"
+SAID = "Welcome to the recording studio, please speak clearly into the microphone"
+LOAD = "Load welcome.wav and tell me what is said."
+THREAD: RunnableConfig = {"configurable": {"thread_id": "1"}}
+
+
+class Scripted(BaseChatModel):
+    """A model that hears nothing, and says what it is told to."""
+
+    script: list[AIMessage]
+    heard: list[list[BaseMessage]] = Field(default_factory=list)
+    tools: list[str] = Field(default_factory=list)
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def bind_tools(self, tools: Any, **options: Any) -> Any:
+        self.tools[:] = [tool.name for tool in tools]
+        return self
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **options: Any,
+    ) -> ChatResult:
+        self.heard.append(messages)
+        return ChatResult(generations=[ChatGeneration(message=self.script[len(self.heard) - 1])])
+
+
+def calls(name: str, **args: Any) -> AIMessage:
+    return AIMessage("", tool_calls=[{"type": "tool_call", "id": name, "name": name, "args": args}])
+
+
+@pytest.fixture(scope="module")
+def stand_in() -> Iterator[LocalDashScope]:
+    with LocalDashScope() as server:
+        yield server
+
+
+@pytest.fixture
+def listener(stand_in: LocalDashScope) -> ChatQwenAudio:
+    stand_in.clear()
+    return ChatQwenAudio(base_url=stand_in.base_url, api_key="local")
+
+
+def run(agent: Any, state: Any, config: Any = None, *, is_async: bool = False) -> Any:
+    return asyncio.run(agent.ainvoke(state, config)) if is_async else agent.invoke(state, config)
+
+
+def ask(text: str) -> Any:
+    return {"messages": [HumanMessage(text)]}
+
+
+TWO_WAYS = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+
+
+# --- a deaf model asks ------------------------------------------------------------------------
+
+
+@TWO_WAYS
+def test_a_text_model_asks_one_that_hears(listener: ChatQwenAudio, is_async: bool) -> None:
+    text_model = Scripted(
+        script=[
+            calls("list_audio"),
+            calls("ask_audio", audio="welcome.mp3", question="What is said?"),
+            calls("ask_audio", audio="welcome.wav", question="What is said?"),
+            AIMessage("Somebody welcomes you."),
+        ]
+    )
+    tools = QwenAudioToolkit(root_dir=SAMPLES, llm=listener).get_tools()
+    done = run(create_agent(text_model, tools), ask("What is there?"), is_async=is_async)
+    assert text_model.tools == ["list_audio", "load_audio", "ask_audio"]
+    listed, wrong, answered = (it for it in done["messages"] if isinstance(it, ToolMessage))
+    assert listed.content == f"welcome.wav ({WELCOME.stat().st_size:,})"
+    assert (wrong.status, answered.status) == ("error", "success")
+    assert wrong.content == "welcome.mp3: there is no such recording in the folder"
+    assert SAID in answered.text
+    assert text_model.heard[-1][-1].content == answered.content
+    assert done["messages"][-1].text == "Somebody welcomes you."
+
+
+# --- a model that hears loads and listens -----------------------------------------------------
+
+
+@TWO_WAYS
+def test_qwen_audio_loads_a_recording_hears_it_and_answers(
+    stand_in: LocalDashScope, listener: ChatQwenAudio, is_async: bool
+) -> None:
+    agent = create_agent(listener, QwenAudioToolkit(root_dir=SAMPLES).get_tools())
+    done = run(agent, ask(LOAD), is_async=is_async)
+    _, called, loaded, answer = done["messages"]
+    assert [(call["name"], call["args"]) for call in called.tool_calls] == [
+        ("load_audio", {"audio": "welcome.wav"})
+    ]
+    assert loaded.status == "success"
+    assert isinstance(loaded.artifact, Audio)
+    assert SAID in answer.text
+    assert answer.usage_metadata["input_token_details"]["audio"] == 179  # 7.16 s
+    last = stand_in.requests[-1].messages[-1]
+    assert [*map(list, last["content"])] == [["text"], ["audio"]]
+    assert last["content"][0]["text"].startswith("<tool_response>\nwelcome.wav: 7.2 s")
+
+
+@TWO_WAYS
+def test_a_mistake_is_told_to_the_model(
+    stand_in: LocalDashScope, listener: ChatQwenAudio, is_async: bool
+) -> None:
+    agent = create_agent(listener, [LoadAudio(root_dir=SAMPLES)])
+    done = run(agent, ask("load_audio ../errors.py"), is_async=is_async)
+    assert done["messages"][2].status == "error"
+    told = "Error: ../errors.py: there is no such recording in the folder"
+    assert stand_in.requests[-1].messages[-1]["content"] == [
+        {"text": f"<tool_response>\n{told}\n</tool_response>"}
+    ]
+    assert told in done["messages"][-1].text
+
+
+@TWO_WAYS
+def test_parallel_calls_are_answered_in_one_turn(
+    stand_in: LocalDashScope, listener: ChatQwenAudio, is_async: bool
+) -> None:
+    agent = create_agent(listener, QwenAudioToolkit(root_dir=SAMPLES).get_tools())
+    question = "Call list_audio, and load_audio of 'welcome.wav'."
+    done = run(agent, ask(question), is_async=is_async)
+    assert [call["name"] for call in done["messages"][1].tool_calls] == ["list_audio", "load_audio"]
+    turn = stand_in.requests[-1].messages[-1]["content"]
+    assert [*map(list, turn)] == [["text"], ["text"], ["audio"]]
+    assert SAID in done["messages"][-1].text
+
+
+class Note(BaseModel):
+    """A note on a recording."""
+
+    transcript: str
+    seconds: float
+
+
+@TWO_WAYS
+def test_an_agent_returns_data_of_what_it_heard(listener: ChatQwenAudio, is_async: bool) -> None:
+    tools = [LoadAudio(root_dir=SAMPLES)]
+    agent = create_agent(listener, tools, response_format=ToolStrategy(Note))
+    done = run(agent, ask("load_audio 'welcome.wav', which is 7 seconds long."), is_async=is_async)
+    assert isinstance(done["structured_response"], Note)
+    assert SAID in done["structured_response"].transcript
+    assert done["structured_response"].seconds == 7
+
+
+# --- streaming --------------------------------------------------------------------------------
+
+
+@TWO_WAYS
+def test_tokens_and_tool_calls_of_an_agent_stream(listener: ChatQwenAudio, is_async: bool) -> None:
+    agent = create_agent(listener, QwenAudioToolkit(root_dir=SAMPLES).get_tools())
+
+    async def collect() -> list[Any]:
+        return [it async for it in agent.astream(ask(LOAD), stream_mode="messages")]
+
+    streamed: list[Any] = (
+        asyncio.run(collect())
+        if is_async
+        else list(agent.stream(ask(LOAD), stream_mode="messages"))
+    )
+    chunks = [message for message, _ in streamed if isinstance(message, AIMessageChunk)]
+    pieces = [piece for chunk in chunks for piece in chunk.tool_call_chunks]
+    assert [piece["name"] for piece in pieces if piece["name"]] == ["load_audio"]
+    assert json.loads("".join(piece["args"] or "" for piece in pieces)) == {"audio": "welcome.wav"}
+    assert len([piece for piece in pieces if piece["args"]]) > 1
+    texts = [chunk.text for chunk in chunks if chunk.text]
+    assert SAID in "".join(texts)
+    assert len(texts) > 20
+    assert not any("<" in text or "tool_call" in text for text in texts)
+    tool_messages = [message for message, _ in streamed if isinstance(message, ToolMessage)]
+    assert [message.name for message in tool_messages] == ["load_audio"]
+
+
+@TWO_WAYS
+def test_what_a_tool_asks_streams_with_the_agent(listener: ChatQwenAudio, is_async: bool) -> None:
+    script = [calls("ask_audio", audio="welcome.wav", question="?"), AIMessage("Done.")]
+    tools = QwenAudioToolkit(root_dir=SAMPLES, llm=listener).get_tools()
+    agent = create_agent(Scripted(script=script), tools)
+
+    async def collect() -> list[Any]:
+        return [it async for it in agent.astream(ask("?"), stream_mode="messages")]
+
+    streamed: list[Any] = (
+        asyncio.run(collect()) if is_async else list(agent.stream(ask("?"), stream_mode="messages"))
+    )
+    heard = [
+        message.text
+        for message, about in streamed
+        if isinstance(message, AIMessageChunk) and about["langgraph_node"] == "tools"
+    ]
+    assert len([text for text in heard if text]) > 20
+    assert SAID in "".join(heard)
+
+
+# --- checkpoints ------------------------------------------------------------------------------
+
+
+def chat(model: ChatQwenAudio, saver: InMemorySaver) -> Any:
+    """Make a graph that does nothing but answer, and remembers."""
+
+    def answer(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [model.invoke(state["messages"])]}
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("answer", answer)
+    graph.add_edge(START, "answer")
+    graph.add_edge("answer", END)
+    return graph.compile(checkpointer=saver)
+
+
+def stored(saver: InMemorySaver) -> bytes:
+    """Collect all that a checkpointer holds."""
+    blobs = [data for _, data in saver.blobs.values()]
+    writes = [value[2][1] for of_task in saver.writes.values() for value in of_task.values()]
+    saved = [
+        part[1]
+        for namespaces in saver.storage.values()
+        for checkpoints in namespaces.values()
+        for checkpoint in checkpoints.values()
+        for part in checkpoint[:2]
+    ]
+    return b"".join([*blobs, *writes, *saved])
+
+
+def test_a_checkpoint_keeps_handles_and_not_bytes(
+    stand_in: LocalDashScope, listener: ChatQwenAudio
+) -> None:
+    saver = InMemorySaver()
+    graph = chat(listener, saver)
+    handle = {"type": "audio", "url": WELCOME.as_uri()}
+    asked = HumanMessage([handle, {"type": "text", "text": "What is said?"}])
+    first = graph.invoke({"messages": [asked]}, THREAD)
+    assert SAID in first["messages"][-1].text
+    second = chat(listener, saver).invoke(ask("And where?"), THREAD)  # as if after a restart
+    assert len(second["messages"]) == 4
+    assert SAID in second["messages"][-1].text
+    assert second["messages"][0].content[0] == handle
+    for request in stand_in.requests:
+        assert request.messages[0]["content"][0]["audio"].startswith("data:audio/wav;base64,")
+    held = stored(saver)
+    assert WELCOME.as_uri().encode() in held
+    assert b"base64" not in held
+    assert b"UklGR" not in held  # how WAV files begin, in base64
+    assert b"RIFF" not in held
+    assert len(held) < 40_000 < WELCOME.stat().st_size
+
+
+@TWO_WAYS
+def test_an_agent_that_has_loaded_a_recording_can_be_checkpointed(
+    listener: ChatQwenAudio, is_async: bool
+) -> None:
+    saver = InMemorySaver()
+    agent = create_agent(listener, [LoadAudio(root_dir=SAMPLES)], checkpointer=saver)
+    done = run(agent, ask(LOAD), THREAD, is_async=is_async)
+    assert SAID in done["messages"][-1].text
+    again = run(agent, ask("Once more, what is said?"), THREAD, is_async=is_async)
+    assert len(again["messages"]) == 6
+    assert SAID in again["messages"][-1].text
+    loaded = agent.get_state(THREAD).values["messages"][2]
+    assert loaded.content[1]["type"] == "file"
+    assert isinstance(loaded.artifact, Audio)
+    assert loaded.artifact.data == WELCOME.read_bytes()
+
+
+# --- a human in between -----------------------------------------------------------------------
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("decision", ["approve", "edit", "reject"])
+def test_a_human_decides_on_a_call(
+    stand_in: LocalDashScope, listener: ChatQwenAudio, decision: str, is_async: bool
+) -> None:
+    agent = create_agent(
+        listener,
+        [LoadAudio(root_dir=SAMPLES)],
+        middleware=[HumanInTheLoopMiddleware(interrupt_on={"load_audio": True})],
+        checkpointer=InMemorySaver(),
+    )
+    stopped = run(agent, ask("load_audio of 'wellcome.wav'"), THREAD, is_async=is_async)
+    (interrupt,) = stopped["__interrupt__"]
+    (request,) = interrupt.value["action_requests"]
+    assert (request["name"], request["args"]) == ("load_audio", {"audio": "wellcome.wav"})
+    assert len(stand_in.requests) == 1
+    edited = {"name": "load_audio", "args": {"audio": "welcome.wav"}}
+    decided = {
+        "approve": {"type": "approve"},
+        "edit": {"type": "edit", "edited_action": edited},
+        "reject": {"type": "reject", "message": "Leave it."},
+    }[decision]
+    done = run(agent, Command(resume={"decisions": [decided]}), THREAD, is_async=is_async)
+    assert "__interrupt__" not in done
+    told = {"approve": "no such recording", "edit": SAID, "reject": "Leave it."}[decision]
+    assert told in done["messages"][-1].text
+
+
+def test_a_graph_interrupted_before_its_tools_goes_on(listener: ChatQwenAudio) -> None:
+    tools = QwenAudioToolkit(root_dir=SAMPLES).get_tools()
+    agent = create_agent(listener, tools, checkpointer=InMemorySaver(), interrupt_before=["tools"])
+    stopped = agent.invoke(ask(LOAD), THREAD)
+    assert stopped["messages"][-1].tool_calls
+    assert agent.get_state(THREAD).next == ("tools",)
+    done = agent.invoke(None, THREAD)
+    assert SAID in done["messages"][-1].text

@@ -1,0 +1,617 @@
+"""The tools: what they say, what they let a model hear, and what they do not let it reach."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import threading
+import tracemalloc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.tools import BaseTool, ToolException
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode
+
+from langchain_qwen_audio import (
+    AskAudio,
+    Audio,
+    ChatQwenAudio,
+    ListAudio,
+    LoadAudio,
+    QwenAudioToolkit,
+    errors,
+)
+from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, error_reply
+
+from .recordings import encode, hear, noise, read, sent_clips, tone, wav
+from .test_fetch import Web
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TONE = wav(tone(2.0))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Make a folder of recordings, beside things that are none of the model's business."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.wav").write_bytes(TONE)
+    folder = tmp_path / "folder"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "tone.wav").write_bytes(TONE)
+    (folder / "sub" / "日本 é.wav").write_bytes(TONE)
+    (folder / "speech.mp3").write_bytes(read("speech.mp3"))
+    (folder / "half.wav").write_bytes(wav(np.concatenate([tone(1.0), 0 * tone(1.0)])))
+    (folder / "silence.wav").write_bytes(wav(0 * tone(1.0)))
+    (folder / "notes.wav").write_text("No recording at all.")
+    (folder / "empty.wav").write_bytes(b"")
+    (folder / "cut.wav").write_bytes(TONE[: len(TONE) // 2])
+    (folder / "link.wav").symlink_to("tone.wav")
+    (folder / "out.wav").symlink_to(outside / "secret.wav")
+    (folder / "out").symlink_to(outside)
+    (folder / "circle.wav").symlink_to("circle.wav")
+    (folder / "zero.wav").symlink_to("/dev/zero")
+    os.mkfifo(folder / "pipe.wav")
+    return folder
+
+
+class Call(Protocol):
+    """Call a tool as an agent does, synchronously or not."""
+
+    def __call__(self, tool: BaseTool, /, **args: Any) -> ToolMessage: ...
+
+
+def tool_call(tool: BaseTool, args: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "tool_call", "id": "1", "name": tool.name, "args": args}
+
+
+def call_now(tool: BaseTool, /, **args: Any) -> ToolMessage:
+    message = tool.invoke(tool_call(tool, args))
+    assert isinstance(message, ToolMessage)
+    return message
+
+
+def call_later(tool: BaseTool, /, **args: Any) -> ToolMessage:
+    message = asyncio.run(tool.ainvoke(tool_call(tool, args)))
+    assert isinstance(message, ToolMessage)
+    return message
+
+
+def parts_of(message: ToolMessage) -> tuple[str, dict[str, Any]]:
+    """Take the text and the block of a recording out of a message."""
+    assert isinstance(message.content, list)
+    text, block = message.content
+    assert isinstance(text, dict)
+    assert isinstance(block, dict)
+    assert (text["type"], block["type"]) == ("text", "file")
+    return text["text"], block
+
+
+@pytest.fixture(params=[call_now, call_later], ids=["sync", "async"])
+def call(request: pytest.FixtureRequest) -> Call:
+    way: Call = request.param
+    return way
+
+
+# --- load_audio -------------------------------------------------------------------------------
+
+
+def test_a_recording_comes_with_a_description_and_as_the_artifact(call: Call, folder: Path) -> None:
+    message = call(LoadAudio(root_dir=folder), audio="tone.wav")
+    assert message.status == "success"
+    text, block = parts_of(message)
+    assert text == (
+        "tone.wav: 2.0 s, audio/wav, 16000 Hz, 1 channel(s), level -15 dBFS, peak -11 dBFS, "
+        "0 % silence"
+    )
+    assert block == {**Audio.from_bytes(TONE).to_block(), "type": "file"}
+    assert isinstance(message.artifact, Audio)
+    assert message.artifact.data == TONE
+
+
+DESCRIPTIONS = {
+    "half.wav": "half.wav: 2.0 s, audio/wav, 16000 Hz, 1 channel(s), level -21 dBFS, "
+    "peak -11 dBFS, 50 % silence",
+    "silence.wav": "silence.wav: 1.0 s, audio/wav, 16000 Hz, 1 channel(s), level -110 dBFS, "
+    "peak -110 dBFS, 100 % silence",
+    "sub/日本 é.wav": "sub/日本 é.wav: 2.0 s, audio/wav, 16000 Hz, 1 channel(s), level -15 dBFS, "
+    "peak -11 dBFS, 0 % silence",
+    "./sub/../link.wav": "./sub/../link.wav: 2.0 s, audio/wav, 16000 Hz, 1 channel(s), "
+    "level -15 dBFS, peak -11 dBFS, 0 % silence",
+}
+
+
+@pytest.mark.parametrize(("name", "text"), DESCRIPTIONS.items())
+def test_the_description_says_what_there_is_to_know(folder: Path, name: str, text: str) -> None:
+    assert LoadAudio(root_dir=folder).invoke({"audio": name})[0]["text"] == text
+
+
+def test_another_format_is_named_and_passed_on_as_it_is(call: Call, folder: Path) -> None:
+    text, block = parts_of(call(LoadAudio(root_dir=folder), audio="speech.mp3"))
+    assert text.startswith("speech.mp3: 1.1 s, audio/mpeg, 16000 Hz, 1 channel(s), level")
+    assert block["mime_type"] == "audio/mpeg"
+    assert Audio.from_base64(block["base64"]).data == read("speech.mp3")
+
+
+PARTS = [
+    ({"start_s": 0.5, "end_s": 1.25}, 0.5, 1.25),
+    ({"start_s": 1.5}, 1.5, 2.0),
+    ({"end_s": 0.5}, 0.0, 0.5),
+    ({"start_s": 0}, 0.0, 2.0),
+    ({"start_s": 0, "end_s": 99}, 0.0, 2.0),
+    ({"end_s": 1e308}, 0.0, 2.0),
+    ({"start_s": None, "end_s": None}, 0.0, 2.0),
+]
+
+
+@pytest.mark.parametrize(("part", "start", "end"), PARTS)
+def test_only_a_part_comes(
+    call: Call, folder: Path, part: dict[str, float], start: float, end: float
+) -> None:
+    samples = noise(2.0)
+    (folder / "noise.wav").write_bytes(wav(samples))
+    message = call(LoadAudio(root_dir=folder), audio="noise.wav", **part)
+    text, block = parts_of(message)
+    assert f": {end - start:.1f} s, " in text
+    heard = hear(Audio.from_base64(block["base64"]).data).samples
+    assert np.array_equal(heard, samples[int(start * 16_000) : int(end * 16_000)])
+
+
+def test_a_part_of_a_recording_that_is_too_long(call: Call, folder: Path) -> None:
+    load = LoadAudio(root_dir=folder, max_duration_s=1.0)
+    assert call(load, audio="tone.wav", start_s=0.5, end_s=1.5).status == "success"
+    message = call(load, audio="tone.wav")
+    assert message.status == "error"
+    assert message.content == (
+        "tone.wav: it is 2.0 s long, at most 1 s are taken at once; name a part of it, "
+        "with start_s and end_s"
+    )
+
+
+def test_the_rest_of_a_long_recording_is_not_held_to_find_out_that_it_is_too_long(
+    folder: Path,
+) -> None:
+    (folder / "long.flac").write_bytes(encode(0 * tone(900.0), "flac", "flac"))
+    load = LoadAudio(root_dir=folder)
+    load.invoke({"audio": "tone.wav"})  # loads the codecs
+    tracemalloc.start()
+    try:
+        message = call_now(load, audio="long.flac", start_s=1.0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert message.status == "error"
+    assert "at most 240 s are taken at once" in str(message.content)
+    assert peak < 16_000_000  # 240 s are 8 MB, all of it 29 MB
+
+
+# --- what is refused --------------------------------------------------------------------------
+
+NO_SUCH = "{}: there is no such recording in the folder"
+NOWHERE = [
+    *("missing.wav", "", ".", "sub", "..", "../outside/secret.wav", "sub/../../outside/secret.wav"),
+    *("/etc/passwd", "/dev/zero", "~/x.wav", "out.wav", "out/secret.wav", "circle.wav"),
+    *("zero.wav", "pipe.wav", "tone.wav/x", "a\0b.wav", "\0", "x" * 5000, "日本"),
+    *("file:///etc/passwd", "file://localhost/etc/passwd", "ftp://a.example/x.wav", "data:,x"),
+    *("oss://bucket/x.wav", "C:\\x.wav", "\\\\server\\x.wav", "\ud800.wav", "%2e%2e/x"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOWHERE, ids=lambda name: ascii(name[:20]))
+def test_what_is_not_in_the_folder_is_not_there(call: Call, folder: Path, name: str) -> None:
+    message = call(LoadAudio(root_dir=folder, allow_urls=True), audio=name)
+    assert message.status == "error"
+    # The same words whether it is missing or only elsewhere.
+    assert message.content == NO_SUCH.format(name)
+
+
+def test_outside_by_its_whole_path_is_not_there_either(call: Call, folder: Path) -> None:
+    for name in (folder.parent / "outside" / "secret.wav", folder.parent / "outside" / "none.wav"):
+        message = call(LoadAudio(root_dir=folder), audio=str(name))
+        assert (message.status, message.content) == ("error", NO_SUCH.format(name))
+
+
+def test_the_folder_may_itself_be_reached_through_a_link(call: Call, folder: Path) -> None:
+    root = folder.parent / "root"
+    root.symlink_to(folder)
+    assert call(LoadAudio(root_dir=root), audio="tone.wav").status == "success"
+    assert call(LoadAudio(root_dir=root), audio="out.wav").status == "error"
+
+
+def test_a_file_exchanged_while_it_is_looked_at_is_not_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = LoadAudio._find
+
+    def find_and_exchange(self: Any, audio: str, root: Path) -> Audio:
+        result = found(self, audio, root)
+        (folder / "tone.wav").unlink()
+        (folder / "tone.wav").symlink_to(folder.parent / "outside" / "secret.wav")
+        return result
+
+    monkeypatch.setattr(LoadAudio, "_find", find_and_exchange)
+    message = call_now(LoadAudio(root_dir=folder), audio="tone.wav")
+    assert message.status == "error"
+    assert "it changed since it was looked at" in str(message.content)
+
+
+UNUSABLE = {
+    "notes.wav": "20 bytes came that are not usable audio",
+    "empty.wav": "0 bytes came that are not usable audio",
+    "cut.wav": "it is truncated",
+}
+
+
+@pytest.mark.parametrize(("name", "words"), UNUSABLE.items())
+def test_what_is_no_audio_is_said_to_be_none(
+    call: Call, folder: Path, name: str, words: str
+) -> None:
+    message = call(LoadAudio(root_dir=folder), audio=name)
+    assert message.status == "error"
+    assert str(message.content).startswith(f"{name}: ")
+    assert words in str(message.content)
+
+
+def test_what_is_too_large_is_not_read(call: Call, folder: Path) -> None:
+    message = call(LoadAudio(root_dir=folder, max_bytes=len(TONE) - 1), audio="tone.wav")
+    assert message.status == "error"
+    assert message.content == "tone.wav: it is 64,044 bytes large, at most 64,043 are taken"
+    assert call(LoadAudio(root_dir=folder, max_bytes=len(TONE)), audio="tone.wav").status != "error"
+
+
+NONSENSE: list[tuple[dict[str, Any], str]] = [
+    ({"start_s": -1}, "start_s: Input should be greater than or equal to 0"),
+    ({"end_s": 0}, "end_s: Input should be greater than 0"),
+    ({"start_s": "soon"}, "start_s: Input should be a valid number"),
+    ({"start_s": float("nan")}, "start_s: Input should be"),
+    ({"start_s": float("inf")}, "start_s"),
+    ({"start_s": 1e308}, "tone.wav: there is nothing from 1e+308 s to the end; it is 2.0 s long"),
+    ({"start_s": 99}, "tone.wav: there is nothing from 99 s to the end; it is 2.0 s long"),
+    (
+        {"start_s": 1, "end_s": 0.5},
+        "tone.wav: there is nothing from 1 s to 0.5 s; it is 2.0 s long",
+    ),
+    ({"start_s": 1, "end_s": 1}, "tone.wav: there is nothing from 1 s to 1 s; it is 2.0 s long"),
+]
+
+
+@pytest.mark.parametrize(("part", "words"), NONSENSE, ids=str)
+def test_nonsensical_times_are_explained(
+    call: Call, folder: Path, part: dict[str, Any], words: str
+) -> None:
+    message = call(LoadAudio(root_dir=folder), audio="tone.wav", **part)
+    assert message.status == "error"
+    assert words in str(message.content)
+
+
+@pytest.mark.parametrize("args", [{}, {"audio": 5}, {"audio": None}, {"path": "tone.wav"}], ids=str)
+def test_wrong_arguments_are_explained(call: Call, folder: Path, args: dict[str, Any]) -> None:
+    message = call(LoadAudio(root_dir=folder), **args)
+    assert message.status == "error"
+    assert str(message.content).startswith("audio: ")
+
+
+def test_mistakes_raise_where_that_is_asked_for(folder: Path) -> None:
+    load = LoadAudio(root_dir=folder, handle_tool_error=False)
+    with pytest.raises(ToolException, match="there is no such recording"):
+        load.invoke({"audio": "missing.wav"})
+    with pytest.raises(ToolException, match="there is no such recording"):
+        asyncio.run(load.ainvoke({"audio": "missing.wav"}))
+
+
+# --- URLs -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    monkeypatch.delenv("LANGCHAIN_ENV", raising=False)
+    with Web() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_urls_are_refused_unless_they_are_allowed(call: Call, folder: Path, web: Web) -> None:
+    for url in (web.url(), web.url().replace("http", "HTTP")):
+        message = call(LoadAudio(root_dir=folder), audio=url)
+        assert message.status == "error"
+        assert message.content == f"{url}: URLs are not allowed here; name a file"
+    assert web.asked == []
+
+
+@pytest.mark.parametrize("audio", ["tone.wav", "/etc/passwd", "file:///etc/passwd"])
+def test_files_are_refused_where_there_is_no_folder(call: Call, audio: str) -> None:
+    message = call(LoadAudio(allow_urls=True), audio=audio)
+    assert message.status == "error"
+    assert message.content == f"{audio}: files are not allowed here; name a URL"
+
+
+PRIVATE = [
+    *("127.0.0.1:PORT", "localhost:PORT", "[::1]:PORT", "0.0.0.0:PORT", "2130706433:PORT"),
+    *("127.1:PORT", "0x7f.0.0.1:PORT", "[::ffff:127.0.0.1]:PORT", "10.0.0.1", "192.168.0.1"),
+    *("169.254.169.254", "[fd00:ec2::254]", "metadata.google.internal", "user@127.0.0.1:PORT"),
+]
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_inside_addresses_are_not_reached(call: Call, web: Web, host: str) -> None:
+    url = f"http://{host.replace('PORT', str(web.server_port))}/clip.mp3"
+    message = call(LoadAudio(allow_urls=True), audio=url)
+    assert message.status == "error"
+    assert str(message.content).startswith(f"{url}: it cannot be fetched: ")
+    assert web.asked == []
+
+
+@pytest.mark.parametrize("url", ["http://", "http:///x", "http://[", "https://a:b/", "http://\0/"])
+def test_broken_urls_are_explained(call: Call, url: str) -> None:
+    message = call(LoadAudio(allow_urls=True), audio=url)
+    assert message.status == "error"
+    assert str(message.content).startswith(f"{url}: it cannot be fetched: ")
+
+
+REDIRECTS = {"/inside": "public network", "/metadata": "public network", "/file": "it cannot be"}
+
+
+@pytest.mark.parametrize(("path", "words"), REDIRECTS.items())
+def test_a_redirect_to_the_inside_is_not_followed(
+    call: Call, web: Web, monkeypatch: pytest.MonkeyPatch, path: str, words: str
+) -> None:
+    monkeypatch.setenv("LANGCHAIN_ENV", "local_test")  # LangChain's switch: this machine by name
+    message = call(LoadAudio(allow_urls=True), audio=web.url(path))
+    assert message.status == "error"
+    assert words in str(message.content)
+    assert web.asked == [path]
+
+
+def test_an_allowed_url_is_downloaded(
+    call: Call, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGCHAIN_ENV", "local_test")
+    load = LoadAudio(allow_urls=True)
+    message = call(load, audio=web.url())
+    assert message.status == "success"
+    assert message.artifact.data == read("speech.mp3")
+    page = call(load, audio=web.url("/text"))
+    assert page.status == "error"
+    assert "not usable audio" in str(page.content)
+    missing = call(load, audio=web.url("/missing"))
+    assert "the server answered 404" in str(missing.content)
+    small = LoadAudio(allow_urls=True, max_bytes=100)
+    assert "at most 100 are taken" in str(call(small, audio=web.url()).content)
+
+
+# --- ask_audio --------------------------------------------------------------------------------
+
+
+QUESTION = {"audio": "tone.wav", "question": "What is it?"}
+
+
+def test_the_answer_comes_back(
+    call: Call, server: LocalDashScope, model: ChatQwenAudio, folder: Path
+) -> None:
+    message = call(AskAudio(llm=model, root_dir=folder), **QUESTION)
+    assert (message.status, message.content) == ("success", "ok")
+    (wire,) = server.requests[-1].messages
+    assert wire["role"] == "user"
+    assert list(map(list, wire["content"])) == [["audio"], ["text"]]
+    assert wire["content"][1]["text"] == "What is it?"
+    assert sent_clips(server) == [TONE]
+
+
+@pytest.mark.parametrize("audio", ["missing.wav", "notes.wav", "../outside/secret.wav", "out.wav"])
+def test_asking_has_the_same_limits(
+    call: Call, server: LocalDashScope, model: ChatQwenAudio, folder: Path, audio: str
+) -> None:
+    message = call(AskAudio(llm=model, root_dir=folder), audio=audio, question="?")
+    assert message.status == "error"
+    assert str(message.content).startswith(f"{audio}: ")
+    url = call(AskAudio(llm=model), audio="http://localhost/x.wav", question="?")
+    assert url.content == "http://localhost/x.wav: URLs are not allowed here; name a file"
+    assert server.requests == []
+
+
+def test_asking_about_what_is_too_long_recommends_no_argument_that_is_not_there(
+    call: Call, server: LocalDashScope, model: ChatQwenAudio, folder: Path
+) -> None:
+    ask = AskAudio(llm=model, root_dir=folder, max_duration_s=1)
+    message = call(ask, audio="tone.wav", question="?")
+    assert message.status == "error"
+    assert str(message.content).startswith("tone.wav: it is 2.0 s long, at most 1 s are taken")
+    assert "start_s" not in str(message.content)
+    assert server.requests == []
+
+
+FAILURES: list[tuple[RawReply, type[Exception]]] = [
+    (error_reply(401, "InvalidApiKey", "No."), errors.AuthenticationError),
+    (error_reply(400, "DataInspectionFailed", "No."), errors.ContentFilterError),
+    (error_reply(400, "InvalidParameter", "No."), errors.InvalidRequestError),
+]
+
+
+@pytest.mark.parametrize(("reply", "error"), FAILURES, ids=lambda it: getattr(it, "__name__", ""))
+def test_what_the_calling_model_cannot_mend_raises(
+    call: Call, server: LocalDashScope, folder: Path, reply: RawReply, error: type[Exception]
+) -> None:
+    server.script(reply)
+    llm = ChatQwenAudio(base_url=server.base_url, api_key="local")
+    with pytest.raises(error):
+        call(AskAudio(llm=llm, root_dir=folder), audio="tone.wav", question="?")
+
+
+class Started(BaseCallbackHandler):
+    """Remember what a model was started with, and its tokens."""
+
+    def __init__(self) -> None:
+        self.runs: list[dict[str, Any]] = []
+        self.tools: list[Any] = []
+        self.tokens: list[str] = []
+
+    def on_tool_start(self, *args: Any, **run: Any) -> None:
+        self.tools.append(run["run_id"])
+
+    def on_chat_model_start(self, *args: Any, **run: Any) -> None:
+        self.runs.append(run)
+
+    def on_llm_new_token(self, token: Any, **run: Any) -> None:
+        self.tokens.append(token)
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_callbacks_and_config_pass_through(
+    server: LocalDashScope, folder: Path, is_async: bool
+) -> None:
+    server.script(Reply(fragments=("one ", "two")))
+    llm = ChatQwenAudio(base_url=server.base_url, api_key="local", streaming=True)
+    ask = AskAudio(llm=llm, root_dir=folder)
+    handler = Started()
+    config: Any = {"callbacks": [handler], "tags": ["mine"], "metadata": {"who": "me"}}
+    if is_async:
+        answer = asyncio.run(ask.ainvoke(QUESTION, config))
+    else:
+        answer = ask.invoke(QUESTION, config)
+    assert answer == "one two"
+    (run,) = handler.runs
+    assert run["parent_run_id"] == handler.tools[0]
+    assert run["tags"][0] == "mine"
+    assert run["metadata"]["who"] == "me"
+    assert "".join(handler.tokens) == "one two"
+
+
+async def test_its_tokens_stream_with_the_events_of_whoever_calls(
+    server: LocalDashScope, model: ChatQwenAudio, folder: Path
+) -> None:
+    server.script(Reply(fragments=("one ", "two ", "three")))
+    ask = AskAudio(llm=model, root_dir=folder)
+    events = [event async for event in ask.astream_events(QUESTION, version="v2")]
+    tokens = [
+        event["data"]["chunk"].text for event in events if event["event"] == "on_chat_model_stream"
+    ]
+    assert [token for token in tokens if token] == ["one ", "two ", "three"]
+    kinds = [event["event"] for event in events]
+    assert (kinds[0], kinds[-1]) == ("on_tool_start", "on_tool_end")
+    assert events[-1]["data"]["output"] == "one two three"
+
+
+# --- list_audio and the toolkit ---------------------------------------------------------------
+
+
+def test_the_folder_is_listed_by_name_and_size(call: Call, folder: Path) -> None:
+    (folder / "notes.txt").write_text("x")
+    size = f"{len(TONE):,}"
+    lines = str(call(ListAudio(root_dir=folder)).content).splitlines()
+    assert lines == [
+        f"cut.wav ({len(TONE) // 2:,})",
+        "empty.wav (0)",
+        f"half.wav ({size})",
+        f"link.wav ({size})",
+        "notes.wav (20)",
+        "silence.wav (32,044)",
+        f"speech.mp3 ({len(read('speech.mp3')):,})",
+        f"sub/日本 é.wav ({size})",
+        f"tone.wav ({size})",
+    ]
+
+
+def test_every_listed_name_can_be_loaded(call: Call, folder: Path) -> None:
+    for name in ("cut.wav", "empty.wav", "notes.wav"):
+        (folder / name).unlink()
+    for line in str(call(ListAudio(root_dir=folder)).content).splitlines():
+        name = line.rpartition(" (")[0]
+        assert call(LoadAudio(root_dir=folder), audio=name).status == "success"
+
+
+def test_an_empty_or_missing_folder_is_said_to_be_so(call: Call, tmp_path: Path) -> None:
+    assert call(ListAudio(root_dir=tmp_path)).content == "There are no recordings."
+    assert call(ListAudio(root_dir=tmp_path / "none")).content == "There are no recordings."
+
+
+def test_a_large_folder_is_listed_in_part(call: Call, tmp_path: Path) -> None:
+    for number in range(203):
+        (tmp_path / f"{number:03}.WAV").write_bytes(b"x")
+    lines = str(call(ListAudio(root_dir=tmp_path)).content).splitlines()
+    assert (lines[0], lines[199]) == ("000.WAV (1)", "199.WAV (1)")
+    assert lines[200:] == ["… and 3 more"]
+
+
+def test_the_toolkit_makes_tools_of_one_folder(model: ChatQwenAudio, folder: Path) -> None:
+    tools = QwenAudioToolkit(root_dir=folder).get_tools()
+    assert [tool.name for tool in tools] == ["list_audio", "load_audio"]
+    tools = QwenAudioToolkit(root_dir=folder, llm=model, allow_urls=True).get_tools()
+    assert [tool.name for tool in tools] == ["list_audio", "load_audio", "ask_audio"]
+    _, load, ask = tools
+    assert isinstance(load, LoadAudio)
+    assert isinstance(ask, AskAudio)
+    assert load.root_dir == ask.root_dir == folder
+    assert load.allow_urls is ask.allow_urls is True
+
+
+@pytest.mark.parametrize("path_type", [str, Path])
+def test_a_folder_may_be_a_string(call: Call, folder: Path, path_type: type) -> None:
+    tools = QwenAudioToolkit(root_dir=path_type(folder)).get_tools()
+    assert call(tools[1], audio="tone.wav").status == "success"
+
+
+def test_the_model_is_told_of_the_arguments_and_of_nothing_else(
+    model: ChatQwenAudio, folder: Path
+) -> None:
+    listing, load, ask = QwenAudioToolkit(root_dir=folder, llm=model).get_tools()
+    assert set(listing.args) == set()
+    assert set(load.args) == {"audio", "start_s", "end_s"}
+    assert set(ask.args) == {"audio", "question"}
+    for tool in (listing, load, ask):
+        assert tool.description
+        assert all(argument["description"] for argument in tool.args.values())
+
+
+# --- the recording survives the way to the model ----------------------------------------------
+
+
+@pytest.mark.parametrize("bound", [False, True], ids=["no tools bound", "tools bound"])
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_model_hears_what_a_tool_node_loaded(
+    server: LocalDashScope, model: ChatQwenAudio, folder: Path, bound: bool, is_async: bool
+) -> None:
+    load = LoadAudio(root_dir=folder)
+    asked = AIMessage("", tool_calls=[tool_call(load, {"audio": "tone.wav"})])
+    graph = StateGraph(MessagesState)
+    graph.add_node("tools", ToolNode([load]))
+    graph.add_edge(START, "tools")
+    graph.add_edge("tools", END)
+    app = graph.compile()
+    state: Any = {"messages": [HumanMessage("Load it."), asked]}
+    done = asyncio.run(app.ainvoke(state)) if is_async else app.invoke(state)
+    message = done["messages"][-1]
+    assert isinstance(message, ToolMessage)
+    assert isinstance(message.content, list)
+    asks = model.bind_tools([load]) if bound else model
+    if is_async:
+        asyncio.run(asks.ainvoke(done["messages"]))
+    else:
+        asks.invoke(done["messages"])
+    assert sent_clips(server) == [TONE]
+    last = server.requests[-1].messages[-1]
+    assert last["role"] == "user"
+    assert "audio" in last["content"][-1]
+
+
+def test_a_part_is_heard_even_when_the_folder_is_gone_by_then(
+    server: LocalDashScope, model: ChatQwenAudio, folder: Path
+) -> None:
+    load = LoadAudio(root_dir=folder)
+    args = {"audio": "tone.wav", "start_s": 1.0}
+    message = load.invoke(tool_call(load, args))
+    shutil.rmtree(folder)
+    asked = AIMessage("", tool_calls=[tool_call(load, args)])
+    model.invoke([HumanMessage("Load it."), asked, message])
+    (clip,) = sent_clips(server)
+    assert hear(clip).seconds == pytest.approx(1.0)
