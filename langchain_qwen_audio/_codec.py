@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 import struct
 import time
 import wave
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from langchain_qwen_audio._headers import PastTags, absurd_claim, has_xing_header, promised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,20 +54,6 @@ _DECLARING = {
     "w64",
     "wav",
 }
-_UNKNOWN_SIZE = 0x7FFF_0000  # programs that write to a pipe promise at least this many bytes
-_MAX_CHUNKS = 64
-
-# Where chunks begin, how their headers are read, how much of the header their size counts, and to
-# what they are padded.
-_CHUNKS = {
-    "wav": (12, "<4sI", 0, 2),
-    "caf": (8, ">4sQ", 0, 1),
-    "w64": (40, "<16sQ", 24, 8),
-}
-_FIRST_BOXES = {b"ftyp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"styp", b"pnot"}
-_BOXES_OF_BOXES = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"}
-_MAX_BOXES = 1_000_000
-
 # What MPEG-2 and 2.5 allow, in bits per second.
 _MP3_BIT_RATES = [1000 * k for k in (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)]
 
@@ -106,10 +93,11 @@ def _open(file: BinaryIO) -> Iterator[tuple[InputContainer, av.AudioStream]]:
     import av
     import av.error
 
-    _refuse_absurd_tables(file)
+    if claim := absurd_claim(file):
+        raise CodecError(f"it claims {claim}")
     try:
         with av.open(
-            _PastTags(file),
+            PastTags(file),
             mode="r",
             io_open=_refuse_open,
             container_options={"format_whitelist": DEMUXERS, "protocol_whitelist": "none"},
@@ -124,31 +112,6 @@ def _open(file: BinaryIO) -> Iterator[tuple[InputContainer, av.AudioStream]]:
         # FFmpeg's text names the file; what is wrong is enough.
         reason = getattr(error, "strerror", None) or error
         raise CodecError(f"it cannot be decoded ({reason})") from error
-
-
-class _PastTags:
-    """A file from where its ID3v2 tags end: FFmpeg would unpack them, however large."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._start = file, 0
-        file.seek(0)
-        while (head := file.read(10))[:3] == b"ID3" and len(head) == 10:
-            size = 0
-            for byte in head[6:]:  # seven bits of each
-                size = size << 7 | byte & 0x7F
-            footer = 10 if head[5] & 0x10 else 0
-            self._start += 10 + size + footer
-            file.seek(self._start)
-        file.seek(self._start)
-
-    def read(self, size: int = -1) -> bytes:
-        return self._file.read(size)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset if whence else offset + self._start, whence) - self._start
-
-    def tell(self) -> int:
-        return self._file.tell() - self._start
 
 
 def _require_sane(sample_rate: int, channels: int) -> None:
@@ -182,7 +145,7 @@ def probe(file: BinaryIO) -> Probe:
 def _declared_s(file: BinaryIO, container: InputContainer, stream: av.AudioStream) -> float | None:
     """Read how long the headers say it is, where they do; elsewhere FFmpeg only guesses."""
     name = container.format.name
-    if name not in _DECLARING and not (name == "mp3" and _has_xing_header(file)):
+    if name not in _DECLARING and not (name == "mp3" and has_xing_header(file)):
         return None
     if stream.duration is not None and stream.time_base is not None:
         declared_s = float(stream.duration * stream.time_base)
@@ -191,60 +154,7 @@ def _declared_s(file: BinaryIO, container: InputContainer, stream: av.AudioStrea
     else:
         return None
     # FFmpeg shortens the length of some to what the file holds.
-    return declared_s * _missing(file, name) if name in _CHUNKS else declared_s
-
-
-def _has_xing_header(file: BinaryIO) -> bool:
-    head = _PastTags(file).read(1 << 16)
-    return bool(re.search(rb"\xff[\xe2-\xff]..\x00{9,32}(Xing|Info)", head, re.DOTALL))
-
-
-def _missing(file: BinaryIO, name: str) -> float:
-    """Compare the sound that a header promises with what is there: 2.0 if half is."""
-    position, form, own, pad = _CHUNKS[name]
-    end = file.seek(0, io.SEEK_END)
-    length = struct.calcsize(form)
-    for _ in range(_MAX_CHUNKS):
-        file.seek(position)
-        header = file.read(length)
-        if len(header) < length:
-            break
-        kind, size = struct.unpack(form, header)
-        position += length
-        size -= own
-        if kind[:4] == b"data":
-            known = 0 < size < _UNKNOWN_SIZE and position < end
-            return max(1.0, size / (end - position)) if known else 1.0
-        position += size + -size % pad
-    return 1.0
-
-
-def _refuse_absurd_tables(file: BinaryIO) -> None:
-    """Refuse an MP4 that claims more samples than it has bytes, before memory is given to them."""
-    end = file.seek(0, io.SEEK_END)
-    todo, seen, claimed = [(0, end)], 0, 0
-    while todo:
-        position, stop = todo.pop()
-        file.seek(position)
-        header = file.read(28)
-        if len(header) < 16 or position + 8 > stop:
-            continue
-        seen += 1
-        size, kind = struct.unpack(">I4s", header[:8])
-        if position == 0 and kind not in _FIRST_BOXES:
-            return
-        if size == 1:
-            size = struct.unpack(">Q", header[8:16])[0]
-        size = size or stop - position
-        if kind == b"stsz" and len(header) >= 20 and header[12:16] != bytes(4):
-            claimed += struct.unpack(">I", header[16:20])[0]
-        elif kind == b"trun":
-            claimed += struct.unpack(">I", header[12:16])[0]
-        if claimed > end or seen > _MAX_BOXES:
-            raise CodecError(f"it claims {claimed:,} samples in {end:,} bytes")
-        todo.append((position + max(size, 8), stop))
-        if kind in _BOXES_OF_BOXES:
-            todo.append((position + 8, min(stop, position + size)))
+    return declared_s * promised(file, name)
 
 
 def decode(file: BinaryIO, *, sample_rate: int = SAMPLE_RATE) -> Iterator[bytes]:

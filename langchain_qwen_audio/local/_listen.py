@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import threading
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +69,10 @@ class Ear:
 @cache
 def _load(whisper: str) -> "WhisperModel":
     try:
-        from faster_whisper import WhisperModel
+        with warnings.catch_warnings():
+            # In a notebook tqdm, which it imports, misses widgets that nothing here shows.
+            warnings.simplefilter("ignore")
+            from faster_whisper import WhisperModel
     except ImportError as error:
         raise _not_installed(error.name) from error
     return WhisperModel(whisper, device="cpu", compute_type="int8")

@@ -21,7 +21,8 @@ NAME = "langchain_qwen_audio"
 
 # A module imports only from lower layers. `errors` may be imported anywhere inside functions.
 LAYERS = [
-    {"errors", "_profiles", "_codec", "_deltas", "_fetch", "_files", "_media_types"},
+    {"errors", "_profiles", "_deltas", "_fetch", "_files", "_headers", "_media_types"},
+    {"_codec"},
     {"_tool_prompt", "_structured"},
     {"audio", "_decode", "_refusals"},
     {"_encode", "_fit", "_failures", "_watch"},
