@@ -11,6 +11,7 @@ An element that leaves here is one that the SDK takes, or a clip that is still t
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -143,18 +144,20 @@ def _read(url: str, allowed: bool | Sequence[str | Path]) -> Audio:
 
 
 def _travelling(part: Audio, rules: Rules) -> dict[str, str] | Upload:
-    if rules.audio_transport == "upload":
-        return Upload(part)
-    # Unlike a URL, inline data is not taken by the SDK for the name of a file.
-    inline = {"format": part.mime_type.removeprefix("audio/")}
+    ways = [rules.audio_transport] if rules.audio_transport != "auto" else ["inline", "upload"]
     size = len(f"data:{part.mime_type};base64,") + (part.size + 2) // 3 * 4
-    if size <= rules.profile.max_data_uri_bytes:
-        return {"data": part.base64, **inline}
-    if rules.audio_transport == "auto":
-        return Upload(part)
+    for way in ways:
+        if way not in rules.profile.transports:
+            continue
+        if way == "upload":
+            return Upload(part)
+        if size <= rules.profile.max_data_uri_bytes:
+            # Unlike a URL, inline data is not taken by the SDK for the name of a file.
+            return {"data": part.base64, "format": part.mime_type.removeprefix("audio/")}
     raise audio_error(
         f"{part.name}: inline it is {size:,} bytes, and at most "
-        f"{rules.profile.max_data_uri_bytes:,} are taken; use audio_transport='auto' or 'upload'"
+        f"{rules.profile.max_data_uri_bytes:,} are taken; this model takes clips by "
+        f"{' or '.join(rules.profile.transports)} (audio_transport is {rules.audio_transport!r})"
     )
 
 
@@ -162,6 +165,16 @@ def _travelling(part: Audio, rules: Rules) -> dict[str, str] | Upload:
 
 _fitted_clips: OrderedDict[tuple[str, Profile, LongAudio], list[Audio]] = OrderedDict()
 _fitted_lock = threading.Lock()
+
+
+def _renew_lock_after_fork() -> None:
+    # A thread of the parent process may hold it, and does not exist in the child.
+    global _fitted_lock  # noqa: PLW0603
+    _fitted_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock_after_fork)
 
 
 def _fitted(clip: Audio, rules: Rules) -> list[Audio]:

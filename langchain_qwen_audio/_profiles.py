@@ -24,6 +24,8 @@ class Profile:
         max_data_uri_bytes: Size of a clip's data URI, that is after base64.
         hears: What is documented to be heard, as (media type, beginning of FFmpeg's codec name);
             anything else is converted.
+        transports: How a clip may travel, besides as a URL that the service fetches: "inline" as a
+            data URI, or by "upload".
         native_tools: Whether the model's endpoint has function calling.
         tokens_per_s: Audio tokens per second of a clip.
         min_clip_tokens: Audio tokens of the shortest clip.
@@ -44,6 +46,7 @@ class Profile:
         ("audio/3gpp", "amr_nb"),
         ("audio/3gpp", "aac"),
     )
+    transports: tuple[str, ...] = ("inline", "upload")
     native_tools: bool = False
     tokens_per_s: float = 25.0
     min_clip_tokens: int = 25
