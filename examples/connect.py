@@ -5,6 +5,7 @@ import http.server
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import langchain_qwen_audio
 from langchain_qwen_audio import ChatQwenAudio
@@ -12,14 +13,14 @@ from langchain_qwen_audio import ChatQwenAudio
 SAMPLE = Path(langchain_qwen_audio.__file__).parent / "samples" / "welcome.wav"
 
 
-def connect() -> ChatQwenAudio:
+def connect(**fields: Any) -> ChatQwenAudio:
     """Make a model of the service, or of the stand-in, and say which."""
     if os.environ.get("DASHSCOPE_API_KEY"):
-        return ChatQwenAudio()
+        return ChatQwenAudio(**fields)
     from langchain_qwen_audio.local import LocalDashScope
 
     print("There is no DASHSCOPE_API_KEY: a local stand-in answers, not Qwen-Audio.\n")
-    return ChatQwenAudio(base_url=LocalDashScope().start().base_url, api_key="local")
+    return ChatQwenAudio(base_url=LocalDashScope().start().base_url, api_key="local", **fields)
 
 
 def sample_url() -> str:

@@ -6,17 +6,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from langchain_qwen_audio._annotations import AudioInfo
     from langchain_qwen_audio.audio import Audio
     from langchain_qwen_audio.chat_models import ChatQwenAudio
     from langchain_qwen_audio.tools import AskAudio, ListAudio, LoadAudio, QwenAudioToolkit
 
-__all__ = ["AskAudio", "Audio", "ChatQwenAudio", "ListAudio", "LoadAudio", "QwenAudioToolkit"]
+__all__ = [
+    "AskAudio",
+    "Audio",
+    "AudioInfo",
+    "ChatQwenAudio",
+    "ListAudio",
+    "LoadAudio",
+    "QwenAudioToolkit",
+]
 
 _HOME = {
     **dict.fromkeys(
         ("AskAudio", "ListAudio", "LoadAudio", "QwenAudioToolkit"), "langchain_qwen_audio.tools"
     ),
     "Audio": "langchain_qwen_audio.audio",
+    "AudioInfo": "langchain_qwen_audio._annotations",
     "ChatQwenAudio": "langchain_qwen_audio.chat_models",
 }
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from langchain_core.exceptions import ModelError
 
+from langchain_qwen_audio._compatible import audio_url_messages, compatible
 from langchain_qwen_audio._connections import Endpoint, async_client, sync_client
 from langchain_qwen_audio._uploads import Job, Upload, aupload_all, forgetting, upload_all
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping
 
     from langchain_qwen_audio._failures import Attempts
+    from langchain_qwen_audio._routes import AudioEncoding
 
 MAX_CONNECT_S = 10.0
 
@@ -37,6 +39,7 @@ class Request:
     parameters: dict[str, Any]
     timeout: float
     max_retries: int
+    audio_encoding: AudioEncoding | None = None  # of the compatible protocol
 
     def uploads(self, endpoint: Endpoint) -> set[Job]:
         """List the distinct clips to upload."""
@@ -62,14 +65,23 @@ class Request:
                 return {"audio": urls[self._job(audio, endpoint)]}
             return element
 
+        messages = [
+            {**message, "content": [filled(element) for element in message["content"]]}
+            for message in self.messages
+        ]
+        # Increments are what a stream is for, and a whole reply has none.
+        parameters = {k: v for k, v in self.parameters.items() if k != "incremental_output"}
+        if self.audio_encoding is not None:
+            messages = compatible(messages)
+        if self.audio_encoding == "audio_url":
+            # The SDK passes on whatever it does not know, and that is how messages go that it
+            # cannot write.
+            parameters["messages"] = audio_url_messages(messages)
+            messages = [{"role": "user", "content": ""}]
         return {
             "model": self.model,
-            "messages": [
-                {**message, "content": [filled(element) for element in message["content"]]}
-                for message in self.messages
-            ],
-            # Increments are what a stream is for, and a whole reply has none.
-            "parameters": {k: v for k, v in self.parameters.items() if k != "incremental_output"},
+            "messages": messages,
+            "parameters": parameters,
             "stream": stream,
             "timeout": self._timeout,
             "api_key": endpoint.api_key,

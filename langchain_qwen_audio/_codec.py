@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from langchain_qwen_audio._headers import PastTags, absurd_claim, has_xing_header, promised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import av
     from av.audio.resampler import AudioResampler
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE = 16_000  # what speech models hear, in hertz
 SAMPLE_BYTES = 2  # signed 16-bit samples
+WAV_HEADER_BYTES = 44
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 1_000, 768_000
 MAX_CHANNELS = 24  # FFmpeg cannot mix more into one
 MAX_DECODE_S = 60.0  # seconds of work on one clip; decoding is hundreds of times faster than sound
@@ -221,31 +222,31 @@ def to_s16(samples: bytes, kind: str) -> bytes:
     """Make signed 16-bit samples of others, whose kind is one of `SAMPLE_FORMATS`."""
     if kind == "h":
         return samples
-    import av
     from av.audio.resampler import AudioResampler
 
-    size = struct.calcsize(kind)
     # Samples are scaled one by one, so that channels do not matter here.
-    frame = av.AudioFrame(SAMPLE_FORMATS[kind], "mono", len(samples) // size)
-    frame.sample_rate = SAMPLE_RATE
-    frame.planes[0].update(_padded(samples, frame.planes[0].buffer_size))
+    frame = _frame(samples, kind, SAMPLE_RATE)
     resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
     return b"".join([*_resample(resampler, frame), *_resample(resampler, None)])
 
 
-def encode_wav(samples: bytes, sample_rate: int, channels: int = 1) -> bytes:
-    """Make a WAV file of signed 16-bit samples, losslessly."""
+def encode_wav(blocks: Iterable[bytes], sample_rate: int, channels: int = 1) -> bytes:
+    """Make a WAV file of blocks of signed 16-bit samples, losslessly."""
     file = io.BytesIO()
     with wave.open(file, "wb") as wav:
         wav.setnchannels(channels)
         wav.setsampwidth(SAMPLE_BYTES)
         wav.setframerate(sample_rate)
-        wav.writeframes(samples)
+        for samples in blocks:
+            wav.writeframesraw(samples)
     return file.getvalue()
 
 
-def encode_mp3(samples: bytes, sample_rate: int, max_bits_per_s: float) -> bytes:
-    """Make an MP3 file of mono, signed 16-bit samples, at the best rate within `max_bits_per_s`."""
+def encode_mp3(blocks: Iterable[bytes], sample_rate: int, max_bits_per_s: float) -> bytes:
+    """Make an MP3 file of blocks of mono, signed 16-bit samples.
+
+    At the best bit rate below `max_bits_per_s`, or the lowest that there is.
+    """
     import av
 
     rates = [rate for rate in _MP3_BIT_RATES if rate < max_bits_per_s]
@@ -253,16 +254,22 @@ def encode_mp3(samples: bytes, sample_rate: int, max_bits_per_s: float) -> bytes
     with av.open(file, "w", format="mp3") as container:
         stream = container.add_stream("libmp3lame", rate=sample_rate, layout="mono")
         stream.bit_rate = rates[-1] if rates else _MP3_BIT_RATES[0]
-        frame = av.AudioFrame("s16", "mono", len(samples) // SAMPLE_BYTES)
-        frame.sample_rate = sample_rate
-        frame.planes[0].update(_padded(samples, frame.planes[0].buffer_size))
         fifo = av.AudioFifo()
-        fifo.write(frame)
-        for piece in fifo.read_many(stream.codec_context.frame_size, partial=True):
-            container.mux(stream.encode(piece))
+        for samples in blocks:
+            fifo.write(_frame(samples, "h", sample_rate))
+            for piece in fifo.read_many(stream.codec_context.frame_size):
+                container.mux(stream.encode(piece))
+        if (rest := fifo.read(0, partial=True)) is not None:
+            container.mux(stream.encode(rest))
         container.mux(stream.encode(None))
     return file.getvalue()
 
 
-def _padded(samples: bytes, size: int) -> bytes:
-    return samples + bytes(size - len(samples))
+def _frame(samples: bytes, kind: str, sample_rate: int) -> av.AudioFrame:
+    """Make a mono frame of samples whose kind is one of `SAMPLE_FORMATS`."""
+    import av
+
+    frame = av.AudioFrame(SAMPLE_FORMATS[kind], "mono", len(samples) // struct.calcsize(kind))
+    frame.sample_rate = sample_rate
+    frame.planes[0].update(samples + bytes(frame.planes[0].buffer_size - len(samples)))
+    return frame

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from langchain_qwen_audio._profiles import Protocol
 from langchain_qwen_audio._watch import anote_start, awatch_response, note_start, watch_response
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Endpoint:
     base_url: str
     api_key: str = field(repr=False)
     workspace: str = ""
+    protocol: Protocol = "native"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -76,7 +78,7 @@ def _sdk_options(endpoint: Endpoint) -> dict[str, Any]:
         "api_key": endpoint.api_key,
         "workspace": endpoint.workspace,
         "region": "cn-beijing",
-        "protocol": "native",
+        "protocol": endpoint.protocol,
         "timeout": DEFAULT_TIMEOUT_S,
         "max_retries": 0,
         "config_path": os.devnull,

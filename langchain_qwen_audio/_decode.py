@@ -3,25 +3,36 @@
 Pure: no I/O and no SDK. A reply is what the SDK reads off the wire, as a plain mapping:
 
     {"request_id": …, "usage": {…}, "choices": [{"finish_reason": …, "message"|"delta": {…}}]}
+
+Speech is content: an answer with some is a list of blocks, {"type": "text", …} and
+{"type": "audio", "base64": …}. In a stream each has its index, by which LangChain adds them up, and
+the first of audio begins a WAV file that the others continue.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from dataclasses import InitVar, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.exceptions import ModelError
 from langchain_core.messages import AIMessageChunk, message_chunk_to_message
-from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.messages.ai import (
+    InputTokenDetails,
+    OutputTokenDetails,
+    UsageMetadata,
+    add_ai_message_chunks,
+)
 from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from langchain_qwen_audio._deltas import Deltas
+from langchain_qwen_audio._speech import SpeechDecoder, close_wav
 from langchain_qwen_audio._tool_prompt import Piece, ToolCallParser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from langchain_qwen_audio.errors import StreamInterruptedError
 
@@ -39,14 +50,72 @@ def decode_reply(reply: Mapping[str, Any], model: str, *, tool_prompt: bool = Fa
     choices = reply["choices"]
     parser = ToolCallParser() if tool_prompt else None
     said = choices[0]["message"]
-    pieces = [*_pieces(parser, said.get("content") or ""), *(parser.finish() if parser else ())]
+    speech = said.get("audio") or {}
+    text = said.get("content") or speech.get("transcript") or ""
+    pieces = [*_pieces(parser, text), *(parser.finish() if parser else ())]
+    text = "".join(piece for piece in pieces if isinstance(piece, str))
     message = AIMessageChunk(
-        content="".join(piece for piece in pieces if isinstance(piece, str)),
+        content=_spoken(text, speech) if speech.get("data") else text,
+        additional_kwargs=_reasoning(said),
         tool_call_chunks=_merged(pieces) + _native_calls(said),
         usage_metadata=decode_usage(reply.get("usage")),
-        response_metadata=_metadata(reply, model, _finish_reason(choices[0])),
+        response_metadata=_metadata({**reply, **_annotations(said)}, model, choices[0]),
     )
+    return _result(message)
+
+
+def decode_chunks(chunks: Iterable[ChatGenerationChunk]) -> ChatResult:
+    """Make the result of a stream that was asked for because the model answers in no other way.
+
+    Raises:
+        StopIteration: There are no chunks.
+    """
+    messages = [chunk.message for chunk in chunks]
+    message = add_ai_message_chunks(*cast("list[AIMessageChunk]", messages))
+    if isinstance(message.content, list):
+        message.content = [_whole(block) for block in message.content]
+    return _result(message)
+
+
+def _result(message: AIMessageChunk) -> ChatResult:
     return ChatResult(generations=[ChatGeneration(message=message_chunk_to_message(message))])
+
+
+def _spoken(text: str, speech: Mapping[str, Any]) -> list[str | dict[Any, Any]]:
+    decoder = SpeechDecoder()
+    block = _audio_block(speech, decoder.feed(speech["data"]) + decoder.finish(), first=True)
+    return [*([{"type": "text", "text": text}] if text else []), _whole(block)]
+
+
+def _whole(block: Any) -> Any:
+    """Finish a block that was added up: its index goes, and its WAV file gets its size."""
+    if not isinstance(block, dict):
+        return block
+    whole = {name: value for name, value in block.items() if name != "index"}
+    if whole.get("type") == "audio":
+        wav = close_wav(base64.b64decode(whole["base64"]))
+        whole["base64"] = base64.b64encode(wav).decode("ascii")
+    return whole
+
+
+def _audio_block(speech: Mapping[str, Any], base64_text: str, *, first: bool) -> dict[str, Any]:
+    block = {"type": "audio", "base64": base64_text}
+    if first:
+        block["mime_type"] = "audio/wav"
+    if speech.get("id"):
+        block["id"] = speech["id"]
+    return block
+
+
+def _reasoning(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Put what the model thought where LangChain's `content_blocks` find it."""
+    # vLLM calls it "reasoning".
+    thought = said.get("reasoning_content") or said.get("reasoning")
+    return {"reasoning_content": thought} if isinstance(thought, str) else {}
+
+
+def _annotations(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {"annotations": said["annotations"]} if said.get("annotations") else {}
 
 
 def _pieces(parser: ToolCallParser | None, text: str) -> list[Piece]:
@@ -87,41 +156,83 @@ class StreamDecoder:
 
     Usage and metadata come once, in the last chunk, so that adding chunks up never counts
     twice what the service repeats in every event.
+
+    Attributes:
+        model: The model that was asked.
+        tool_prompt: Whether tools were offered in the prompt, so that calls are in the text.
+        speaks: Whether speech was asked for, so that content is a list of blocks.
     """
 
     model: str
     tool_prompt: InitVar[bool] = False
+    speaks: bool = False
     _parser: ToolCallParser | None = None
     _text: list[str] = field(default_factory=list)
     _deltas: Deltas = field(default_factory=Deltas)
+    _speech: SpeechDecoder | None = None
+    _speech_id: dict[str, Any] = field(default_factory=dict)
     _last: dict[str, Any] = field(default_factory=dict)
-    _finish_reason: str | None = None
+    _ended: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self, tool_prompt: bool) -> None:
         self._parser = ToolCallParser() if tool_prompt else None
 
     def decode(self, event: Mapping[str, Any]) -> list[ChatGenerationChunk]:
-        """Make the chunks of one event; none where it has no new text."""
-        self._last.update({key: event[key] for key in ("request_id", "usage") if event.get(key)})
+        """Make the chunks of one event; none where it has nothing new."""
+        kept = ("request_id", "usage", "model")
+        self._last.update({key: event[key] for key in kept if event.get(key)})
         choices = event.get("choices") or []
         if not choices:
             return []
-        self._finish_reason = _finish_reason(choices[0]) or self._finish_reason
+        if reason := _finish_reason(choices[0]):
+            self._ended = {"finish_reason": reason}
         said = choices[0]["delta"]
-        texts = self._deltas.take(said.get("content") or "", final=self._finish_reason is not None)
+        self._last.update(_annotations(said))
+        speech = said.get("audio") or {}
+        text = said.get("content") or speech.get("transcript") or ""
+        texts = self._deltas.take(text, final=bool(self._ended))
         pieces = [piece for text in texts for piece in _pieces(self._parser, text)]
-        return self._chunks([*pieces, *_native_calls(said)])
+        return [
+            *self._thoughts(said),
+            *self._chunks([*pieces, *_native_calls(said)]),
+            *self._sounds(speech),
+        ]
+
+    def _chunk(
+        self, content: str | list[str | dict[Any, Any]] = "", **rest: Any
+    ) -> ChatGenerationChunk:
+        if self.speaks and not content:
+            content = []  # which, unlike "", adds up with blocks to blocks alone
+        return ChatGenerationChunk(message=AIMessageChunk(content=content, **rest))
+
+    def _thoughts(self, said: Mapping[str, Any]) -> list[ChatGenerationChunk]:
+        thought = _reasoning(said)
+        return [self._chunk(additional_kwargs=thought)] if thought else []
 
     def _chunks(self, pieces: list[Piece]) -> list[ChatGenerationChunk]:
-        self._text += [piece for piece in pieces if isinstance(piece, str)]
-        return [
-            ChatGenerationChunk(
-                message=AIMessageChunk(content=piece)
-                if isinstance(piece, str)
-                else AIMessageChunk(content="", tool_call_chunks=[piece])
-            )
-            for piece in pieces
-        ]
+        chunks = []
+        for piece in pieces:
+            if not isinstance(piece, str):
+                chunks.append(self._chunk(tool_call_chunks=[piece]))
+                continue
+            self._text.append(piece)
+            block = {"type": "text", "text": piece, "index": 0}
+            chunks.append(self._chunk([block] if self.speaks else piece))
+        return chunks
+
+    def _sounds(self, speech: Mapping[str, Any]) -> list[ChatGenerationChunk]:
+        if not speech.get("data"):
+            return []
+        self._speech_id = {"id": speech["id"]} if speech.get("id") else self._speech_id
+        first = self._speech is None
+        self._speech = self._speech or SpeechDecoder()
+        return self._sound(self._speech.feed(speech["data"]), first=first)
+
+    def _sound(self, base64_text: str, *, first: bool = False) -> list[ChatGenerationChunk]:
+        if not (base64_text or first):
+            return []
+        block = {**_audio_block(self._speech_id, base64_text, first=first), "index": 1}
+        return [self._chunk([block])]
 
     def finish(self) -> list[ChatGenerationChunk]:
         """Make the last chunks.
@@ -129,7 +240,7 @@ class StreamDecoder:
         Raises:
             StreamInterruptedError: The stream ended before the service said that it had finished.
         """
-        if self._finish_reason is None:
+        if not self._ended:
             from langchain_qwen_audio.errors import StreamInterruptedError
 
             raise self._interrupted(
@@ -137,13 +248,12 @@ class StreamDecoder:
             )
         held = [piece for text in self._deltas.rest() for piece in _pieces(self._parser, text)]
         rest = self._chunks([*held, *(self._parser.finish() if self._parser else ())])
-        message = AIMessageChunk(
-            content="",
+        last = self._chunk(
             usage_metadata=decode_usage(self._last.get("usage")),
-            response_metadata=_metadata(self._last, self.model, self._finish_reason),
+            response_metadata=_metadata(self._last, self.model, self._ended),
             chunk_position="last",
         )
-        return [*rest, ChatGenerationChunk(message=message)]
+        return [*rest, *self._sound(self._speech.finish() if self._speech else ""), last]
 
     def _so_far(self) -> str:
         return "".join([*self._text, *self._deltas.rest()])
@@ -180,14 +290,17 @@ def decode_usage(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
     """Count tokens the way LangChain does: audio is part of the input.
 
     Qwen-Audio reports 33 text and 85 audio tokens apart and no total; the captioner reports 160
-    with the 152 of audio inside (audio-language-model and qwen3-omni-captioner pages).
+    with the 152 of audio inside; qwen3-asr-flash natively reports details alone
+    (audio-language-model, qwen3-omni-captioner and qwen-asr-api-reference pages). The compatible
+    protocol calls its details by other names.
     """
     if not usage:
         return None
     flat = _counts(usage)
-    inputs = _counts(usage.get("input_tokens_details"))
-    outputs = _counts(usage.get("output_tokens_details"))
+    inputs = _counts(usage.get("input_tokens_details") or usage.get("prompt_tokens_details"))
+    outputs = _counts(usage.get("output_tokens_details") or usage.get("completion_tokens_details"))
     audio = inputs.get("audio_tokens", flat.get("audio_tokens"))
+    cached = inputs.pop("cached_tokens", None)  # a part of the others
     input_tokens = flat.get("input_tokens", sum(inputs.values()))
     output_tokens = flat.get("output_tokens", sum(outputs.values()))
     includes_audio = bool(inputs) or flat.get("total_tokens") == input_tokens + output_tokens
@@ -198,10 +311,12 @@ def decode_usage(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
         output_tokens=output_tokens,
         total_tokens=input_tokens + output_tokens,
     )
-    if audio is not None:
-        metadata["input_token_details"] = InputTokenDetails(audio=audio)
-    if outputs.get("reasoning_tokens") is not None:
-        metadata["output_token_details"] = OutputTokenDetails(reasoning=outputs["reasoning_tokens"])
+    heard = {"audio": audio, "cache_read": cached}
+    said = {"audio": outputs.get("audio_tokens"), "reasoning": outputs.get("reasoning_tokens")}
+    if details := {name: count for name, count in heard.items() if count is not None}:
+        metadata["input_token_details"] = cast("InputTokenDetails", details)
+    if details := {name: count for name, count in said.items() if count is not None}:
+        metadata["output_token_details"] = cast("OutputTokenDetails", details)
     return metadata
 
 
@@ -218,11 +333,13 @@ def _finish_reason(choice: Mapping[str, Any]) -> str | None:
     return None if reason in {None, "", "null"} else str(reason)
 
 
-def _metadata(reply: Mapping[str, Any], model: str, finish_reason: str | None) -> dict[str, Any]:
+def _metadata(reply: Mapping[str, Any], model: str, choice: Mapping[str, Any]) -> dict[str, Any]:
     metadata = {
         "model_name": reply.get("model") or model,
         "model_provider": PROVIDER,
-        "finish_reason": finish_reason,
+        "finish_reason": _finish_reason(choice),
         "request_id": reply.get("request_id"),
+        "annotations": reply.get("annotations"),  # of qwen3-asr-flash, as is
+        "seconds": (reply.get("usage") or {}).get("seconds"),  # what qwen3-asr-flash bills
     }
     return {name: value for name, value in metadata.items() if value is not None}

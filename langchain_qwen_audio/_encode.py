@@ -1,17 +1,11 @@
-"""LangChain messages → DashScope messages: every dialect of audio block in, one form out.
+"""LangChain messages → DashScope messages, whose content is made of the elements of _blocks.py.
 
-Pure: no I/O and no SDK. A content element that leaves here is exactly one of
-
-    {"text": str}
-    {"audio": Audio}    a clip that came as bytes
-    {"audio": str}      a reference: http(s)://, oss://, or, from a user only, file://
+Pure: no I/O and no SDK.
 """
 
 from __future__ import annotations
 
 import json
-import mimetypes
-import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_core.messages import (
@@ -24,28 +18,27 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_qwen_audio._media_types import normalize_mime_type
+from langchain_qwen_audio._blocks import (
+    REMOTE,
+    Element,
+    encode_block,
+    find_audio,
+    refusal,
+    scheme,
+    standard,
+)
 from langchain_qwen_audio._tool_prompt import encode_call, encode_response
-from langchain_qwen_audio.audio import Audio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from langchain_qwen_audio.errors import MessageError
-
-Element: TypeAlias = dict[str, Any]
 WireMessage: TypeAlias = dict[str, Any]
 
-_TAKES = (
-    "this model takes text and audio; audio as {'type': 'audio', 'base64': …, 'mime_type': …} "
-    "or {'type': 'audio', 'url': …}"
-)
 _MESSAGE_LEVEL = {
     *("reasoning", "thinking", "redacted_thinking"),
     *("tool_call", "tool_call_chunk", "invalid_tool_call"),
 }
-_REMOTE = {"http", "https", "oss"}
-_SEE_NEXT = "[audio: see the next message]"
+_SEE_NEXT = "[{kind}: see the next message]"
 
 
 def encode_messages(
@@ -53,26 +46,28 @@ def encode_messages(
     tool_prompt: str | None = None,
     *,
     native_tools: bool = False,
+    images: bool = False,
 ) -> list[WireMessage]:
     """Translate a conversation, in order; nothing is dropped and nothing is changed in place.
 
-    Audio that a tool returned moves into a user message that follows the run of tool messages,
-    because only users' audio is documented to be heard.
+    Audio and images that a tool returned move into a user message that follows the run of tool
+    messages, because only users' are documented to be heard and seen.
 
     Args:
         messages: The conversation.
         tool_prompt: What offers tools to a model that has no native calling; it becomes part of
             the system message, and calls and results in the history are written as text.
         native_tools: The model has native calling after all: the history stays as it is.
+        images: The model sees images.
 
     Raises:
         MessageError: A message or block that the model cannot be sent; says which.
         AudioError: A block whose base64 is none.
     """
     if not messages:
-        raise _refusal("messages", "no message came, expected at least one")
+        raise refusal("messages", "no message came, expected at least one")
     if tool_prompt is not None and not native_tools:
-        return _offer_tools([*_encode_for_prompt(messages)], tool_prompt)
+        return _offer_tools([*_encode_for_prompt(messages, images=images)], tool_prompt)
     wire: list[WireMessage] = []
     from_tools: list[Element] = []
     for index, message in enumerate(messages):
@@ -80,28 +75,28 @@ def encode_messages(
         if from_tools and not is_tool:
             wire.append({"role": "user", "content": from_tools})
             from_tools = []
-        encoded = _encode_message(message, f"messages[{index}]")
+        encoded = _encode_message(message, f"messages[{index}]", images=images)
         if is_tool:
-            from_tools += _take_audio(encoded)
+            from_tools += _take_media(encoded)
         wire.append(encoded)
     if from_tools:
         wire.append({"role": "user", "content": from_tools})
     return _offer_tools(wire, tool_prompt or "")
 
 
-def _encode_for_prompt(messages: Sequence[BaseMessage]) -> Iterator[WireMessage]:
+def _encode_for_prompt(messages: Sequence[BaseMessage], *, images: bool) -> Iterator[WireMessage]:
     """Encode messages for a model that knows of no tools: calls and results become text."""
     results: list[Element] = []
     for index, message in enumerate(messages):
-        encoded = _encode_message(message, f"messages[{index}]")
+        encoded = _encode_message(message, f"messages[{index}]", images=images)
         calls = encoded.pop("tool_calls", [])
         if encoded["role"] == "tool":
             # Results that follow each other go into one user message, with what they sound like.
-            audio = _take_audio(encoded)
+            media = _take_media(encoded)
             texts = [element["text"] for element in encoded["content"]]
             failed = isinstance(message, ToolMessage) and message.status == "error"
             result = encode_response(texts, failed=failed)
-            results += [{"text": f"\n{result}" if results else result}, *audio]
+            results += [{"text": f"\n{result}" if results else result}, *media]
             continue
         if results:
             yield {"role": "user", "content": results}
@@ -124,11 +119,11 @@ def _offer_tools(wire: list[WireMessage], tool_prompt: str) -> list[WireMessage]
     return [{"role": "system", "content": [{"text": tool_prompt}]}, *wire]
 
 
-def _encode_message(message: BaseMessage, where: str) -> WireMessage:
+def _encode_message(message: BaseMessage, where: str, *, images: bool) -> WireMessage:
     encoded: WireMessage = {"role": _role(message, where)}
     if message.name:
         encoded["name"] = message.name
-    encoded["content"] = list(_encode_content(message, encoded["role"], where))
+    encoded["content"] = list(_encode_content(message, encoded["role"], where, images=images))
     if isinstance(message, ToolMessage):
         encoded["tool_call_id"] = message.tool_call_id
     if isinstance(message, AIMessage):
@@ -152,10 +147,12 @@ def _role(message: BaseMessage, where: str) -> str:
         case ChatMessage():
             return message.role
         case _:
-            raise _refusal(where, f"a {type(message).__name__} came, which no model is sent")
+            raise refusal(where, f"a {type(message).__name__} came, which no model is sent")
 
 
-def _encode_content(message: BaseMessage, role: str, where: str) -> Iterator[Element]:
+def _encode_content(
+    message: BaseMessage, role: str, where: str, *, images: bool
+) -> Iterator[Element]:
     blocks = _blocks(message, role)
     if isinstance(blocks, str):
         yield {"text": blocks}
@@ -164,16 +161,8 @@ def _encode_content(message: BaseMessage, role: str, where: str) -> Iterator[Ele
     for index, block in enumerate(blocks):
         if isinstance(block, str):
             yield {"text": block}
-        elif not _is_message_level(_standard(block), called):
-            yield _encode_block(block, role, f"{where}.content[{index}]")
-
-
-def _standard(block: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Unwrap what LangChain core wraps because it does not know it."""
-    if block.get("type") == "non_standard" and isinstance(block.get("value"), dict):
-        value: Mapping[str, Any] = block["value"]
-        return value
-    return block
+        elif not _is_message_level(standard(block), called):
+            yield encode_block(block, role, f"{where}.content[{index}]", images=images)
 
 
 def _is_message_level(block: Mapping[str, Any], called: set[str | None]) -> bool:
@@ -213,112 +202,22 @@ def _blocks_in_json(text: str) -> list[dict[str, Any]] | None:
     blocks = found if isinstance(found, list) else [found]
     if not all(isinstance(block, dict) for block in blocks):
         return None
-    heard = [audio for block in blocks if (audio := _find_audio(block))]
+    heard = [audio for block in blocks if (audio := find_audio(block))]
     texts = [block for block in blocks if block.get("type") == "text"]
     if not heard or len(heard) + len(texts) != len(blocks):
         return None
-    if not all(inline or _scheme(value) in _REMOTE for value, inline, _ in heard):
+    if not all(inline or scheme(value) in REMOTE for value, inline, _ in heard):
         return None
     return blocks
 
 
-def _take_audio(message: WireMessage) -> list[Element]:
-    """Move the audio out of a tool message, which keeps something to read."""
-    audio = [element for element in message["content"] if "audio" in element]
-    if audio:
+def _take_media(message: WireMessage) -> list[Element]:
+    """Move what is not text out of a tool message, which keeps something to read."""
+    media = [element for element in message["content"] if "text" not in element]
+    if media:
         texts = [element for element in message["content"] if "text" in element]
-        message["content"] = texts or [{"text": _SEE_NEXT}]
-    return audio
-
-
-def _encode_block(block: Mapping[str, Any], role: str, where: str) -> Element:
-    block = _standard(block)
-    if block.get("type") in {"text", "text-plain", None} and isinstance(block.get("text"), str):
-        return {"text": block["text"]}
-    found = _find_audio(block)
-    if found is None:
-        kind = block.get("type") or "/".join(map(str, block))
-        raise _refusal(where, f"a block of type {kind!r} came; {_TAKES}")
-    value, inline, mime_type = found
-    if not value:
-        raise _refusal(where, f"an audio block without audio came; {_TAKES}")
-    if isinstance(value, bytes | bytearray):
-        return {"audio": Audio.from_bytes(value, mime_type=mime_type, name=where)}
-    if not isinstance(value, str):
-        raise _refusal(where, f"audio came as {type(value).__name__}, expected str or bytes")
-    if inline and not _scheme(value):
-        return {"audio": Audio.from_base64(value, mime_type=mime_type, name=where)}
-    return {"audio": _encode_url(value, role, where)}
-
-
-def _find_audio(block: Mapping[str, Any]) -> tuple[Any, bool, str] | None:
-    """Find the recording in a block of any dialect.
-
-    Returns:
-        The recording (a URL, base64 text or bytes), whether its place is one for base64 text
-        (where people put URLs too), and its claimed MIME type; None if it is no block of audio.
-    """
-    mime_type = str(block.get("mime_type") or "")
-    kind = block.get("type")
-    match block:
-        case {"type": "input_audio", "input_audio": {"data": value, **rest}}:  # OpenAI
-            return value, True, f"audio/{rest['format']}" if rest.get("format") else ""
-        case {"type": "audio_url", "audio_url": {"url": value} | str(value)}:  # vLLM and others
-            return value, False, ""
-        case {"audio": value} if kind in {"audio", None}:  # DashScope's own
-            return value, False, mime_type
-        case {"type": "file", "file": {"file_data": str(value), **rest}}:  # OpenAI
-            named = mimetypes.guess_type(str(rest.get("filename")))[0] or ""
-            return (value, True, "") if _is_audio(value[5:80]) or _is_audio(named) else None
-        case {"type": "file", "mime_type": "application/pdf", "base64": str(value)}:
-            # LangChain core calls every file in OpenAI's dialect a PDF; PDFs begin "%PDF-".
-            return None if value.startswith("JVBERi") else (value, True, "")
-    if kind != "audio" and not (kind in {"media", "file"} and _is_audio(mime_type)):
-        return None
-    for key in ("base64", "data", "url", "file_uri", "file_id", "id"):
-        # `id` names the recording only in LangChain v0's source_type "id".
-        if block.get(key) and (key != "id" or block.get("source_type") == "id"):
-            return block[key], key in {"base64", "data"}, mime_type
-    return None, False, mime_type
-
-
-def _is_audio(mime_type: str) -> bool:
-    return normalize_mime_type(mime_type).startswith("audio/")
-
-
-def _scheme(value: Any) -> str:
-    """Read a URL's scheme; a Windows drive (`C:`) is none."""
-    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", value[:40]) if isinstance(value, str) else None
-    return match[1].lower() if match else ""
-
-
-def _encode_url(url: str, role: str, where: str) -> Audio | str:
-    scheme = _scheme(url)
-    if scheme in _REMOTE:
-        return scheme + url[len(scheme) :]
-    if scheme == "data":
-        return _decode_data_uri(url, where)
-    if scheme == "file" and role == "user":
-        return url
-    if scheme == "file":
-        raise _refusal(
-            where,
-            f"a file:// URL came in a message of role {role!r}; files are read for users only, "
-            "since an answer or a tool may name any path",
-        )
-    raise _refusal(
-        where,
-        f"{url[:200]!r} came where a URL is expected (http://, https://, oss://, data: or "
-        "file://); for a local file use Audio.from_path(path).to_block(), or "
-        "Path(path).resolve().as_uri()",
-    )
-
-
-def _decode_data_uri(uri: str, where: str) -> Audio:
-    header, comma, text = uri.partition(",")
-    if not comma or not header.lower().endswith(";base64"):
-        raise _refusal(where, f"the data URI begins {uri[:40]!r}, expected 'data:<type>;base64,…'")
-    return Audio.from_base64(text, mime_type=header[5:-7], name=where)
+        message["content"] = texts or [{"text": _SEE_NEXT.format(kind=next(iter(media[0])))}]
+    return media
 
 
 def _reasoning(message: AIMessage) -> str:
@@ -328,7 +227,7 @@ def _reasoning(message: AIMessage) -> str:
         return kept
     if isinstance(message.content, str):
         return ""
-    blocks = [_standard(block) for block in message.content_blocks]
+    blocks = [standard(block) for block in message.content_blocks]
     said = (block.get("reasoning") or block.get("thinking") or "" for block in blocks)
     return "".join(text for text in said if isinstance(text, str))
 
@@ -341,10 +240,3 @@ def _encode_tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
         "type": "function",
         "function": {"name": call["name"], "arguments": text},
     }
-
-
-def _refusal(where: str, message: str) -> MessageError:
-    # Imported here because the error classes import the SDK.
-    from langchain_qwen_audio.errors import MessageError
-
-    return MessageError(f"{where}: {message}")

@@ -6,10 +6,12 @@ Nothing is lost and nothing is sent twice: the parts of a clip add up to the cli
 from __future__ import annotations
 
 import warnings
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 from langchain_qwen_audio import _codec
-from langchain_qwen_audio._codec import SAMPLE_BYTES, SAMPLE_RATE
+from langchain_qwen_audio._codec import SAMPLE_BYTES, SAMPLE_RATE, WAV_HEADER_BYTES
 from langchain_qwen_audio._files import audio_error
 from langchain_qwen_audio.audio import Audio
 
@@ -32,7 +34,8 @@ def fit(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> list
 
     What the model documents passes untouched where that is the smallest form. Anything else is
     converted to mono at 16 kHz (telephone sound stays at 8 kHz): to WAV, which loses nothing of
-    PCM, or, where WAV is larger than what came, to MP3 at no more than its bit rate.
+    PCM, or, where WAV is larger than what came or than what can be sent, to MP3 at no more than its
+    bit rate. Memory is bounded by what comes out, however long the clip.
 
     Args:
         audio: The clip.
@@ -48,40 +51,96 @@ def fit(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> list
         ContextOverflowError: It is longer than the model's whole context.
     """
     sample_rate = 8000 if audio.sample_rate == 8000 else SAMPLE_RATE
-    limit = int(profile.max_clip_s * sample_rate) * SAMPLE_BYTES
+    if long_audio == "split":  # nothing is decoded to no end
+        _require_context(audio, audio.probe.declared_s or 0.0, profile)
+    if _may_pass(audio, profile) and _passes(audio, profile, sample_rate):
+        return [audio]
     samples = audio.decode(sample_rate)
     if long_audio == "split":
-        stream = cut(samples, limit, sample_rate)
-        pieces = list(_within_context(stream, audio, profile, sample_rate))
-        whole = len(pieces) == 1
+        limit_s, kept_s = profile.max_part_s, audio.duration_s
+        heard = _within_context(samples, audio, profile, sample_rate)
+        pieces = cut(heard, _size(limit_s, sample_rate), sample_rate)
     else:
-        head, whole = _head(samples, limit, audio, profile, long_audio)
-        pieces = [head]
-    if whole and _passes(audio, profile, len(pieces[0])):
-        return [audio]
-    parts = list(_encode(pieces, audio, sample_rate))
-    if whole and parts[0].mime_type == "audio/mpeg" and parts[0].size > audio.size:
-        return [audio]  # a codec that no documented one matches; the service hears "most" codecs
+        limit_s, kept_s = profile.max_clip_s, min(audio.duration_s, profile.max_clip_s)
+        limit = _size(limit_s, sample_rate)
+        pieces = ((0, block) for block in _head(samples, limit, audio, profile, long_audio))
+    lossless, bit_rate = _plan(audio, kept_s, min(limit_s, kept_s), profile, sample_rate)
+    parts: list[Audio] = []
+    start_s = 0.0
+    for _, group in groupby(pieces, key=itemgetter(0)):
+        blocks = _Counted(block for _, block in group)
+        data = (
+            _codec.encode_wav(blocks, sample_rate)
+            if lossless
+            else _codec.encode_mp3(blocks, sample_rate, bit_rate)
+        )
+        end_s = start_s + _seconds(blocks.size, sample_rate)
+        name = f"{audio.name} ({start_s:.1f} to {end_s:.1f} s)"
+        parts.append(Audio(data, name=name, duration_s=end_s - start_s))
+        start_s = end_s
+    if len(parts) > 1:
+        return parts
+    parts[0].name = audio.name
+    if (
+        profile.hears_more
+        and not lossless
+        and audio.size < min(parts[0].size, profile.max_sent_bytes)
+    ):
+        return [audio]  # a codec that no documented one matches
     return parts
 
 
-def cut(blocks: Iterable[bytes], limit: int, sample_rate: int) -> Iterator[bytes]:
-    """Cut a stream of samples into pieces of at most `limit` bytes, in bounded memory.
+def _may_pass(audio: Audio, profile: Profile) -> bool:
+    """Tell a clip that is of a kind and a size that the model hears as it came."""
+    documented = any(
+        audio.mime_type == mime_type and audio.codec.startswith(codec)
+        for mime_type, codec in profile.hears
+    )
+    return documented and audio.size <= profile.max_sent_bytes
+
+
+def _passes(audio: Audio, profile: Profile, sample_rate: int) -> bool:
+    """Listen to the end of a clip: is it within the limit, and smaller so than as WAV?"""
+    limit = _size(profile.max_clip_s, sample_rate)
+    size = 0
+    for block in audio.decode(sample_rate):
+        size += len(block)
+        if size > limit:
+            return False
+    return audio.size <= size + WAV_HEADER_BYTES
+
+
+def cut(blocks: Iterable[bytes], limit: int, sample_rate: int) -> Iterator[tuple[int, bytes]]:
+    """Cut a stream of samples into parts of at most `limit` bytes, at the quietest points.
+
+    Memory is bounded by the seconds in which a cut is looked for, however long the parts.
 
     Args:
         blocks: Mono, signed 16-bit samples.
-        limit: Bytes of the longest piece.
+        limit: Bytes of the longest part.
         sample_rate: Samples per second.
+
+    Yields:
+        The number of a part, from 0, and the next samples of it.
     """
+    ahead = _size(SEARCH_S, sample_rate)
     buffer = bytearray()
+    number = passed = 0  # the part, and the bytes of it that are out of the buffer
     for block in blocks:
         buffer += block
-        while len(buffer) > limit:
-            end = _quietest(bytes(buffer[:limit]), sample_rate)
-            yield bytes(buffer[:end])
+        while passed + len(buffer) > limit:
+            window = bytes(buffer[: limit - passed])
+            end = _quietest(window, sample_rate)
+            yield number, window[:end]
             del buffer[:end]
+            number, passed = number + 1, 0
+        if len(buffer) > 2 * ahead:
+            certain = len(buffer) - ahead
+            yield number, bytes(buffer[:certain])
+            del buffer[:certain]
+            passed += certain
     if buffer:
-        yield bytes(buffer)
+        yield number, bytes(buffer)
 
 
 def _quietest(samples: bytes, sample_rate: int) -> int:
@@ -106,16 +165,18 @@ def _quietest(samples: bytes, sample_rate: int) -> int:
 
 
 def _within_context(
-    pieces: Iterable[bytes], audio: Audio, profile: Profile, sample_rate: int
+    blocks: Iterable[bytes], audio: Audio, profile: Profile, sample_rate: int
 ) -> Iterator[bytes]:
-    if (declared_s := audio.probe.declared_s or 0.0) > profile.max_input_s:
-        raise context_overflow(f"{audio.name} is", f"{declared_s:.1f} s long", profile)
     heard = 0
-    for piece in pieces:
-        heard += len(piece)
-        if (heard_s := _seconds(heard, sample_rate)) > profile.max_input_s:
-            raise context_overflow(f"{audio.name} is", f"more than {heard_s:.1f} s long", profile)
-        yield piece
+    for block in blocks:
+        heard += len(block)
+        _require_context(audio, _seconds(heard, sample_rate), profile)
+        yield block
+
+
+def _require_context(audio: Audio, length_s: float, profile: Profile) -> None:
+    if length_s > profile.max_input_s:
+        raise context_overflow(f"{audio.name} is", f"{length_s:.1f} s long or more", profile)
 
 
 def context_overflow(what: str, length: str, profile: Profile) -> Exception:
@@ -124,57 +185,68 @@ def context_overflow(what: str, length: str, profile: Profile) -> Exception:
 
     return ContextOverflowError(
         f"{what} {length}; one request holds at most {profile.max_input_s:.1f} s of audio "
-        f"({profile.max_input_tokens:,} tokens, {profile.tokens_per_s:g} a second); ask about one "
-        "part at a time, as QwenAudioLoader does for long recordings"
+        f"({profile.max_input_tokens or 0:,} tokens, {profile.tokens_per_s:g} a second); ask about "
+        "one part at a time, as QwenAudioLoader does for long recordings"
     )
 
 
 def _head(
     blocks: Iterable[bytes], limit: int, audio: Audio, profile: Profile, long_audio: LongAudio
-) -> tuple[bytes, bool]:
-    """Take what fits, and say whether that is all; warn of the rest, or refuse it."""
-    head = bytearray()
+) -> Iterator[bytes]:
+    """Yield what is heard; warn of the rest, or refuse it."""
+    heard = 0
     for block in blocks:
-        head += block
-        if len(head) > limit:
+        yield block[: limit - heard]
+        heard += len(block)
+        if heard > limit:
             break
-    whole = len(head) <= limit
-    if not whole:
+    if heard > limit:
         longer = (
             f"{audio.name}: it is longer than the {profile.max_clip_s:g} s that the model hears"
         )
         if long_audio == "error":
             raise audio_error(f"{longer}; shorten it, or use long_audio='split'")
         warnings.warn(f"{longer}; the rest is left out", UserWarning, stacklevel=2)
-    return bytes(head[:limit]), whole
 
 
-def _passes(audio: Audio, profile: Profile, samples_size: int) -> bool:
-    """Tell a clip that is heard as it came, and is smaller so than as WAV."""
-    documented = any(
-        audio.mime_type == mime_type and audio.codec.startswith(codec)
-        for mime_type, codec in profile.hears
-    )
-    return documented and audio.size <= min(samples_size + 44, profile.max_clip_bytes)
+def _plan(
+    audio: Audio, kept_s: float, longest_s: float, profile: Profile, sample_rate: int
+) -> tuple[bool, float]:
+    """Decide how the parts of a clip are encoded: as WAV, or as MP3 of which bit rate at most.
 
+    As WAV, unless that is larger than what came, or larger than what can be sent.
 
-def _encode(pieces: list[bytes], audio: Audio, sample_rate: int) -> Iterator[Audio]:
-    """Encode the pieces of a clip, as WAV unless that makes them larger than the clip."""
-    total = sum(map(len, pieces))
-    lossless = total <= audio.size  # headers aside
+    Args:
+        audio: The clip.
+        kept_s: Seconds of all parts together.
+        longest_s: Seconds of the longest part.
+        profile: What the model takes.
+        sample_rate: Samples per second of the parts.
+    """
+    fits = _size(longest_s, sample_rate) + WAV_HEADER_BYTES <= profile.max_sent_bytes
     # An MP3 has a header, and some frames more than the sound needs.
-    max_bits_per_s = 8 * (audio.size - 1000) / (_seconds(total, sample_rate) + 0.15)
-    start_s = 0.0
-    for piece in pieces:
-        data = (
-            _codec.encode_wav(piece, sample_rate)
-            if lossless
-            else _codec.encode_mp3(piece, sample_rate, max_bits_per_s)
-        )
-        end_s = start_s + _seconds(len(piece), sample_rate)
-        name = audio.name if len(pieces) == 1 else f"{audio.name} ({start_s:.1f} to {end_s:.1f} s)"
-        yield Audio(data, name=name, duration_s=end_s - start_s)
-        start_s = end_s
+    allowed = (
+        8 * (size - 1000) / (length_s + 0.15)
+        for size, length_s in ((audio.size, kept_s), (profile.max_sent_bytes, longest_s))
+    )
+    return fits and _size(kept_s, sample_rate) <= audio.size, min(allowed)
+
+
+class _Counted:
+    """Blocks that pass by, and how many bytes they were."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = blocks
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self._blocks:
+            self.size += len(block)
+            yield block
+
+
+def _size(length_s: float, sample_rate: int) -> int:
+    return int(length_s * sample_rate) * SAMPLE_BYTES
 
 
 def _seconds(size: int, sample_rate: int) -> float:

@@ -2,9 +2,10 @@
 
 An element that leaves here is one that the SDK takes, or a clip that is still to be uploaded:
 
-    {"text": str}
+    {"text": str} {"image": str}               as they came
     {"audio": str}                             a URL, for the service to fetch
-    {"audio": {"data": base64, "format": …}}   inline; the SDK makes a data URI of it
+    {"audio": {"url": str, "format": …}}       the same, in the compatible protocol
+    {"audio": {"data": base64, "format": …}}   inline; natively, the SDK makes a data URI of it
     {"audio": Upload}                          see _uploads.py
 """
 
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from langchain_qwen_audio._files import LocalFile, audio_error, path_of_file_url
 from langchain_qwen_audio._fit import LongAudio, context_overflow, fit
@@ -27,11 +29,17 @@ from langchain_qwen_audio.audio import Audio
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from langchain_qwen_audio._encode import Element, WireMessage
+    from langchain_qwen_audio._blocks import Element
+    from langchain_qwen_audio._encode import WireMessage
     from langchain_qwen_audio._profiles import Profile
+    from langchain_qwen_audio._routes import AudioEncoding
 
 AudioTransport = Literal["auto", "inline", "upload"]
 Fetch = Literal["service", "client"]
+
+# Media subtypes → what the compatible protocol calls them, where that differs.
+_FORMATS = {"mpeg": "mp3", "3gpp": "3gp", "mp4": "m4a", "amr-wb": "amr", "x-ms-wma": "wma"}
+_SUFFIXES = {*_FORMATS.values(), "aac", "aiff", "flac", "mp4", "ogg", "opus", "wav", "webm"}
 
 CACHE_BYTES = 64 * 1024 * 1024  # of fitted clips, so that a conversation fits its clip once
 
@@ -41,8 +49,10 @@ class Rules:
     """What may be read, how clips are fitted, and how they travel.
 
     Attributes:
-        profile: What the model hears.
-        long_audio: What to do with a clip that is longer than that.
+        model: The model's name, for errors.
+        profile: What it hears.
+        audio_encoding: How clips are written; None is natively.
+        long_audio: What to do with a clip that is longer than the model hears.
         audio_transport: Inline as base64, uploaded, or whichever fits.
         local_files: Whether files that users' messages name are read: all, none, or those below
             these directories.
@@ -50,6 +60,8 @@ class Rules:
     """
 
     profile: Profile
+    model: str = ""
+    audio_encoding: AudioEncoding | None = None
     long_audio: LongAudio = "split"
     audio_transport: AudioTransport = "auto"
     local_files: bool | Sequence[str | Path] = True
@@ -73,7 +85,7 @@ async def aprepare_messages(messages: list[WireMessage], rules: Rules) -> list[W
     fetched = dict(zip(urls, await asyncio.gather(*map(Audio.afrom_url, urls)), strict=True))
     if fetched or any(_is_clip(element) for element in _elements(messages)):
         return await asyncio.to_thread(_prepare, messages, rules, fetched)
-    return messages
+    return _prepare(messages, rules, fetched)
 
 
 def _elements(messages: list[WireMessage]) -> Iterator[Element]:
@@ -107,14 +119,18 @@ def _prepare(
             audio = element.get("audio")
             clip = fetched.get(audio) if isinstance(audio, str) else None
             clip = clip or open_clip(audio, rules)
-            if clip is None:
+            if clip is not None:
+                parts = _fitted(clip, rules)
+                _require_few(len(parts), clip, rules)
+                tokens += sum(rules.profile.clip_tokens(part.duration_s) for part in parts)
+                content += [{"audio": _travelling(part, rules)} for part in parts]
+            elif audio is not None:
+                content.append({"audio": _referred(audio, rules)})
+            else:
                 content.append(element)
-                continue
-            parts = _fitted(clip, rules)
-            tokens += sum(rules.profile.clip_tokens(part.duration_s) for part in parts)
-            content += [{"audio": _travelling(part, rules)} for part in parts]
         prepared.append({**message, "content": content})
-    if tokens > rules.profile.max_input_tokens:
+    limit = rules.profile.max_input_tokens
+    if limit is not None and tokens > limit:
         raise context_overflow("these messages hold", f"{tokens:,} tokens of audio", rules.profile)
     return prepared
 
@@ -143,6 +159,16 @@ def _read(url: str, allowed: bool | Sequence[str | Path]) -> Audio:
     return Audio(LocalFile.find(path, within), name=path.name)
 
 
+def _require_few(parts: int, clip: Audio, rules: Rules) -> None:
+    limit = rules.profile.max_clips
+    if limit is not None and parts > limit:
+        raise audio_error(
+            f"{clip.name}: it is {clip.duration_s:.1f} s long, and {rules.model} takes "
+            f"{limit} recording of at most {rules.profile.max_part_s:g} s a message: ask about one "
+            "part at a time, as QwenAudioLoader does, or use long_audio='truncate'"
+        )
+
+
 def _travelling(part: Audio, rules: Rules) -> dict[str, str] | Upload:
     ways = [rules.audio_transport] if rules.audio_transport != "auto" else ["inline", "upload"]
     size = len(f"data:{part.mime_type};base64,") + (part.size + 2) // 3 * 4
@@ -152,13 +178,37 @@ def _travelling(part: Audio, rules: Rules) -> dict[str, str] | Upload:
         if way == "upload":
             return Upload(part)
         if size <= rules.profile.max_data_uri_bytes:
-            # Unlike a URL, inline data is not taken by the SDK for the name of a file.
-            return {"data": part.base64, "format": part.mime_type.removeprefix("audio/")}
+            return _inline(part, rules)
     raise audio_error(
         f"{part.name}: inline it is {size:,} bytes, and at most "
         f"{rules.profile.max_data_uri_bytes:,} are taken; this model takes clips by "
         f"{' or '.join(rules.profile.transports)} (audio_transport is {rules.audio_transport!r})"
     )
+
+
+def _inline(part: Audio, rules: Rules) -> dict[str, str]:
+    subtype = part.mime_type.removeprefix("audio/")
+    if rules.audio_encoding is None:
+        # Unlike a URL, inline data is not taken by the SDK for the name of a file.
+        return {"data": part.base64, "format": subtype}
+    bare = rules.audio_encoding == "input_audio_raw"
+    data = part.base64 if bare else f"data:{part.mime_type};base64,{part.base64}"
+    return {"data": data, "format": _FORMATS.get(subtype, subtype)}
+
+
+def _referred(url: str, rules: Rules) -> str | dict[str, str]:
+    """Write a recording that is not here, for the service to fetch."""
+    if rules.audio_encoding is None:
+        return url
+    if rules.audio_encoding == "input_audio_raw" or _has_scheme(url, "oss:"):
+        raise audio_error(
+            f"{url[:200]}: {rules.model} is asked at a server that fetches no such URLs; "
+            "fetch='client' downloads http(s) URLs here, and audio_encoding='audio_url' is for "
+            "servers that fetch them"
+        )
+    # The format is read from the URL's path, if that tells; from its bytes it cannot be.
+    suffix = Path(urlsplit(url).path).suffix.lower().removeprefix(".")
+    return {"url": url, "format": suffix} if suffix in _SUFFIXES else {"url": url}
 
 
 # --- fitted clips, remembered -----------------------------------------------------------------

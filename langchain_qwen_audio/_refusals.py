@@ -14,11 +14,12 @@ from dashscope.v2 import errors as sdk
 from dashscope.v2.transport.sse import stream_error
 
 from langchain_qwen_audio import errors
-from langchain_qwen_audio._profiles import RETIRED
+from langchain_qwen_audio._profiles import PROFILES
 
 if TYPE_CHECKING:
     import httpx
 
+    from langchain_qwen_audio._profiles import Profile
     from langchain_qwen_audio.errors import QwenAudioError
 
 _TRIAL = (
@@ -115,7 +116,7 @@ TABLE = (
     Row(
         errors.NotFoundError,
         code="WorkSpaceNotFound|NotFound",
-        advice="check the workspace and base_url, which ends in /api/v1",
+        advice="check the workspace and base_url, which ends in /api/v1 or /compatible-mode/v1",
     ),
     Row(
         errors.InvalidRequestError,
@@ -130,7 +131,7 @@ TABLE = (
     # Length
     Row(
         errors.ContextOverflowError,
-        message="Range of input length should be",
+        message="Range of input length should be|maximum context length|available context size",
         advice="send less text or audio: history keeps earlier recordings",
     ),
     # Audio
@@ -194,7 +195,11 @@ TABLE = (
 _BY_STATUS: dict[int, Row] = {
     401: Row(errors.AuthenticationError),
     403: Row(errors.PermissionDeniedError),
-    404: Row(errors.NotFoundError, advice="check base_url, which ends in /api/v1"),
+    404: Row(
+        errors.NotFoundError,
+        advice="check base_url, which ends in /api/v1, /compatible-mode/v1 or, on a server of your "
+        "own, /v1",
+    ),
     408: Row(errors.APITimeoutError),
     409: Row(errors.APIError),
     413: Row(errors.InvalidRequestError, advice="send less at once"),
@@ -252,11 +257,14 @@ def decode_refusal(error: sdk.DashScopeError, model: str = "") -> QwenAudioError
         code, message = xml.groups()  # of the storage service, when uploading
     code = None if code is None else str(code)
     status = _status(error.status_code, message)
+    if code and code.isdecimal():  # vLLM's and llama.cpp's codes are statuses
+        status = int(code) if status in {None, 200} else status
+        code = None
     message = message.strip() or f"the service answered with status {status} and no word"
     row = classify(code, status, message)
     advice = row.advice
-    if row.error is errors.NotFoundError and model in RETIRED:
-        advice = f"{model} is retired; its successor is {RETIRED[model]}"
+    if row.error is errors.NotFoundError and model in PROFILES:
+        advice = f"{advice}; {_known(model, PROFILES[model])}"
     ours = row.error(
         f"{message.rstrip('.')}: {advice}" if advice else message,
         code=code,
@@ -268,6 +276,15 @@ def decode_refusal(error: sdk.DashScopeError, model: str = "") -> QwenAudioError
     if row.retryable is not None:
         ours.is_retryable = row.retryable
     return ours
+
+
+def _known(model: str, profile: Profile) -> str:
+    """Say what the table knows of a model that was not found."""
+    offered = f"{model} is offered in {', '.join(profile.regions)}"
+    if profile.status == "live":
+        return offered
+    state = "as a trial" if profile.status == "trial" else "and announced for retirement"
+    return f"{offered} {state}; its successor is {profile.successor}"
 
 
 def _status(status: int | None, message: str) -> int | None:

@@ -39,7 +39,7 @@ def _count_message(message: WireMessage, rules: Rules) -> int:
     for element in message["content"]:
         if "text" in element:
             tokens += len(encode_text(element["text"]))
-        else:
+        elif "audio" in element:
             clip = open_clip(element["audio"], rules)
             length_s = clip.duration_s if clip else rules.profile.max_clip_s
             if rules.long_audio == "truncate":

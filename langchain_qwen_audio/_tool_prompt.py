@@ -86,6 +86,22 @@ def normalize_choice(
     return name
 
 
+def native_choice(choice: Any, tools: Sequence[Mapping[str, Any]]) -> Any:
+    """Write a choice that `normalize_choice` has made for an endpoint with function calling.
+
+    DashScope documents "auto", "none" and a function's name; "required" is for several tools of
+    which one must be called.
+    https://help.aliyun.com/zh/model-studio/qwen-function-calling
+    """
+    if choice == "any":
+        if len(tools) != 1:
+            return "required"
+        choice = tools[0]["function"]["name"]
+    if not isinstance(choice, str) or choice in {"auto", "none"}:
+        return choice
+    return {"type": "function", "function": {"name": choice}}
+
+
 def encode_call(name: str | None, arguments: str) -> str:
     """Write a call of the history, with its arguments as the JSON text that they were."""
     return f'{OPEN}\n{{"name": {_json(name)}, "arguments": {arguments or "{}"}}}\n{CLOSE}'

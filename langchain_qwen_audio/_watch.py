@@ -14,8 +14,8 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-_PATH = "/multimodal-generation/generation"
-_SIGN = b'"output"'  # every event that says something has it; heartbeats have not
+# Where the service answers, and what every event there has that says something: heartbeats do not.
+_SIGNS = {"/multimodal-generation/generation": b'"output"', "/chat/completions": b'"choices"'}
 _BEGAN = "langchain_qwen_audio_began"
 
 
@@ -33,7 +33,7 @@ def watch_response(response: httpx.Response) -> None:
     """Time the body, and raise what a plain body says where a stream was asked for."""
     from langchain_qwen_audio._refusals import check
 
-    if not response.request.url.path.endswith(_PATH):
+    if not _sign(response):
         return
     response.stream = _Timed(response)
     if _is_unexpected(response):
@@ -45,7 +45,7 @@ async def awatch_response(response: httpx.Response) -> None:
     """Time the body, and raise what a plain body says where a stream was asked for."""
     from langchain_qwen_audio._refusals import check
 
-    if not response.request.url.path.endswith(_PATH):
+    if not _sign(response):
         return
     response.stream = _AsyncTimed(response)
     if _is_unexpected(response):
@@ -53,8 +53,13 @@ async def awatch_response(response: httpx.Response) -> None:
         check(response)
 
 
-def _wants_stream(response: httpx.Response) -> bool:
-    return "x-dashscope-sse" in response.request.headers
+def _sign(response: httpx.Response) -> bytes:
+    path = response.request.url.path
+    return next((sign for end, sign in _SIGNS.items() if path.endswith(end)), b"")
+
+
+def _is_stream(response: httpx.Response) -> bool:
+    return "text/event-stream" in response.headers.get("content-type", "")
 
 
 def _is_unexpected(response: httpx.Response) -> bool:
@@ -62,8 +67,7 @@ def _is_unexpected(response: httpx.Response) -> bool:
 
     A whole reply is read here too, since the SDK looks for one of the two shapes of errors only.
     """
-    is_stream = "text/event-stream" in response.headers.get("content-type", "")
-    return not response.is_error and not (is_stream and response.is_success)
+    return not response.is_error and not (_is_stream(response) and response.is_success)
 
 
 class _Timer:
@@ -77,18 +81,18 @@ class _Timer:
         extensions = response.request.extensions
         self.limit_s = extensions.get("timeout", {}).get("read")
         self._since = extensions.get(_BEGAN, time.monotonic())
-        self._per_event = _wants_stream(response)
+        self._sign = _sign(response) if _is_stream(response) else b""
         self._tail = b""
 
     def check(self, piece: bytes) -> None:
         now = time.monotonic()
-        if self._per_event:
+        if self._sign:
             seen = self._tail + piece
-            if _SIGN in seen:
+            if self._sign in seen:
                 self._since = now
-            self._tail = seen[1 - len(_SIGN) :]
+            self._tail = seen[1 - len(self._sign) :]
         if self.limit_s is not None and now - self._since > self.limit_s:
-            what = "no event" if self._per_event else "no whole reply"
+            what = "no event" if self._sign else "no whole reply"
             raise httpx.ReadTimeout(f"{what} within {self.limit_s:g} s")
 
 

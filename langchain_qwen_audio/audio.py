@@ -21,10 +21,12 @@ from langchain_qwen_audio import _codec, _fetch
 from langchain_qwen_audio._files import LocalFile, audio_error
 from langchain_qwen_audio._media_types import media_type, normalize_mime_type
 from langchain_qwen_audio._profiles import QWEN_AUDIO
+from langchain_qwen_audio._speech import close_wav
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from langchain_core.messages import BaseMessage
 
 logger = logging.getLogger(__name__)
 
@@ -174,8 +176,25 @@ class Audio:
                 f"{name}: a sample rate of {sample_rate} Hz came, expected e.g. 16000"
             )
         frames = len(data) // _codec.SAMPLE_BYTES // channels
-        wav = _codec.encode_wav(data, int(sample_rate), channels)
+        wav = _codec.encode_wav([data], int(sample_rate), channels)
         return cls(wav, name=name, duration_s=frames / sample_rate)
+
+    @classmethod
+    def from_message(cls, message: BaseMessage) -> Audio:
+        """Take what an answer says aloud, as a WAV file; of a stream, add up its chunks first.
+
+        Raises:
+            AudioError: There is no speech in it.
+        """
+        blocks = message.content if isinstance(message.content, list) else []
+        for block in blocks:
+            if isinstance(block, dict) and block.get("type") == "audio" and block.get("base64"):
+                wav = close_wav(cls.from_base64(block["base64"]).data)
+                return cls(wav, name=str(block.get("id") or "speech"))
+        raise audio_error(
+            f"an answer came with no speech in it: {message.text[:60]!r}; a Qwen-Omni model speaks "
+            "when asked with modalities=['text', 'audio']"
+        )
 
     # --- what it is ---
 
@@ -330,7 +349,7 @@ class Audio:
                 break
         if not samples:
             raise audio_error(f"{self.name}: there is no sound from {start_s:g} s on")
-        wav = _codec.encode_wav(bytes(samples), rate)
+        wav = _codec.encode_wav([bytes(samples)], rate)
         return Audio(
             wav, name=f"{self.name} from {start_s:g} s", duration_s=len(samples) / size / rate
         )

@@ -8,39 +8,32 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
     CallbackManagerForLLMRun,
 )
-from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
-from langchain_core.utils import from_env, secret_from_env
+from langchain_core.language_models import LangSmithParams, ModelProfile
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import (
-    AliasChoices,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationInfo,
-    field_validator,
-)
 
+from langchain_qwen_audio._abilities import asks_for_speech, check_messages, check_parameters
 from langchain_qwen_audio._client import Request, Service
-from langchain_qwen_audio._connections import DEFAULT_TIMEOUT_S, Endpoint
-from langchain_qwen_audio._decode import PROVIDER, StreamDecoder, decode_reply
+from langchain_qwen_audio._connections import Endpoint
+from langchain_qwen_audio._decode import PROVIDER, StreamDecoder, decode_chunks, decode_reply
 from langchain_qwen_audio._encode import encode_messages
-from langchain_qwen_audio._fit import LongAudio
 from langchain_qwen_audio._prepare import (
-    AudioTransport,
-    Fetch,
     Rules,
     aprepare_messages,
     prepare_messages,
 )
 from langchain_qwen_audio._profiles import model_profile, profile_of
+from langchain_qwen_audio._routes import (
+    Route,
+    find_route,
+    is_own_server,
+)
+from langchain_qwen_audio._settings import BaseChatQwenAudio
 from langchain_qwen_audio._structured import (
     json_parser,
     json_prompt,
@@ -49,7 +42,7 @@ from langchain_qwen_audio._structured import (
     tool_parser,
 )
 from langchain_qwen_audio._tokens import count_tokens, encode_text
-from langchain_qwen_audio._tool_prompt import encode_tools, normalize_choice
+from langchain_qwen_audio._tool_prompt import encode_tools, native_choice, normalize_choice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -60,50 +53,38 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
 
-Region = Literal[
-    "cn-beijing",
-    "ap-southeast-1",
-    "cn-hongkong",
-    "us-east-1",
-    "eu-central-1",
-    "ap-northeast-1",
-]
-
-# The hosts that accounts share; the other regions have a host per workspace only.
-# https://help.aliyun.com/zh/model-studio/qwen-api-via-openai-chat-completions
-_SHARED_HOSTS = {
-    "cn-beijing": "https://dashscope.aliyuncs.com",
-    "ap-southeast-1": "https://dashscope-intl.aliyuncs.com",
-    "cn-hongkong": "https://cn-hongkong.dashscope.aliyuncs.com",
-    "us-east-1": "https://dashscope-us.aliyuncs.com",
-}
-_WORKSPACE_HOST = "https://{workspace}.{region}.maas.aliyuncs.com"
-
-# Fields that travel to the service as parameters, under their own names.
-_PARAMETERS = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "max_tokens",
-    "seed",
-    "stop",
-    "repetition_penalty",
-    "presence_penalty",
-)
 # Fields that a single call may override and that are not parameters of the service.
 _PER_CALL = ("model", "timeout", "max_retries", "model_kwargs")
 
 
 class _Asked(NamedTuple):
-    """What a call asks for, apart from parameters."""
+    """What a call asks for: how, of whom, and what is not a parameter."""
 
     messages: list[dict[str, Any]]
     rules: Rules
+    route: Route
+    parameters: dict[str, Any]
+    own: dict[str, Any]  # what is not a parameter of the service, see _PER_CALL
     offers_tools: bool  # in the prompt
 
+    @property
+    def speaks(self) -> bool:
+        return asks_for_speech(self.parameters)
 
-class ChatQwenAudio(BaseChatModel):
-    """Chat model over Alibaba Cloud's Qwen-Audio, which hears.
+    def request(self, messages: list[dict[str, Any]]) -> Request:
+        """Put prepared messages into a request."""
+        encoding = self.rules.audio_encoding
+        return Request(
+            messages=messages, parameters=self.parameters, audio_encoding=encoding, **self.own
+        )
+
+
+class ChatQwenAudio(BaseChatQwenAudio):
+    """Chat model over Alibaba Cloud's models that hear: Qwen-Audio, Qwen-Omni and Qwen-ASR.
+
+    One class and one message format for all of them, and for open-weights models on a server of
+    your own; the model's name decides how it is asked. What a model cannot take is refused before
+    any request.
 
     Setup:
         Install `langchain-qwen-audio` and set the environment variable `DASHSCOPE_API_KEY`.
@@ -141,170 +122,60 @@ class ChatQwenAudio(BaseChatModel):
         await model.ainvoke([message])
         ```
 
+    Speech output:
+        ```python
+        from langchain_qwen_audio import Audio
+
+        speaker = ChatQwenAudio(
+            model="qwen3.5-omni-flash", modalities=["text", "audio"], voice="Tina"
+        )
+        answer = speaker.invoke([message])
+        Audio.from_message(answer).data  # a WAV file; `answer.text` says the same
+        ```
+
     Token usage:
         `response.usage_metadata` counts audio as part of the input, and apart in
-        `input_token_details["audio"]`: 25 tokens a second.
+        `input_token_details["audio"]`: 25 tokens a second for Qwen-Audio.
 
     Response metadata:
-        `model_name`, `model_provider`, `finish_reason` and the service's `request_id`.
+        `model_name`, `model_provider`, `finish_reason` and the service's `request_id`; of
+        qwen3-asr-flash also `annotations` (see `AudioInfo`) and `seconds`, which it bills.
 
     Raises:
         QwenAudioError: Everything that can go wrong with a request, as one of the classes in
             `langchain_qwen_audio.errors`.
     """
 
-    model: str = Field(
-        default="qwen-audio-turbo-latest",
-        validation_alias=AliasChoices("model", "model_name"),
-    )
-    """Name of the model."""
-
-    api_key: SecretStr = Field(
-        default_factory=secret_from_env("DASHSCOPE_API_KEY", default=""),
-        validate_default=True,
-        validation_alias=AliasChoices("api_key", "dashscope_api_key"),
-    )
-    """Key of the service, by default the variable `DASHSCOPE_API_KEY`; it belongs to one region."""
-
-    base_url: str | None = Field(
-        default_factory=from_env(["DASHSCOPE_BASE_URL", "DASHSCOPE_HTTP_BASE_URL"], default=None)
-    )
-    """Address of the native protocol, up to and including `/api/v1`; wins over `region`."""
-
-    region: Region = Field(
-        default_factory=from_env("DASHSCOPE_REGION", default="cn-beijing"), validate_default=True
-    )
-    """Region whose shared host, or whose workspace's own host, is used."""
-
-    workspace: str | None = Field(
-        default_factory=from_env("DASHSCOPE_WORKSPACE", default=None), validate_default=True
-    )
-    """Workspace id; requests then go to the workspace's own host."""
-
-    temperature: float | None = None
-    """Randomness; the service's default for Qwen-Audio is 0.00001."""
-
-    top_p: float | None = None
-    """Probability mass that tokens are drawn from."""
-
-    top_k: int | None = None
-    """Number of tokens that each token is drawn from."""
-
-    max_tokens: int | None = None
-    """Tokens of the longest answer."""
-
-    seed: int | None = None
-    """Seed for answers that repeat as far as the service can."""
-
-    stop: list[str] | str | None = Field(
-        default=None, validation_alias=AliasChoices("stop", "stop_sequences")
-    )
-    """Texts at which the answer stops."""
-
-    repetition_penalty: float | None = None
-    """Penalty on repetition; 1.0 is none."""
-
-    presence_penalty: float | None = None
-    """Penalty on tokens that the text already holds, from -2.0 to 2.0."""
-
-    timeout: float = Field(default=DEFAULT_TIMEOUT_S, gt=0)
-    """Seconds to wait for a connection, and for each next sign of life from the service."""
-
-    max_retries: int = Field(default=2, ge=0)
-    """How often a failed request is repeated, where that can help; 2 means at most 3 requests."""
-
-    streaming: bool = False
-    """Whether `invoke` streams under the hood, so that callbacks see tokens as they come."""
-
-    model_kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Parameters of the service that have no field here, sent as they are."""
-
-    long_audio: LongAudio = "split"
-    """What to do with a clip longer than the model hears: send it as consecutive parts ("split"),
-    its beginning with a warning ("truncate"), or not at all ("error")."""
-
-    audio_transport: AudioTransport = "auto"
-    """How clips travel: as base64 where that fits and uploaded otherwise ("auto"), or always as one
-    of them ("inline", "upload")."""
-
-    local_files: bool | list[Path] = True
-    """Which `file://` URLs in users' messages are read: all, none, or those below the given
-    directories. A server that takes messages from strangers sets False."""
-
-    fetch: Fetch = "service"
-    """Who downloads `http(s)://` URLs: the service, or this machine ("client"), for URLs that the
-    service cannot reach."""
-
-    tool_calling: Literal["auto", "native", "prompt"] = "auto"
-    """How tools are offered: as the endpoint's own parameter ("native"), in the prompt, for models
-    that have no native calling, or as the model takes them ("auto")."""
-
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    """An `httpx.Client` to use in place of the shared connections."""
-
-    http_async_client: Any = Field(default=None, exclude=True, repr=False)
-    """An `httpx.AsyncClient` to use in place of the shared connections."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        populate_by_name=True,
-        protected_namespaces=(),
-        hide_input_in_errors=True,  # the input holds the key
-    )
-
-    @field_validator("api_key")
-    @classmethod
-    def _require_key(cls, key: SecretStr) -> SecretStr:
-        bare = key.get_secret_value().strip()
-        if not bare:
-            raise ValueError(
-                "no API key: set the environment variable DASHSCOPE_API_KEY or pass api_key=…; "
-                "to try without a key, use the local stand-in "
-                "(langchain_qwen_audio.local.LocalDashScope)"
-            )
-        if not re.fullmatch(r"[!-~]+", bare):
-            raise ValueError("the API key holds white space, or characters that no key has")
-        return SecretStr(bare)
-
-    @field_validator("workspace")
-    @classmethod
-    def _require_host(cls, workspace: str | None, info: ValidationInfo) -> str | None:
-        region = info.data.get("region")
-        if region and not (workspace or info.data.get("base_url") or region in _SHARED_HOSTS):
-            raise ValueError(f"region {region} has no shared host: pass workspace=… as well")
-        return workspace
-
-    @property
-    def _address(self) -> str:
-        if self.base_url:
-            return self.base_url.rstrip("/")
-        host = _SHARED_HOSTS.get(self.region, "")
-        if self.workspace:
-            host = _WORKSPACE_HOST.format(workspace=self.workspace, region=self.region)
-        return f"{host}/api/v1"
+    def _route(self, model: str) -> Route:
+        return find_route(model, self._address, self.protocol, self.audio_encoding)
 
     def _generate(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        asked = self._ask(messages, kwargs)
-        request = self._request(prepare_messages(asked.messages, asked.rules), stop, kwargs)
-        reply = self._service.call(request)
+        if self._must_stream(kwargs):
+            return decode_chunks(self._stream(messages, stop, run_manager, **kwargs))
+        asked = self._ask(messages, stop, kwargs)
+        request = asked.request(prepare_messages(asked.messages, asked.rules))
+        reply = self._service(asked.route).call(request)
         return decode_reply(reply, request.model, tool_prompt=asked.offers_tools)
 
     async def _agenerate(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        asked = self._ask(messages, kwargs)
-        request = self._request(await aprepare_messages(asked.messages, asked.rules), stop, kwargs)
-        reply = await self._service.acall(request)
+        if self._must_stream(kwargs):
+            stream = self._astream(messages, stop, run_manager, **kwargs)
+            return decode_chunks([chunk async for chunk in stream])
+        asked = self._ask(messages, stop, kwargs)
+        request = asked.request(await aprepare_messages(asked.messages, asked.rules))
+        reply = await self._service(asked.route).acall(request)
         return decode_reply(reply, request.model, tool_prompt=asked.offers_tools)
 
     def _stream(
@@ -314,10 +185,11 @@ class ChatQwenAudio(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        asked = self._ask(messages, kwargs)
-        request = self._request(prepare_messages(asked.messages, asked.rules), stop, kwargs)
-        decoder = StreamDecoder(request.model, tool_prompt=asked.offers_tools)
-        with decoder.watching(), contextlib.closing(self._service.stream(request)) as events:
+        asked = self._ask(messages, stop, kwargs)
+        request = asked.request(prepare_messages(asked.messages, asked.rules))
+        decoder = StreamDecoder(request.model, asked.offers_tools, asked.speaks)
+        service = self._service(asked.route)
+        with decoder.watching(), contextlib.closing(service.stream(request)) as events:
             for event in events:
                 for chunk in decoder.decode(event):
                     if run_manager:
@@ -332,11 +204,12 @@ class ChatQwenAudio(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        asked = self._ask(messages, kwargs)
-        request = self._request(await aprepare_messages(asked.messages, asked.rules), stop, kwargs)
-        decoder = StreamDecoder(request.model, tool_prompt=asked.offers_tools)
+        asked = self._ask(messages, stop, kwargs)
+        request = asked.request(await aprepare_messages(asked.messages, asked.rules))
+        decoder = StreamDecoder(request.model, asked.offers_tools, asked.speaks)
+        service = self._service(asked.route)
         with decoder.watching():
-            async with contextlib.aclosing(self._service.astream(request)) as events:
+            async with contextlib.aclosing(service.astream(request)) as events:
                 async for event in events:
                     for chunk in decoder.decode(event):
                         if run_manager:
@@ -345,77 +218,64 @@ class ChatQwenAudio(BaseChatModel):
         for chunk in decoder.finish():
             yield chunk
 
-    def _ask(self, messages: list[BaseMessage], overrides: dict[str, Any]) -> _Asked:
-        """Encode messages, and with them what the model is not asked for by parameters.
+    def _must_stream(self, overrides: dict[str, Any]) -> bool:
+        """Tell a model that the service does not answer whole."""
+        return self._route(overrides.get("model", self.model)).profile.must_stream
 
-        Takes that out of `overrides`.
-        """
-        profile = profile_of(overrides.get("model", self.model))
+    def _ask(
+        self, messages: list[BaseMessage], stop: list[str] | None, overrides: dict[str, Any]
+    ) -> _Asked:
+        """Encode messages, and settle what they are sent with: fields, and what this call says."""
+        rest = {"stop": stop, **overrides} if stop is not None else dict(overrides)
+        # LangChain's own: a wish to stream, which has been heard, and notes for its traces.
+        for name in ("stream", "ls_structured_output_format"):
+            rest.pop(name, None)
+        own = {name: rest.pop(name, getattr(self, name)) for name in _PER_CALL}
+        model = own["model"]
+        route = self._route(model)
+        profile = route.profile
+        parameters = {**self._parameters, **own.pop("model_kwargs"), **rest}
+        voice = parameters.pop("voice", None) or self.voice or profile.voice
+        if asks_for_speech(parameters):
+            parameters.setdefault("audio", {"voice": voice, "format": "wav"})
+        check_parameters(model, profile, parameters)
+
         native = self.tool_calling == "native" or (
             self.tool_calling == "auto" and profile.native_tools
         )
-        prompts: list[str] = []
-        offers_tools = bool(overrides.get("tools")) and not native
-        if offers_tools:
-            prompts.append(
-                encode_tools(
-                    overrides.pop("tools"),
-                    overrides.pop("tool_choice", None) or "auto",
-                    parallel=overrides.pop("parallel_tool_calls", None) is not False,
-                )
-            )
-        if "json_prompt" in overrides:
-            prompts.append(overrides.pop("json_prompt"))
-        prompt = "\n\n".join(prompts) if prompts else None
-        if native and overrides.get("tool_choice") not in {None, "auto", "none", "any"}:
-            named = {"name": overrides["tool_choice"]}
-            overrides["tool_choice"] = {"type": "function", "function": named}
-        wire = encode_messages(messages, prompt, native_tools=native)
-        return _Asked(wire, self._rules(overrides), offers_tools)
+        prompts, offers_tools = _take_prompts(parameters, native=native)
+        wire = encode_messages(
+            messages,
+            "\n\n".join(prompts) if prompts else None,
+            native_tools=native,
+            images=profile.images,
+        )
+        check_messages(model, profile, wire, speaks=asks_for_speech(parameters))
+        if native and (choice := parameters.get("tool_choice")):
+            parameters["tool_choice"] = native_choice(choice, parameters.get("tools") or [])
+        parameters = {name: value for name, value in parameters.items() if value is not None}
+        return _Asked(wire, self._rules(model, route), route, parameters, own, offers_tools)
 
-    def _rules(self, overrides: dict[str, Any]) -> Rules:
+    def _rules(self, model: str, route: Route) -> Rules:
         """Say what may be read, how clips are fitted, and how they travel."""
         return Rules(
-            profile=profile_of(overrides.get("model", self.model)),
+            profile=route.profile,
+            model=model,
+            audio_encoding=route.audio_encoding if route.protocol == "openai" else None,
             long_audio=self.long_audio,
             audio_transport=self.audio_transport,
             local_files=self.local_files,
             fetch=self.fetch,
         )
 
-    @property
-    def _service(self) -> Service:
+    def _service(self, route: Route) -> Service:
         endpoint = Endpoint(
-            base_url=self._address,
+            base_url=route.address,
             api_key=self.api_key.get_secret_value(),
             workspace=self.workspace or "",
+            protocol=route.protocol,
         )
         return Service(endpoint, self.http_client, self.http_async_client)
-
-    def _request(
-        self,
-        messages: list[dict[str, Any]],
-        stop: list[str] | None,
-        overrides: dict[str, Any],
-    ) -> Request:
-        """Put the fields, and what this one call overrides, into a request."""
-        rest = {"stop": stop, **overrides} if stop is not None else dict(overrides)
-        # LangChain's own: a wish to stream, which has been heard, and notes for its traces.
-        for name in ("stream", "ls_structured_output_format"):
-            rest.pop(name, None)
-        own = {name: rest.pop(name, getattr(self, name)) for name in _PER_CALL}
-        parameters = {**self._parameters, **own.pop("model_kwargs"), **rest}
-        return Request(
-            messages=messages,
-            parameters={name: value for name, value in parameters.items() if value is not None},
-            **own,
-        )
-
-    @property
-    def _parameters(self) -> dict[str, Any]:
-        """The parameters that the fields set, `model_kwargs` aside."""
-        values = {name: getattr(self, name) for name in _PARAMETERS}
-        return {name: value for name, value in values.items() if value is not None}
 
     # --- what LangChain asks of a model ---
 
@@ -427,12 +287,12 @@ class ChatQwenAudio(BaseChatModel):
         parallel_tool_calls: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Offer tools to the model.
+        """Offer tools to the model: through its endpoint where that has function calling.
 
-        Qwen-Audio's endpoint has no function calling: the tools are described in the system
-        message, in the format that the Qwen team's own agent framework uses, and calls are read
-        from the answer. How well that goes is up to the model. With a `tool_choice` the model is
-        told what it must do, and cannot be made to.
+        Where it has none, as for Qwen-Audio, the tools are described in the system message, in the
+        format that the Qwen team's own agent framework uses, and calls are read from the answer.
+        How well that goes is up to the model. With a `tool_choice` the model is told what it must
+        do, and cannot be made to.
 
         Args:
             tools: Functions, Pydantic classes, TypedDicts, LangChain tools or OpenAI schemas.
@@ -524,24 +384,38 @@ class ChatQwenAudio(BaseChatModel):
     ) -> int:
         """Count the tokens of messages: text by Qwen's tokenizer, audio by its length.
 
-        Audio is 25 tokens a second, at least 25; a recording at a URL, whose length is not known
-        here, counts as the longest clip that the model hears. What the service's own template
-        adds is not counted.
+        Audio is so many tokens a second (25 for Qwen-Audio), and at least a second; a recording at
+        a URL, whose length is not known here, counts as the longest clip that the model hears.
+        Images, and what the service's own template adds, are not counted.
         https://help.aliyun.com/zh/model-studio/audio-language-model
         """
         schemas = [json.dumps(convert_to_openai_tool(tool)) for tool in tools or ()]
         text = sum(len(encode_text(schema)) for schema in schemas)
-        return text + count_tokens(encode_messages(messages), self._rules({}))
+        route = self._route(self.model)
+        wire = encode_messages(messages, images=route.profile.images)
+        return text + count_tokens(wire, self._rules(self.model, route))
 
     def _resolve_model_profile(self) -> ModelProfile:
-        return model_profile(self.model)
+        own = is_own_server(self.base_url)
+        return model_profile(profile_of(self.model, self.protocol, own_server=own))
 
-    @property
-    def lc_secrets(self) -> dict[str, str]:
-        """The fields that serialization leaves to the environment."""
-        return {"api_key": "DASHSCOPE_API_KEY"}
 
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """Say that `dumpd` and `load` work."""
-        return True
+def _take_prompts(parameters: dict[str, Any], *, native: bool) -> tuple[list[str], bool]:
+    """Take out of parameters what becomes part of the system message.
+
+    Returns:
+        The texts, and whether tools are offered in them.
+    """
+    prompts: list[str] = []
+    offers_tools = bool(parameters.get("tools")) and not native
+    if offers_tools:
+        prompts.append(
+            encode_tools(
+                parameters.pop("tools"),
+                parameters.pop("tool_choice", None) or "auto",
+                parallel=parameters.pop("parallel_tool_calls", None) is not False,
+            )
+        )
+    if "json_prompt" in parameters:
+        prompts.append(parameters.pop("json_prompt"))
+    return prompts, offers_tools

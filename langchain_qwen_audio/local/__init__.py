@@ -14,6 +14,10 @@ from langchain_qwen_audio.local._replies import (
 )
 from langchain_qwen_audio.local._server import LocalDashScope
 from langchain_qwen_audio.local._wire import error_reply, sse_event, stream_error_reply
+from langchain_qwen_audio.local._wire_compatible import (
+    compatible_error_reply,
+    compatible_stream_error_reply,
+)
 
 __all__ = [
     "END",
@@ -23,6 +27,8 @@ __all__ = [
     "ReceivedRequest",
     "Reply",
     "Scripted",
+    "compatible_error_reply",
+    "compatible_stream_error_reply",
     "error_reply",
     "sse_event",
     "stream_error_reply",

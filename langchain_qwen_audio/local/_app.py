@@ -1,6 +1,7 @@
-"""A request → the checks → a reply → its bytes. A plain ASGI application: four routes need no more.
+"""A request → the checks → a reply → its bytes. Plain ASGI: a few routes need no more.
 
 POST /api/v1/services/aigc/multimodal-generation/generation
+POST /compatible-mode/v1/chat/completions
 GET  /api/v1/uploads?action=getPolicy&model=...
 POST /oss                                    (the upload_host that getPolicy names)
 """
@@ -15,6 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 from langchain_qwen_audio.local import _audio, _checks, _persona
+from langchain_qwen_audio.local._compatible import read_chat
+from langchain_qwen_audio.local._models import Model, Models
+from langchain_qwen_audio.local._native import read_generation
+from langchain_qwen_audio.local._question import Question
 from langchain_qwen_audio.local._replies import (
     END,
     RESET,
@@ -31,6 +36,11 @@ from langchain_qwen_audio.local._wire import (
     oss_error_reply,
     policy_reply,
 )
+from langchain_qwen_audio.local._wire_compatible import (
+    compatible_code,
+    compatible_error_reply,
+    encode_chat,
+)
 
 if TYPE_CHECKING:
     from langchain_qwen_audio.local._audio import Samples
@@ -45,6 +55,7 @@ Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 
 _KINDS: dict[tuple[str, str], Kind] = {
     ("POST", "/api/v1/services/aigc/multimodal-generation/generation"): "generation",
+    ("POST", "/compatible-mode/v1/chat/completions"): "chat",
     ("GET", "/api/v1/uploads"): "policy",
     ("POST", "/oss"): "upload",
 }
@@ -73,7 +84,7 @@ class App:
     scripts: Scripts
     reply: Scripted | None
     api_keys: Collection[str] | None
-    models: Collection[str]
+    models: Models
     check_audio: bool
     workers: Executor
 
@@ -101,7 +112,7 @@ class App:
     async def _answer(self, request: ReceivedRequest) -> RawReply:
         try:
             match request.kind:
-                case "generation":
+                case "generation" | "chat":
                     return await self._generate(request)
                 case "policy":
                     return self._grant_upload(request)
@@ -111,13 +122,17 @@ class App:
                     msg = f"The local stand-in has no {request.method} {request.path}"
                     raise Refusal(404, "NotFound", msg)
         except Refusal as refusal:
+            if request.path.startswith("/compatible-mode/"):
+                code = compatible_code(refusal.code)
+                return compatible_error_reply(refusal.status, code, refusal.message)
             return error_reply(refusal.status, refusal.code, refusal.message)
 
     async def _generate(self, request: ReceivedRequest) -> RawReply:
         api_key = _checks.check_api_key(request, self.api_keys)
-        question = _checks.check_question(request, self.models)
+        read = read_chat if request.kind == "chat" else read_generation
+        question = read(request, self.models)
         files = {
-            audio: self.uploads.find(audio, question.model, api_key)
+            audio: self.uploads.find(audio, question.name, api_key)
             for audio in question.audios
             if audio.startswith("oss://")
         }
@@ -125,25 +140,22 @@ class App:
         recordings: list[Samples] | None = None
         if scripted is None or self.check_audio:
             recordings = await self._in_worker(
-                lambda: [_audio.decode_audio(_read(url, files)) for url in question.audios]
+                lambda: [_hear(url, question.model, files) for url in question.audios]
             )
-        reply = await self._resolve(scripted, request, recordings or [])
+        reply = await self._resolve(scripted, request, question, recordings or [])
         if isinstance(reply, RawReply):
             return reply
-        return encode_reply(
-            reply,
-            _count_input(question, recordings),
-            stream=question.stream,
-            incremental=question.incremental,
-        )
+        return _encode(reply, question, _count_input(question, recordings))
 
     async def _resolve(
-        self, scripted: Scripted | None, request: ReceivedRequest, recordings: "list[Samples]"
+        self,
+        scripted: Scripted | None,
+        request: ReceivedRequest,
+        question: Question,
+        recordings: "list[Samples]",
     ) -> Reply | RawReply:
         if scripted is None:
-            return await self._in_worker(
-                lambda: _persona.answer(request.messages, recordings, self.ear)
-            )
+            return await self._in_worker(lambda: _persona.answer(question, recordings, self.ear))
         if callable(scripted):
             make = scripted
             scripted = await self._in_worker(lambda: make(request))
@@ -240,18 +252,43 @@ async def _pause(seconds: float, receive: Receive) -> None:
         await asyncio.wait_for(receive(), seconds)
 
 
-def _read(url: str, files: dict[str, bytes]) -> bytes:
+def _hear(url: str, model: Model, files: dict[str, bytes]) -> "Samples":
     if url.startswith("data:"):
-        return _audio.decode_data_uri(url)
-    return files[url] if url in files else _audio.download(url)
+        data = _audio.decode_data_uri(url)
+    elif url in files:
+        data = files[url]
+    else:
+        data = _audio.download(url, model.max_file_bytes)
+    return _audio.decode_audio(data, model)
 
 
-def _count_input(question: _checks.Question, recordings: "list[Samples] | None") -> dict[str, int]:
+def _count_input(question: Question, recordings: "list[Samples] | None") -> dict[str, int]:
     """Count the input; audio that nobody decoded counts as the least, one second each."""
     if not question.audios:
         return {"input_tokens": question.text_tokens}
     if recordings is None:
-        audio_tokens = len(question.audios) * _audio.TOKENS_PER_S
+        audio_tokens = len(question.audios) * round(question.model.tokens_per_s)
     else:
-        audio_tokens = sum(map(_audio.count_audio_tokens, recordings))
+        counts = (_audio.count_audio_tokens(samples, question.model) for samples in recordings)
+        audio_tokens = sum(counts)
     return {"input_tokens": question.text_tokens, "audio_tokens": audio_tokens}
+
+
+def _encode(reply: Reply, question: Question, counted: dict[str, int]) -> RawReply:
+    """Say a reply in the protocol that the question came by."""
+    if question.compatible:
+        return encode_chat(
+            reply,
+            counted,
+            name=question.name,
+            model=question.model,
+            stream=question.stream,
+            include_usage=question.include_usage,
+        )
+    return encode_reply(
+        reply,
+        counted,
+        stream=question.stream,
+        incremental=question.incremental,
+        family=question.model.family,
+    )

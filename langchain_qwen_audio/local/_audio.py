@@ -1,7 +1,6 @@
-"""An audio value → its bytes → what the model hears: 16 kHz mono, the first 30 s.
+"""An audio value → its bytes → what the model hears: 16 kHz mono, no longer than it may be.
 
-Limits: https://help.aliyun.com/zh/model-studio/audio-language-model . Everything here blocks; the
-server calls it in worker threads.
+Everything here blocks; the server calls it in worker threads.
 """
 
 import base64
@@ -14,6 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias, cast
 from urllib.parse import urlsplit
 
+from langchain_qwen_audio.local._models import QWEN_AUDIO, Model
 from langchain_qwen_audio.local._uploads import INVALID_URL
 from langchain_qwen_audio.local._wire import Refusal
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     Samples: TypeAlias = npt.NDArray[np.float32]
 
 SAMPLE_RATE = 16_000
-MAX_HEARD_S = 30
-MAX_FILE_BYTES = 10 * 1024 * 1024
-TOKENS_PER_S = 25
 DOWNLOAD_TIMEOUT_S = 10
+
+# Codecs fill their last frame, so that a clip of just the allowed length may come out longer.
+_PADDING_S = 0.1
 
 # Containers that hold their own data. FFmpeg also knows playlists (hls, concat, dash, sdp) that
 # name other files and addresses, and a stranger's file must not make the stand-in read those.
 _FORMATS = "aac,aiff,amr,amrnb,amrwb,asf,au,caf,flac,matroska,mov,mp3,ogg,w64,wav"
 
 
-def count_audio_tokens(samples: "Samples") -> int:
-    """Count 25 tokens per second heard, and 25 at least; rounding is not documented."""
-    return max(TOKENS_PER_S, round(len(samples) * TOKENS_PER_S / SAMPLE_RATE))
+def count_audio_tokens(samples: "Samples", model: Model) -> int:
+    """Count the tokens of what was heard, at least those of a second; rounding is a guess."""
+    return round(max(1.0, len(samples) / SAMPLE_RATE) * model.tokens_per_s)
 
 
 def decode_data_uri(uri: str) -> bytes:
@@ -52,7 +52,7 @@ def decode_data_uri(uri: str) -> bytes:
         raise Refusal(400, "InvalidParameter", INVALID_URL) from error
 
 
-def download(url: str) -> bytes:
+def download(url: str, max_bytes: int) -> bytes:
     """Fetch an address of this machine; redirects and proxies are not followed.
 
     Raises:
@@ -70,37 +70,40 @@ def download(url: str) -> bytes:
         connection = connect(str(parts.hostname), parts.port, timeout=DOWNLOAD_TIMEOUT_S)
         with contextlib.closing(connection):
             connection.request("GET", parts._replace(scheme="", netloc="").geturl() or "/")
-            return _read_file(connection.getresponse(), url)
+            return _read_file(connection.getresponse(), url, max_bytes)
     except (OSError, ValueError, http.client.HTTPException) as error:
         msg = f"Failed to download multimodal content: {url}: {error}"
         raise Refusal(400, "InvalidParameter", msg) from error
 
 
-def decode_audio(data: bytes) -> "Samples":
-    """Decode what the model would hear of a file.
+def decode_audio(data: bytes, model: Model = QWEN_AUDIO) -> "Samples":
+    """Decode what a model would hear of a file.
 
     Returns:
-        Mono samples of shape `(n,)` in [-1, 1] at 16 kHz, cut without a word after 30 s.
+        Mono samples of shape `(n,)` in [-1, 1] at 16 kHz, and never more of them than the model
+        takes: Qwen-Audio drops the rest without a word.
 
     Raises:
-        Refusal: Too large, empty, or not audio.
+        Refusal: Too large, empty, not audio, or too long.
     """
     import av
     import numpy as np
 
-    if len(data) > MAX_FILE_BYTES:
+    if len(data) > model.max_file_bytes:
         raise Refusal(400, "InvalidParameter", "Multimodal file size is too large")
     if not data:
         raise Refusal(400, "InvalidParameter", "The audio is empty")
     heard: list[Samples] = []
-    missing = SAMPLE_RATE * MAX_HEARD_S
+    missing = round(SAMPLE_RATE * (model.max_clip_s + (0 if model.cuts else _PADDING_S)))
     try:
         options = {"format_whitelist": _FORMATS}
         with av.open(io.BytesIO(data), mode="r", options=options) as container:
             for samples in _decode_stream(container):
+                if len(samples) > missing and not model.cuts:
+                    raise Refusal(400, "InvalidParameter", "The audio is too long")
                 heard.append(samples[:missing])
                 missing -= len(heard[-1])
-                if not missing:
+                if not missing and model.cuts:
                     break
     except (av.FFmpegError, IndexError) as error:
         msg = "The audio format is illegal and cannot be opened"
@@ -143,14 +146,14 @@ def _frames(container: "av.container.InputContainer") -> "Iterator[av.AudioFrame
         raise av.InvalidDataError(0, "too many damaged packets")
 
 
-def _read_file(response: http.client.HTTPResponse, url: str) -> bytes:
+def _read_file(response: http.client.HTTPResponse, url: str, max_bytes: int) -> bytes:
     if response.status != http.client.OK:
         msg = f"Failed to download multimodal content: {url}: HTTP {response.status}"
         raise Refusal(400, "InvalidParameter", msg)
     length = response.getheader("content-length")
     if length is None:
         raise Refusal(500, "InternalError.Algo", "Missing Content-Length of multimodal url")
-    if int(length) > MAX_FILE_BYTES:
+    if int(length) > max_bytes:
         raise Refusal(400, "InvalidParameter", "Multimodal file size is too large")
     return response.read()
 

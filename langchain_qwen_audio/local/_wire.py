@@ -5,17 +5,26 @@ the usage of Qwen-Audio, https://help.aliyun.com/zh/model-studio/audio-language-
 """
 
 import json
-import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate, chain, repeat
-from typing import Any
+from itertools import accumulate
+from typing import Any, TypeAlias
 from xml.sax.saxutils import escape
 
+from langchain_qwen_audio.local._calls import (
+    count_call_tokens,
+    cut_calls,
+    encode_calls,
+    join_calls,
+)
+from langchain_qwen_audio.local._models import Family
 from langchain_qwen_audio.local._replies import RawReply, Reply
+from langchain_qwen_audio.local._tokens import native_usage, split_tokens
 
-# A word, one Chinese or Japanese character, or one mark, with the space before it.
-_TOKEN = re.compile(r"\s*(?:[\u3040-\u9fff]|[^\W\u3040-\u9fff]+|[^\w\s])|\s+$")
+STREAM_TYPE = "text/event-stream;charset=UTF-8"
+
+_Calls: TypeAlias = Sequence[Mapping[str, Any]]
+_Piece: TypeAlias = tuple[str, _Calls]
 
 
 class Refusal(Exception):  # noqa: N818 (the service refuses; nothing went wrong here)
@@ -27,11 +36,6 @@ class Refusal(Exception):  # noqa: N818 (the service refuses; nothing went wrong
         self.status = status
         self.code = code
         self.message = message
-
-
-def split_tokens(text: str) -> list[str]:
-    """Cut text into words whose join is the text: an estimate, Qwen's tokenizer is not here."""
-    return _TOKEN.findall(text)
 
 
 def new_request_id() -> str:
@@ -46,44 +50,55 @@ def sse_event(
 
     A `str` payload is sent as it is, to make broken ones.
     """
-    data = payload if isinstance(payload, str) else _dump(payload)
+    data = payload if isinstance(payload, str) else dump(payload)
     return f"id:{event_id}\nevent:{event}\n:HTTP_STATUS/{status}\ndata:{data}\n\n".encode()
 
 
 def encode_reply(
-    reply: Reply, usage: Mapping[str, int], *, stream: bool, incremental: bool
+    reply: Reply,
+    counted: Mapping[str, int],
+    *,
+    stream: bool,
+    incremental: bool,
+    family: Family = "qwen-audio",
 ) -> RawReply:
-    """Say a reply as Qwen-Audio does.
+    """Say a reply as the native protocol does: its text, its tool calls and its annotations.
 
     Args:
         reply: What the model answers.
-        usage: Tokens of the request; `output_tokens` is added here.
+        counted: Tokens of the request, as `native_usage` takes them.
         stream: Server-sent events instead of one JSON body.
-        incremental: Each chunk holds what is new; otherwise all the text so far, which is the
-            service's default. That the last cumulative chunk repeats the whole text is inferred.
+        incremental: Each chunk holds what is new; otherwise all so far, which is the service's
+            default. That the last cumulative chunk repeats the whole text is inferred.
+        family: Whose usage it is.
     """
     request_id = reply.request_id or new_request_id()
     fragments = reply.fragments or tuple(split_tokens(reply.text))
-    counts = list(accumulate(len(split_tokens(fragment)) for fragment in fragments)) or [0]
+    calls = encode_calls(reply.tool_calls)
+    pieces: list[_Piece] = [(text, ()) for text in fragments]
+    pieces += [("", (call,)) for call in cut_calls(calls)]
+    counts = list(accumulate(map(_count, pieces))) or [0]
 
-    def payload(text: str, finish_reason: str, output_tokens: int) -> dict[str, Any]:
-        counted = {**usage, "output_tokens": output_tokens}
-        return {
-            "output": _encode_output(text, finish_reason, reply.annotations),
-            "usage": counted if reply.usage is None else reply.usage,
-            "request_id": request_id,
-        }
+    def payload(text: str, calls: _Calls, finish_reason: str, tokens: int) -> dict[str, Any]:
+        usage = native_usage(family, counted, tokens) if reply.usage is None else reply.usage
+        output = _encode_output(text, calls, finish_reason, reply.annotations)
+        named = {} if reply.model is None else {"model": reply.model}
+        return {"output": output, "usage": usage, "request_id": request_id, **named}
 
-    whole = payload("".join(fragments), reply.finish_reason, counts[-1])
+    whole = payload("".join(fragments), calls, reply.ending, counts[-1])
     if not stream:
-        return _json_reply(200, whole, request_id, reply.delay_s)
-    texts = fragments if incremental else accumulate(fragments)
-    last = payload("", reply.finish_reason, counts[-1]) if incremental else whole
-    payloads = chain(map(payload, texts, repeat("null"), counts), [last])
-    events = [sse_event(item, number) for number, item in enumerate(payloads, 1)]
+        return json_reply(200, whole, request_id, reply.delay_s)
+    last = payload("", (), reply.ending, counts[-1]) if incremental else whole
+    if not incremental:
+        so_far = accumulate(pieces, lambda old, new: (old[0] + new[0], (*old[1], *new[1])))
+        pieces = [(text, join_calls(calls)) for text, calls in so_far]
+    payloads = [
+        payload(*piece, "null", count) for piece, count in zip(pieces, counts, strict=False)
+    ]
+    events = [sse_event(item, number) for number, item in enumerate([*payloads, last], 1)]
     return RawReply(
-        headers={"content-type": "text/event-stream;charset=UTF-8", "x-request-id": request_id},
-        steps=tuple(_paced(events, reply.delay_s, reply.pause_s)),
+        headers={"content-type": STREAM_TYPE, "x-request-id": request_id},
+        steps=tuple(paced(events, reply.delay_s, reply.pause_s)),
     )
 
 
@@ -93,7 +108,7 @@ def policy_reply(data: Mapping[str, Any]) -> RawReply:
     Source: https://help.aliyun.com/zh/model-studio/get-temporary-file-url
     """
     request_id = new_request_id()
-    return _json_reply(200, {"request_id": request_id, "data": data}, request_id)
+    return json_reply(200, {"request_id": request_id, "data": data}, request_id)
 
 
 def error_reply(
@@ -112,7 +127,7 @@ def error_reply(
     """
     request_id = request_id or new_request_id()
     body = {"code": code, "message": message, "request_id": request_id}
-    reply = _json_reply(status, body, request_id)
+    reply = json_reply(status, body, request_id)
     return RawReply(status, {**reply.headers, **(headers or {})}, reply.steps)
 
 
@@ -146,19 +161,11 @@ def oss_error_reply(refusal: Refusal) -> RawReply:
     return RawReply(refusal.status, headers, (body.encode(),))
 
 
-def _encode_output(
-    text: str, finish_reason: str, annotations: Sequence[Mapping[str, Any]] | None
-) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": [{"text": text}] if text else []}
-    if annotations is not None:
-        message["annotations"] = annotations
-    return {"choices": [{"finish_reason": finish_reason, "message": message}]}
-
-
-def _json_reply(
+def json_reply(
     status: int, payload: Mapping[str, Any], request_id: str, delay_s: float = 0
 ) -> RawReply:
-    body = _dump(payload).encode()
+    """Answer with one JSON body."""
+    body = dump(payload).encode()
     headers = {
         "content-type": "application/json",
         "content-length": str(len(body)),
@@ -167,12 +174,33 @@ def _json_reply(
     return RawReply(status, headers, (delay_s, body) if delay_s else (body,))
 
 
-def _paced(events: Sequence[bytes], delay_s: float, pause_s: float) -> Iterator[bytes | float]:
+def paced(events: Sequence[bytes], delay_s: float, pause_s: float) -> Iterator[bytes | float]:
+    """Wait before the first event and between the events."""
     for number, event in enumerate(events):
         if wait_s := pause_s if number else delay_s:
             yield wait_s
         yield event
 
 
-def _dump(payload: Mapping[str, Any]) -> str:
+def dump(payload: Mapping[str, Any]) -> str:
+    """Write JSON as the service does, without blanks."""
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+
+
+def _count(piece: _Piece) -> int:
+    text, calls = piece
+    return len(split_tokens(text)) + sum(map(count_call_tokens, calls))
+
+
+def _encode_output(
+    text: str,
+    calls: _Calls,
+    finish_reason: str,
+    annotations: Sequence[Mapping[str, Any]] | None,
+) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": [{"text": text}] if text else []}
+    if calls:
+        message["tool_calls"] = calls
+    if annotations is not None:
+        message["annotations"] = annotations
+    return {"choices": [{"finish_reason": finish_reason, "message": message}]}

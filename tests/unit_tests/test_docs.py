@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from langchain_qwen_audio._profiles import PROFILES
 from langchain_qwen_audio.local import LocalDashScope
 
 ROOT = Path(__file__).parents[2]
@@ -16,9 +17,16 @@ def python_blocks(page: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["README.md"])
+@pytest.mark.parametrize(
+    ("page", "heard"),
+    [("README.md", 5), ("docs/audio.md", 1), ("docs/models.md", 2), ("docs/errors.md", 0)],
+)
 def test_code_blocks_run(
-    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: str,
+    heard: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     shutil.copy(SAMPLE, tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -34,8 +42,30 @@ def test_code_blocks_run(
         for block in blocks:
             exec(compile(block, page, "exec"), names)  # noqa: S102
     printed = capsys.readouterr().out
-    assert len(blocks) >= 7
-    assert printed.count("Welcome to the recording studio") >= 4
+    assert blocks
+    assert printed.count("Welcome to the recording studio") >= heard
+
+
+def test_the_table_of_models_says_what_the_package_knows() -> None:
+    listed = set()
+    for line in (ROOT / "README.md").read_text().splitlines():
+        if not line.startswith("| `q"):
+            continue
+        names, _, tokens, clip, speaks, tools, state = line.strip("| ").split(" | ")
+        for name in re.findall(r"`([^`]+)`", names):
+            profile = PROFILES[name]
+            listed.add(name)
+            if tokens != "unknown":
+                assert float(tokens) == profile.tokens_per_s, name
+                number, unit = clip.split()
+                seconds = float(number) * {"s": 1, "min": 60, "h": 3600}[unit]
+                assert seconds == profile.max_clip_s, name
+            assert speaks == ("yes" if profile.voice else "no"), name
+            offered = "native" if profile.native_tools else "prompt" if profile.text else "no"
+            assert tools == offered, name
+            assert state == profile.status, name
+    dated = {name for name in PROFILES if re.search(r"-20\d\d-|-latest$", name)}
+    assert listed | dated == set(PROFILES)
 
 
 def _base64(path: Path) -> str:

@@ -21,14 +21,16 @@ NAME = "langchain_qwen_audio"
 
 # A module imports only from lower layers. `errors` may be imported anywhere inside functions.
 LAYERS = [
-    {"errors", "_profiles", "_deltas", "_fetch", "_files", "_headers", "_media_types"},
-    {"_codec"},
+    {"errors", "_annotations", "_profiles", "_deltas", "_fetch", "_files", "_headers"},
+    {"_media_types", "_speech"},
+    {"_codec", "_routes", "_abilities", "_compatible"},
     {"_tool_prompt", "_structured"},
     {"audio", "_decode", "_refusals"},
-    {"_encode", "_fit", "_failures", "_watch"},
-    {"_connections", "_uploads"},
+    {"_blocks", "_fit", "_failures", "_watch"},
+    {"_encode", "_connections", "_uploads"},
     {"_prepare"},
     {"_tokens", "_client"},
+    {"_settings"},
     {"chat_models"},
     {"cli", "tools"},
 ]

@@ -16,7 +16,12 @@ import httpx
 from langchain_qwen_audio.local import LocalDashScope
 
 GENERATION = "/services/aigc/multimodal-generation/generation"
+CHAT = "/chat/completions"
 MODEL = "qwen-audio-turbo"
+ASR = "qwen3-asr-flash"
+CAPTIONER = "qwen3-omni-30b-a3b-captioner"
+OMNI_TURBO, OMNI_3 = "qwen-omni-turbo", "qwen3-omni-flash"
+OMNI_35, OMNI_38 = "qwen3.5-omni-plus", "qwen3.8-omni-flash"
 QUESTION = {"text": "What is said?"}
 
 # Loading the certificate authorities takes 30 ms a call, and nothing here is encrypted.
@@ -93,6 +98,72 @@ def events_of(response: httpx.Response) -> list[dict[str, Any]]:
         assert (event_id, event, status) == (f"id:{number}", "event:result", ":HTTP_STATUS/200")
         payloads.append(json.loads(data.removeprefix("data:")))
     return payloads
+
+
+# --- the compatible path ---
+
+
+def clip(data: str, **more: Any) -> dict[str, Any]:
+    return {"type": "input_audio", "input_audio": {"data": data, **more}}
+
+
+def text(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words}
+
+
+def said(words: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": words}
+
+
+def chat_request(
+    server: LocalDashScope,
+    *messages: Any,
+    model: str = OMNI_38,
+    key: str = "local",
+    headers: dict[str, str] | None = None,
+    **fields: Any,
+) -> dict[str, Any]:
+    """Build the arguments of httpx's `post` and `stream`."""
+    return {
+        "url": server.compatible_base_url + CHAT,
+        "headers": {"authorization": f"Bearer {key}", **(headers or {})},
+        "json": {"model": model, "messages": messages, **fields},
+        "timeout": 20,
+    }
+
+
+def chat(server: LocalDashScope, *messages: Any, **options: Any) -> httpx.Response:
+    return post(**chat_request(server, *(messages or [user(text("Hi"))]), **options))
+
+
+def message_of(response: httpx.Response) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    message: dict[str, Any] = response.json()["choices"][0]["message"]
+    return message
+
+
+def chunks_of(response: httpx.Response) -> list[dict[str, Any]]:
+    """Take a stream apart the strict way: exactly the documented bytes and nothing else."""
+    assert response.status_code == 200, response.text
+    *blocks, done, rest = response.text.split("\n\n")
+    assert (done, rest) == ("data: [DONE]", "")
+    assert all(block.startswith("data: {") and "\n" not in block for block in blocks)
+    return [json.loads(block.removeprefix("data: ")) for block in blocks]
+
+
+def deltas_of(response: httpx.Response) -> list[dict[str, Any]]:
+    chunks = chunks_of(response)
+    return [chunk["choices"][0]["delta"] for chunk in chunks if chunk["choices"]]
+
+
+def assert_chat_refused(response: httpx.Response, status: int, code: str, message: str) -> None:
+    body = response.json()
+    assert (response.status_code, body["error"]["code"]) == (status, code), response.text
+    assert body["error"]["message"] == message
+    request_id = response.headers["x-request-id"]
+    assert (body["request_id"], body["id"]) == (request_id, f"chatcmpl-{request_id}")
+    assert set(body) == {"error", "request_id", "id"}
+    assert set(body["error"]) == {"message", "type", "code", "param"}
 
 
 def assert_refused(response: httpx.Response, status: int, code: str, message: str) -> None:

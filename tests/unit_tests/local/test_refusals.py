@@ -48,7 +48,9 @@ def test_keys_can_be_restricted() -> None:
 def test_retired_and_unknown_models_are_not_found(server: LocalDashScope, model: str) -> None:
     message = (
         f"Model can not be found. The model `{model}` does not exist or you do not have access to "
-        "it. (This local stand-in serves: qwen-audio-turbo, qwen-audio-turbo-latest.)"
+        "it. (This local stand-in serves: qwen-audio-turbo, qwen-audio-turbo-latest, "
+        "qwen3-asr-flash, qwen3-asr-flash-2025-09-08, qwen3-asr-flash-2025-09-08-us, "
+        "qwen3-asr-flash-2026-02-10, qwen3-asr-flash-us, qwen3-omni-30b-a3b-captioner.)"
     )
     assert_refused(ask(server, model=model), 404, "ModelNotFound", message)
 

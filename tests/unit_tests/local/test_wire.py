@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from langchain_qwen_audio.local import RawReply, Reply, error_reply, sse_event, stream_error_reply
-from langchain_qwen_audio.local._wire import encode_reply, split_tokens
+from langchain_qwen_audio.local._tokens import split_tokens
+from langchain_qwen_audio.local._wire import encode_reply
 
 USAGE = {"input_tokens": 33, "audio_tokens": 85}
 

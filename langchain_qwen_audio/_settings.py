@@ -1,0 +1,228 @@
+"""The fields of ChatQwenAudio, and what they say together: an address, and parameters."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.utils import from_env, secret_from_env
+from pydantic import (
+    AliasChoices,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+from typing_extensions import TypedDict
+
+from langchain_qwen_audio._connections import DEFAULT_TIMEOUT_S
+from langchain_qwen_audio._fit import LongAudio
+from langchain_qwen_audio._prepare import AudioTransport, Fetch
+from langchain_qwen_audio._profiles import Protocol
+from langchain_qwen_audio._routes import (
+    SHARED_HOSTS,
+    AudioEncoding,
+    Region,
+    is_own_server,
+    service_address,
+)
+
+# Fields that travel to the service as parameters, under their own names.
+_PARAMETERS = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "seed",
+    "stop",
+    "repetition_penalty",
+    "presence_penalty",
+    "enable_thinking",
+    "modalities",
+    "asr_options",
+)
+
+
+class AsrOptions(TypedDict, total=False):
+    """What helps qwen3-asr-flash to transcribe.
+
+    https://help.aliyun.com/zh/model-studio/qwen-asr-api-reference
+    """
+
+    language: str
+    """The language spoken ("zh", "en", …), if it is known."""
+    enable_itn: bool
+    """Whether numbers are written as digits; in Chinese and English only."""
+
+
+class BaseChatQwenAudio(BaseChatModel):
+    """What a ChatQwenAudio is told, field by field."""
+
+    model: str = Field(
+        default="qwen-audio-turbo-latest",
+        validation_alias=AliasChoices("model", "model_name"),
+    )
+    """Name of the model."""
+
+    base_url: str | None = Field(
+        default_factory=from_env(["DASHSCOPE_BASE_URL", "DASHSCOPE_HTTP_BASE_URL"], default=None)
+    )
+    """Address of the service, up to and including `/api/v1` or `/compatible-mode/v1`, or of an
+    OpenAI-compatible server of your own, as `http://127.0.0.1:8000/v1`; wins over `region`."""
+
+    api_key: SecretStr = Field(
+        default_factory=secret_from_env("DASHSCOPE_API_KEY", default=""),
+        validate_default=True,
+        validation_alias=AliasChoices("api_key", "dashscope_api_key"),
+    )
+    """Key of the service, by default the variable `DASHSCOPE_API_KEY`; it belongs to one region."""
+
+    region: Region = Field(
+        default_factory=from_env("DASHSCOPE_REGION", default="cn-beijing"), validate_default=True
+    )
+    """Region whose shared host, or whose workspace's own host, is used."""
+
+    workspace: str | None = Field(
+        default_factory=from_env("DASHSCOPE_WORKSPACE", default=None), validate_default=True
+    )
+    """Workspace id; requests then go to the workspace's own host."""
+
+    temperature: float | None = None
+    """Randomness; the service's defaults differ, from 0.00001 for Qwen-Audio to 0.9."""
+
+    top_p: float | None = None
+    """Probability mass that tokens are drawn from."""
+
+    top_k: int | None = None
+    """Number of tokens that each token is drawn from."""
+
+    max_tokens: int | None = None
+    """Tokens of the longest answer."""
+
+    seed: int | None = None
+    """Seed for answers that repeat as far as the service can."""
+
+    stop: list[str] | str | None = Field(
+        default=None, validation_alias=AliasChoices("stop", "stop_sequences")
+    )
+    """Texts at which the answer stops."""
+
+    repetition_penalty: float | None = None
+    """Penalty on repetition; 1.0 is none."""
+
+    presence_penalty: float | None = None
+    """Penalty on tokens that the text already holds, from -2.0 to 2.0."""
+
+    enable_thinking: bool | None = None
+    """Whether a model that can think does; what it thought is in `content_blocks`."""
+
+    modalities: list[Literal["text", "audio"]] | None = None
+    """`["text", "audio"]` has a Qwen-Omni model speak its answer; by default it writes."""
+
+    voice: str | None = None
+    """The voice it speaks with; by default one that the model has."""
+
+    asr_options: AsrOptions | None = None
+    """What helps qwen3-asr-flash to transcribe: `language`, `enable_itn`."""
+
+    timeout: float = Field(default=DEFAULT_TIMEOUT_S, gt=0)
+    """Seconds to wait for a connection, and for each next sign of life from the service."""
+
+    max_retries: int = Field(default=2, ge=0)
+    """How often a failed request is repeated, where that can help; 2 means at most 3 requests."""
+
+    streaming: bool = False
+    """Whether `invoke` streams under the hood, so that callbacks see tokens as they come."""
+
+    model_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Parameters of the service that have no field here, sent as they are."""
+
+    long_audio: LongAudio = "split"
+    """What to do with a clip longer than the model hears: send it as consecutive parts ("split"),
+    its beginning with a warning ("truncate"), or not at all ("error")."""
+
+    audio_transport: AudioTransport = "auto"
+    """How clips travel: as base64 where that fits and uploaded otherwise ("auto"), or always as one
+    of them ("inline", "upload")."""
+
+    local_files: bool | list[Path] = True
+    """Which `file://` URLs in users' messages are read: all, none, or those below the given
+    directories. A server that takes messages from strangers sets False."""
+
+    fetch: Fetch = "service"
+    """Who downloads `http(s)://` URLs: the service, or this machine ("client"), for URLs that the
+    service cannot reach."""
+
+    tool_calling: Literal["auto", "native", "prompt"] = "auto"
+    """How tools are offered: as the endpoint's own parameter ("native"), in the prompt, for models
+    that have no native calling, or as the model takes them ("auto")."""
+
+    protocol: Protocol | None = None
+    """DashScope's "native" protocol or its OpenAI-compatible one ("openai"); by default as the
+    model takes it. Models that this package does not know may need to be told."""
+
+    audio_encoding: AudioEncoding | None = None
+    """How clips are written for an OpenAI-compatible server: `input_audio` with a data URI
+    ("data_uri", as DashScope takes it) or with bare base64 ("input_audio_raw": vLLM, llama.cpp), or
+    an `audio_url` ("audio_url": vLLM, SGLang); by default the first for DashScope, the second for
+    any other server."""
+
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.Client` to use in place of the shared connections."""
+
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.AsyncClient` to use in place of the shared connections."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        populate_by_name=True,
+        protected_namespaces=(),
+        hide_input_in_errors=True,  # the input holds the key
+    )
+
+    @field_validator("api_key")
+    @classmethod
+    def _require_key(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
+        bare = key.get_secret_value().strip()
+        if not bare and is_own_server(info.data.get("base_url")):
+            return SecretStr("none")  # what servers without keys are given
+        if not bare:
+            raise ValueError(
+                "no API key: set the environment variable DASHSCOPE_API_KEY or pass api_key=…; "
+                "to try without a key, use the local stand-in "
+                "(langchain_qwen_audio.local.LocalDashScope)"
+            )
+        if not re.fullmatch(r"[!-~]+", bare):
+            raise ValueError("the API key holds white space, or characters that no key has")
+        return SecretStr(bare)
+
+    @field_validator("workspace")
+    @classmethod
+    def _require_host(cls, workspace: str | None, info: ValidationInfo) -> str | None:
+        region = info.data.get("region")
+        if region and not (workspace or info.data.get("base_url") or region in SHARED_HOSTS):
+            raise ValueError(f"region {region} has no shared host: pass workspace=… as well")
+        return workspace
+
+    @property
+    def _address(self) -> str:
+        return (self.base_url or service_address(self.region, self.workspace)).rstrip("/")
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        """The parameters that the fields set, `model_kwargs` aside."""
+        values = {name: getattr(self, name) for name in _PARAMETERS}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The fields that serialization leaves to the environment."""
+        return {"api_key": "DASHSCOPE_API_KEY"}
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Say that `dumpd` and `load` work."""
+        return True
