@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from langchain_qwen_audio._annotations import AudioInfo
     from langchain_qwen_audio.audio import Audio
+    from langchain_qwen_audio.chains import create_recording_qa_chain
     from langchain_qwen_audio.chat_models import ChatQwenAudio
+    from langchain_qwen_audio.document_loaders import (
+        QwenAudioLoader,
+        QwenAudioParser,
+        TranscriptFormat,
+    )
     from langchain_qwen_audio.tools import AskAudio, ListAudio, LoadAudio, QwenAudioToolkit
 
 __all__ = [
@@ -18,15 +24,24 @@ __all__ = [
     "ChatQwenAudio",
     "ListAudio",
     "LoadAudio",
+    "QwenAudioLoader",
+    "QwenAudioParser",
     "QwenAudioToolkit",
+    "TranscriptFormat",
+    "create_recording_qa_chain",
 ]
 
 _HOME = {
     **dict.fromkeys(
         ("AskAudio", "ListAudio", "LoadAudio", "QwenAudioToolkit"), "langchain_qwen_audio.tools"
     ),
+    **dict.fromkeys(
+        ("QwenAudioLoader", "QwenAudioParser", "TranscriptFormat"),
+        "langchain_qwen_audio.document_loaders",
+    ),
     "Audio": "langchain_qwen_audio.audio",
     "AudioInfo": "langchain_qwen_audio._annotations",
+    "create_recording_qa_chain": "langchain_qwen_audio.chains",
     "ChatQwenAudio": "langchain_qwen_audio.chat_models",
 }
 

@@ -100,8 +100,13 @@ def _parameter_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iter
         yield "takes no asr_options: they are for qwen3-asr-flash"
     if parameters.get("enable_thinking") and profile.thinking is None:
         yield "cannot think (enable_thinking): qwen3-omni-flash and qwen3.8-omni-flash can"
-    if not asks_for_speech(parameters):
-        return
+    if parameters.get("enable_thinking") and _forces(parameters.get("tool_choice")):
+        yield "cannot be made to call a tool while it thinks: leave tool_choice or enable_thinking"
+    if asks_for_speech(parameters):
+        yield from _speech_refusals(profile, parameters)
+
+
+def _speech_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:
     voice = (parameters.get("audio") or {}).get("voice")
     if not profile.voice:
         yield "cannot speak (modalities): qwen3.5-omni-flash and qwen3.5-omni-plus can"
@@ -111,6 +116,10 @@ def _parameter_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iter
         yield "calls no tools when it speaks: leave modalities out, or the tools"
     if parameters.get("enable_thinking"):
         yield "does not think when it speaks: leave modalities out, or enable_thinking"
+
+
+def _forces(choice: object) -> bool:
+    return choice not in {None, "auto", "none"} if isinstance(choice, str | None) else True
 
 
 def _count(content: Iterable[Element], kind: str) -> int:

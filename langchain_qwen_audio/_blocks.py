@@ -30,12 +30,12 @@ _TAKES = (
     "or {'type': 'audio', 'url': …}"
 )
 REMOTE = {"http", "https", "oss"}
-# How files begin, in base64.
+# How files begin, in base64, as regular expressions.
 _IMAGE_SIGNS = {
     "iVBORw0KGgo": "image/png",
     "/9j/": "image/jpeg",
     "R0lGOD": "image/gif",
-    "UklGR": "image/webp",
+    "UklGR.{7}RUJQ": "image/webp",  # RIFF….EBP; other RIFF files are recordings
     "Qk": "image/bmp",
 }
 
@@ -181,7 +181,7 @@ def _encode_image(value: Any, mime_type: str, where: str) -> str:
             "mime_type",
         )
     claimed = mime_type if mime_type.startswith("image/") else ""
-    found = next((kind for sign, kind in _IMAGE_SIGNS.items() if value.startswith(sign)), claimed)
+    found = next((kind for sign, kind in _IMAGE_SIGNS.items() if re.match(sign, value)), claimed)
     if not found:
         raise refusal(where, f"an image came that is none, as far as {value[:16]!r} tells")
     return f"data:{found};base64,{value}"

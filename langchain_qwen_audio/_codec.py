@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from langchain_qwen_audio._headers import PastTags, absurd_claim, has_xing_header, promised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     import av
     from av.audio.resampler import AudioResampler
@@ -28,7 +28,9 @@ SAMPLE_BYTES = 2  # signed 16-bit samples
 WAV_HEADER_BYTES = 44
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 1_000, 768_000
 MAX_CHANNELS = 24  # FFmpeg cannot mix more into one
-MAX_DECODE_S = 60.0  # seconds of work on one clip; decoding is hundreds of times faster than sound
+# Decoding is hundreds of times faster than sound. So many seconds of work are always allowed,
+# and more for long recordings that are at least so many times faster.
+MAX_DECODE_S, MIN_SPEED = 60.0, 50.0
 
 # Kinds of samples, by their letter in Python's buffer protocol, and FFmpeg's names of them.
 SAMPLE_FORMATS = {"h": "s16", "f": "flt", "d": "dbl"}
@@ -164,17 +166,28 @@ def decode(file: BinaryIO, *, sample_rate: int = SAMPLE_RATE) -> Iterator[bytes]
     Memory is bounded by one packet, however long the clip.
 
     Raises:
-        CodecError: It cannot be decoded, or takes longer than `MAX_DECODE_S` seconds.
+        CodecError: It cannot be decoded, or takes too much work: more than `MAX_DECODE_S` seconds,
+            and a second for each `MIN_SPEED` seconds of sound.
     """
+    worked_s, heard = 0.0, 0
+    began = time.monotonic()
+    with contextlib.closing(_decode(file, sample_rate)) as blocks:
+        for block in blocks:
+            worked_s += time.monotonic() - began
+            heard += len(block)
+            if worked_s > MAX_DECODE_S + heard / SAMPLE_BYTES / sample_rate / MIN_SPEED:
+                raise CodecError(f"decoding it took more than {worked_s:.0f} s")
+            yield block
+            began = time.monotonic()  # what became of it took its own time
+
+
+def _decode(file: BinaryIO, sample_rate: int) -> Generator[bytes]:
     from av.audio.resampler import AudioResampler
 
-    deadline = time.monotonic() + MAX_DECODE_S
     resampler: AudioResampler | None = None
     shape = None
     with _open(file) as (container, stream):
         for frame in _frames(container, stream):
-            if time.monotonic() > deadline:
-                raise CodecError(f"decoding it took more than {MAX_DECODE_S:.0f} s")
             frame.pts = None  # timestamps of real files jump; samples are what counts
             now = (frame.format.name, frame.layout.name, frame.sample_rate)
             if now != shape:  # some streams change in the middle

@@ -35,12 +35,12 @@ def _content(message: WireMessage, where: str) -> str | list[Element]:
     content: list[Element] = message["content"]
     texts = [element["text"] for element in content if "text" in element]
     if message["role"] == "assistant" and len(texts) < len(content):
-        if not any(texts):
+        if not any(texts) or any("image" in element for element in content):
             from langchain_qwen_audio.errors import MessageError
 
             raise MessageError(
-                f"{where}: an answer came that has audio and no text; this model takes the answers "
-                "of a conversation as text"
+                f"{where}: an answer came that has audio and no text, or an image; this model "
+                "takes the answers of a conversation as text"
             )
         return "".join(texts)
     if len(texts) == len(content) and (len(texts) < 2 or message["role"] != "user"):

@@ -65,11 +65,7 @@ def decode_reply(reply: Mapping[str, Any], model: str, *, tool_prompt: bool = Fa
 
 
 def decode_chunks(chunks: Iterable[ChatGenerationChunk]) -> ChatResult:
-    """Make the result of a stream that was asked for because the model answers in no other way.
-
-    Raises:
-        StopIteration: There are no chunks.
-    """
+    """Make the result of a stream that was asked for because the model answers in no other way."""
     messages = [chunk.message for chunk in chunks]
     message = add_ai_message_chunks(*cast("list[AIMessageChunk]", messages))
     if isinstance(message.content, list):
@@ -160,12 +156,13 @@ class StreamDecoder:
     Attributes:
         model: The model that was asked.
         tool_prompt: Whether tools were offered in the prompt, so that calls are in the text.
-        speaks: Whether speech was asked for, so that content is a list of blocks.
+        blocks: Whether content is a list of blocks: speech was asked for, or LangChain's content
+            blocks (`output_version="v1"`), whose indexes must not be those of the tool calls.
     """
 
     model: str
     tool_prompt: InitVar[bool] = False
-    speaks: bool = False
+    blocks: bool = False
     _parser: ToolCallParser | None = None
     _text: list[str] = field(default_factory=list)
     _deltas: Deltas = field(default_factory=Deltas)
@@ -201,12 +198,15 @@ class StreamDecoder:
     def _chunk(
         self, content: str | list[str | dict[Any, Any]] = "", **rest: Any
     ) -> ChatGenerationChunk:
-        if self.speaks and not content:
+        if self.blocks and not content:
             content = []  # which, unlike "", adds up with blocks to blocks alone
         return ChatGenerationChunk(message=AIMessageChunk(content=content, **rest))
 
     def _thoughts(self, said: Mapping[str, Any]) -> list[ChatGenerationChunk]:
         thought = _reasoning(said)
+        if thought and self.blocks:
+            said = thought["reasoning_content"]
+            return [self._chunk([{"type": "reasoning", "reasoning": said, "index": "lc_rs_0"}])]
         return [self._chunk(additional_kwargs=thought)] if thought else []
 
     def _chunks(self, pieces: list[Piece]) -> list[ChatGenerationChunk]:
@@ -216,8 +216,8 @@ class StreamDecoder:
                 chunks.append(self._chunk(tool_call_chunks=[piece]))
                 continue
             self._text.append(piece)
-            block = {"type": "text", "text": piece, "index": 0}
-            chunks.append(self._chunk([block] if self.speaks else piece))
+            block = {"type": "text", "text": piece, "index": "lc_txt_0"}
+            chunks.append(self._chunk([block] if self.blocks else piece))
         return chunks
 
     def _sounds(self, speech: Mapping[str, Any]) -> list[ChatGenerationChunk]:
@@ -231,7 +231,7 @@ class StreamDecoder:
     def _sound(self, base64_text: str, *, first: bool = False) -> list[ChatGenerationChunk]:
         if not (base64_text or first):
             return []
-        block = {**_audio_block(self._speech_id, base64_text, first=first), "index": 1}
+        block = {**_audio_block(self._speech_id, base64_text, first=first), "index": "lc_aud_0"}
         return [self._chunk([block])]
 
     def finish(self) -> list[ChatGenerationChunk]:

@@ -84,6 +84,14 @@ def encode_messages(
     return _offer_tools(wire, tool_prompt or "")
 
 
+def without_empty_texts(messages: Sequence[WireMessage]) -> list[WireMessage]:
+    """Leave out texts with nothing in them, as prompt templates make them."""
+    return [
+        {**message, "content": [it for it in message["content"] if it != {"text": ""}]}
+        for message in messages
+    ]
+
+
 def _encode_for_prompt(messages: Sequence[BaseMessage], *, images: bool) -> Iterator[WireMessage]:
     """Encode messages for a model that knows of no tools: calls and results become text."""
     results: list[Element] = []

@@ -6,9 +6,9 @@ Nothing is lost and nothing is sent twice: the parts of a clip add up to the cli
 from __future__ import annotations
 
 import warnings
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from langchain_qwen_audio import _codec
 from langchain_qwen_audio._codec import SAMPLE_BYTES, SAMPLE_RATE, WAV_HEADER_BYTES
@@ -50,7 +50,7 @@ def fit(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> list
         AudioError: It is not audio, empty, truncated, or too long where that is an error.
         ContextOverflowError: It is longer than the model's whole context.
     """
-    sample_rate = 8000 if audio.sample_rate == 8000 else SAMPLE_RATE
+    sample_rate = _sample_rate(audio)
     if long_audio == "split":  # nothing is decoded to no end
         _require_context(audio, audio.probe.declared_s or 0.0, profile)
     if _may_pass(audio, profile) and _passes(audio, profile, sample_rate):
@@ -64,30 +64,55 @@ def fit(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> list
         limit_s, kept_s = profile.max_clip_s, min(audio.duration_s, profile.max_clip_s)
         limit = _size(limit_s, sample_rate)
         pieces = ((0, block) for block in _head(samples, limit, audio, profile, long_audio))
-    lossless, bit_rate = _plan(audio, kept_s, min(limit_s, kept_s), profile, sample_rate)
-    parts: list[Audio] = []
-    start_s = 0.0
-    for _, group in groupby(pieces, key=itemgetter(0)):
-        blocks = _Counted(block for _, block in group)
-        data = (
-            _codec.encode_wav(blocks, sample_rate)
-            if lossless
-            else _codec.encode_mp3(blocks, sample_rate, bit_rate)
-        )
-        end_s = start_s + _seconds(blocks.size, sample_rate)
-        name = f"{audio.name} ({start_s:.1f} to {end_s:.1f} s)"
-        parts.append(Audio(data, name=name, duration_s=end_s - start_s))
-        start_s = end_s
+    bit_rate = _plan(audio, kept_s, min(limit_s, kept_s), profile, sample_rate)
+    parts = [part.audio for part in _encode(pieces, audio, bit_rate, sample_rate)]
     if len(parts) > 1:
         return parts
     parts[0].name = audio.name
-    if (
-        profile.hears_more
-        and not lossless
-        and audio.size < min(parts[0].size, profile.max_sent_bytes)
-    ):
-        return [audio]  # a codec that no documented one matches
+    grew = bit_rate and audio.size < parts[0].size  # from a codec that none of them matches
+    if grew and profile.hears_more and audio.size <= profile.max_sent_bytes:
+        return [audio]
     return parts
+
+
+class Part(NamedTuple):
+    """A part of a clip, and the seconds of the clip that it is."""
+
+    audio: Audio
+    start_s: float
+    end_s: float
+
+
+def segments(
+    audio: Audio, profile: Profile, limit_s: float, *, overlap_s: float = 0.0
+) -> Iterator[Part]:
+    """Cut a recording of any length into parts, at the quietest points, as it is decoded.
+
+    Args:
+        audio: The recording.
+        profile: What the model hears.
+        limit_s: Seconds of the longest part; the model's limit if that is shorter.
+        overlap_s: Seconds of the end of each part that the next one repeats.
+
+    Yields:
+        The parts, in order; a recording that is no longer than one part, as it came.
+
+    Raises:
+        AudioError: It is not audio, empty, or, after its last part, truncated.
+    """
+    limit_s = min(limit_s, profile.max_part_s)
+    if audio.duration_s <= limit_s:
+        yield Part(audio, 0.0, audio.duration_s)
+        return
+    sample_rate = _sample_rate(audio)
+    overlap = _size(overlap_s, sample_rate)
+    pieces = cut(audio.decode(sample_rate), _size(limit_s, sample_rate) - overlap, sample_rate)
+    bit_rate = _plan(audio, audio.duration_s, limit_s, profile, sample_rate)
+    yield from _encode(pieces, audio, bit_rate, sample_rate, overlap)
+
+
+def _sample_rate(audio: Audio) -> int:
+    return 8000 if audio.sample_rate == 8000 else SAMPLE_RATE
 
 
 def _may_pass(audio: Audio, profile: Profile) -> bool:
@@ -211,8 +236,8 @@ def _head(
 
 def _plan(
     audio: Audio, kept_s: float, longest_s: float, profile: Profile, sample_rate: int
-) -> tuple[bool, float]:
-    """Decide how the parts of a clip are encoded: as WAV, or as MP3 of which bit rate at most.
+) -> float | None:
+    """Decide how the parts of a clip are encoded: as WAV, or as MP3 of at most so many bits/s.
 
     As WAV, unless that is larger than what came, or larger than what can be sent.
 
@@ -224,25 +249,54 @@ def _plan(
         sample_rate: Samples per second of the parts.
     """
     fits = _size(longest_s, sample_rate) + WAV_HEADER_BYTES <= profile.max_sent_bytes
+    if fits and _size(kept_s, sample_rate) <= audio.size:
+        return None
     # An MP3 has a header, and some frames more than the sound needs.
     allowed = (
         8 * (size - 1000) / (length_s + 0.15)
         for size, length_s in ((audio.size, kept_s), (profile.max_sent_bytes, longest_s))
     )
-    return fits and _size(kept_s, sample_rate) <= audio.size, min(allowed)
+    return min(allowed)
 
 
-class _Counted:
-    """Blocks that pass by, and how many bytes they were."""
+def _encode(
+    pieces: Iterable[tuple[int, bytes]],
+    audio: Audio,
+    bit_rate: float | None,
+    sample_rate: int,
+    overlap: int = 0,
+) -> Iterator[Part]:
+    """Encode what `cut` yields, each part after the last `overlap` bytes of the one before."""
+    position, before = 0, b""
+    for _, group in groupby(pieces, key=itemgetter(0)):
+        start = position - len(before)
+        blocks = _Passing(chain([before], (block for _, block in group)), overlap)
+        data = (
+            _codec.encode_wav(blocks, sample_rate)
+            if bit_rate is None
+            else _codec.encode_mp3(blocks, sample_rate, bit_rate)
+        )
+        position, before = start + blocks.size, bytes(blocks.tail)
+        start_s, end_s = _seconds(start, sample_rate), _seconds(position, sample_rate)
+        name = f"{audio.name} ({start_s:.1f} to {end_s:.1f} s)"
+        yield Part(Audio(data, name=name, duration_s=end_s - start_s), start_s, end_s)
 
-    def __init__(self, blocks: Iterable[bytes]) -> None:
-        self._blocks = blocks
+
+class _Passing:
+    """Blocks that pass by: how many bytes they were, and the last of them."""
+
+    def __init__(self, blocks: Iterable[bytes], keep: int) -> None:
+        self._blocks, self._keep = blocks, keep
         self.size = 0
+        self.tail = bytearray()
 
     def __iter__(self) -> Iterator[bytes]:
         for block in self._blocks:
-            self.size += len(block)
-            yield block
+            if block:
+                self.size += len(block)
+                self.tail += block
+                del self.tail[: max(0, len(self.tail) - self._keep)]
+                yield block
 
 
 def _size(length_s: float, sample_rate: int) -> int:

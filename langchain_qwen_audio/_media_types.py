@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+# Names of files that hold sound, with or without pictures, end in one of these.
+SUFFIXES = frozenset(
+    {".3gp", ".aac", ".aif", ".aiff", ".amr", ".au", ".avi", ".caf", ".flac", ".flv", ".gsm"}
+    | {".m4a", ".mka", ".mkv", ".mov", ".mp3", ".mp4", ".mpeg", ".mpg", ".oga", ".ogg", ".opus"}
+    | {".ts", ".w64", ".wav", ".webm", ".wma", ".wmv"}
+)
+
 # What FFmpeg calls a container → its registered media type.
 _MIME_TYPES = {
     "aac": "audio/aac",

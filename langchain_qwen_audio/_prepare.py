@@ -200,7 +200,12 @@ def _referred(url: str, rules: Rules) -> str | dict[str, str]:
     """Write a recording that is not here, for the service to fetch."""
     if rules.audio_encoding is None:
         return url
-    if rules.audio_encoding == "input_audio_raw" or _has_scheme(url, "oss:"):
+    if _has_scheme(url, "oss:"):
+        raise audio_error(
+            f"{url[:200]}: {rules.model} is asked in the compatible protocol, in which the SDK has "
+            "no oss:// URLs resolved; send the recording itself, or an http(s) URL"
+        )
+    if rules.audio_encoding == "input_audio_raw":
         raise audio_error(
             f"{url[:200]}: {rules.model} is asked at a server that fetches no such URLs; "
             "fetch='client' downloads http(s) URLs here, and audio_encoding='audio_url' is for "

@@ -170,7 +170,7 @@ TABLE = (
     ),
     Row(
         errors.InvalidRequestError,
-        code=r"InternalError\.Algo(\.\w+)*",
+        code=r"InternalError\.Algo(\.\w+)*|internal_error",
         message="list index out of range",
         advice="the last message must be a user's",
     ),

@@ -74,6 +74,13 @@ def is_own_server(base_url: str | None) -> bool:
     return base_url is not None and not _SERVICE.search(base_url.rstrip("/"))
 
 
+def is_own_model(model: str, base_url: str | None, protocol: Protocol | None) -> bool:
+    """Tell a model of the user's own server; the service's may be asked through a gateway."""
+    return is_own_server(base_url) and (
+        protocol == "openai" or (protocol is None and model not in PROFILES)
+    )
+
+
 @lru_cache(maxsize=256)
 def find_route(
     model: str,
@@ -93,9 +100,7 @@ def find_route(
         NotFoundError: The model is retired, or not to be asked in any of these ways.
         InvalidRequestError: The model cannot be asked in this protocol.
     """
-    own = is_own_server(address) and (
-        protocol == "openai" or (protocol is None and model not in PROFILES)
-    )
+    own = is_own_model(model, address, protocol)
     if not own and protocol is None:
         _require_alive(model)
     profile = profile_of(model, protocol, own_server=own)

@@ -188,7 +188,7 @@ class BaseChatQwenAudio(BaseChatModel):
     def _require_key(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
         bare = key.get_secret_value().strip()
         if not bare and is_own_server(info.data.get("base_url")):
-            return SecretStr("none")  # what servers without keys are given
+            return SecretStr("no-key")  # what servers without keys are given
         if not bare:
             raise ValueError(
                 "no API key: set the environment variable DASHSCOPE_API_KEY or pass api_key=…; "

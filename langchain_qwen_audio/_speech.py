@@ -65,6 +65,8 @@ class SpeechDecoder:
         """
         rest = self.feed("=" * (-len(self._text) % 4)) if self._text else ""
         held, self._bytes = self._bytes, b""
+        if held and not self._begun:  # less than could be told from a header
+            self._begun, held = True, wav_header() + held
         return rest + base64.b64encode(held).decode("ascii")
 
     def _decode(self, piece: str) -> bytes:

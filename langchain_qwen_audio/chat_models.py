@@ -21,7 +21,7 @@ from langchain_qwen_audio._abilities import asks_for_speech, check_messages, che
 from langchain_qwen_audio._client import Request, Service
 from langchain_qwen_audio._connections import Endpoint
 from langchain_qwen_audio._decode import PROVIDER, StreamDecoder, decode_chunks, decode_reply
-from langchain_qwen_audio._encode import encode_messages
+from langchain_qwen_audio._encode import encode_messages, without_empty_texts
 from langchain_qwen_audio._prepare import (
     Rules,
     aprepare_messages,
@@ -31,7 +31,7 @@ from langchain_qwen_audio._profiles import model_profile, profile_of
 from langchain_qwen_audio._routes import (
     Route,
     find_route,
-    is_own_server,
+    is_own_model,
 )
 from langchain_qwen_audio._settings import BaseChatQwenAudio
 from langchain_qwen_audio._structured import (
@@ -146,8 +146,15 @@ class ChatQwenAudio(BaseChatQwenAudio):
             `langchain_qwen_audio.errors`.
     """
 
-    def _route(self, model: str) -> Route:
-        return find_route(model, self._address, self.protocol, self.audio_encoding)
+    def route(self, model: str | None = None) -> Route:
+        """Say how a model is asked, and what it takes when asked so: this one, or another.
+
+        Raises:
+            NotFoundError: It is retired, or not to be asked by this package.
+            InvalidRequestError: It cannot be asked in the protocol that was told.
+        """
+        name = self.model if model is None else model
+        return find_route(name, self._address, self.protocol, self.audio_encoding)
 
     def _generate(
         self,
@@ -187,7 +194,7 @@ class ChatQwenAudio(BaseChatQwenAudio):
     ) -> Iterator[ChatGenerationChunk]:
         asked = self._ask(messages, stop, kwargs)
         request = asked.request(prepare_messages(asked.messages, asked.rules))
-        decoder = StreamDecoder(request.model, asked.offers_tools, asked.speaks)
+        decoder = StreamDecoder(request.model, asked.offers_tools, self._in_blocks(asked))
         service = self._service(asked.route)
         with decoder.watching(), contextlib.closing(service.stream(request)) as events:
             for event in events:
@@ -206,7 +213,7 @@ class ChatQwenAudio(BaseChatQwenAudio):
     ) -> AsyncIterator[ChatGenerationChunk]:
         asked = self._ask(messages, stop, kwargs)
         request = asked.request(await aprepare_messages(asked.messages, asked.rules))
-        decoder = StreamDecoder(request.model, asked.offers_tools, asked.speaks)
+        decoder = StreamDecoder(request.model, asked.offers_tools, self._in_blocks(asked))
         service = self._service(asked.route)
         with decoder.watching():
             async with contextlib.aclosing(service.astream(request)) as events:
@@ -218,9 +225,12 @@ class ChatQwenAudio(BaseChatQwenAudio):
         for chunk in decoder.finish():
             yield chunk
 
+    def _in_blocks(self, asked: _Asked) -> bool:
+        return asked.speaks or self.output_version == "v1"
+
     def _must_stream(self, overrides: dict[str, Any]) -> bool:
         """Tell a model that the service does not answer whole."""
-        return self._route(overrides.get("model", self.model)).profile.must_stream
+        return self.route(overrides.get("model")).profile.must_stream
 
     def _ask(
         self, messages: list[BaseMessage], stop: list[str] | None, overrides: dict[str, Any]
@@ -232,7 +242,7 @@ class ChatQwenAudio(BaseChatQwenAudio):
             rest.pop(name, None)
         own = {name: rest.pop(name, getattr(self, name)) for name in _PER_CALL}
         model = own["model"]
-        route = self._route(model)
+        route = self.route(model)
         profile = route.profile
         parameters = {**self._parameters, **own.pop("model_kwargs"), **rest}
         voice = parameters.pop("voice", None) or self.voice or profile.voice
@@ -250,9 +260,14 @@ class ChatQwenAudio(BaseChatQwenAudio):
             native_tools=native,
             images=profile.images,
         )
+        if not profile.text:
+            wire = without_empty_texts(wire)
         check_messages(model, profile, wire, speaks=asks_for_speech(parameters))
         if native and (choice := parameters.get("tool_choice")):
             parameters["tool_choice"] = native_choice(choice, parameters.get("tools") or [])
+            if choice not in {"auto", "none"} and profile.thinking == "on":
+                # A model that thinks cannot be made to call, and this one thinks by default.
+                parameters.setdefault("enable_thinking", False)
         parameters = {name: value for name, value in parameters.items() if value is not None}
         return _Asked(wire, self._rules(model, route), route, parameters, own, offers_tools)
 
@@ -391,12 +406,12 @@ class ChatQwenAudio(BaseChatQwenAudio):
         """
         schemas = [json.dumps(convert_to_openai_tool(tool)) for tool in tools or ()]
         text = sum(len(encode_text(schema)) for schema in schemas)
-        route = self._route(self.model)
+        route = self.route()
         wire = encode_messages(messages, images=route.profile.images)
         return text + count_tokens(wire, self._rules(self.model, route))
 
     def _resolve_model_profile(self) -> ModelProfile:
-        own = is_own_server(self.base_url)
+        own = is_own_model(self.model, self.base_url, self.protocol)
         return model_profile(profile_of(self.model, self.protocol, own_server=own))
 
 

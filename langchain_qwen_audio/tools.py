@@ -21,17 +21,13 @@ from pydantic import BaseModel, Field, ValidationError
 
 from langchain_qwen_audio._codec import SAMPLE_BYTES, SAMPLE_RATE
 from langchain_qwen_audio._files import LocalFile
+from langchain_qwen_audio._media_types import SUFFIXES
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.chat_models import ChatQwenAudio
 
 SILENCE_DBFS = -50.0  # quieter stretches count as silence
 STEP_S = 0.1
 MAX_LISTED = 200
-_SUFFIXES = frozenset(
-    {".3gp", ".aac", ".aif", ".aiff", ".amr", ".au", ".avi", ".caf", ".flac", ".flv", ".m4a"}
-    | {".mka", ".mkv", ".mov", ".mp3", ".mp4", ".mpeg", ".oga", ".ogg", ".opus", ".ts", ".w64"}
-    | {".wav", ".webm", ".wma"}
-)
 _T = TypeVar("_T")
 
 
@@ -282,7 +278,7 @@ class ListAudio(BaseTool):
 
 
 def _is_recording(path: Path, root: Path) -> bool:
-    named = path.suffix.lower() in _SUFFIXES
+    named = path.suffix.lower() in SUFFIXES
     return named and path.is_file() and path.resolve().is_relative_to(root)
 
 

@@ -112,7 +112,7 @@ def test_a_text_model_asks_one_that_hears(listener: ChatQwenAudio, is_async: boo
     done = run(create_agent(text_model, tools), ask("What is there?"), is_async=is_async)
     assert text_model.tools == ["list_audio", "load_audio", "ask_audio"]
     listed, wrong, answered = (it for it in done["messages"] if isinstance(it, ToolMessage))
-    assert f"welcome.wav ({WELCOME.stat().st_size:,})" in listed.content.splitlines()
+    assert f"welcome.wav ({WELCOME.stat().st_size:,})" in str(listed.content).splitlines()
     assert (wrong.status, answered.status) == ("error", "success")
     assert wrong.content == "welcome.mp3: there is no such recording in the folder"
     assert SAID in answered.text

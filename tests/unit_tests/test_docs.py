@@ -19,7 +19,14 @@ def python_blocks(page: Path) -> list[str]:
 
 @pytest.mark.parametrize(
     ("page", "heard"),
-    [("README.md", 5), ("docs/audio.md", 1), ("docs/models.md", 2), ("docs/errors.md", 0)],
+    [
+        ("README.md", 5),
+        ("docs/audio.md", 1),
+        ("docs/agents.md", 1),
+        ("docs/models.md", 2),
+        ("docs/errors.md", 0),
+        ("docs/recordings.md", 2),
+    ],
 )
 def test_code_blocks_run(
     page: str,

@@ -11,7 +11,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.parametrize(
-    "name", ["audio_url", "local_file", "multi_turn", "streaming", "voice_chat", "speak", "agent"]
+    "name",
+    ["audio_url", "local_file", "multi_turn", "streaming", "voice_chat", "speak", "rag", "agent"],
 )
 def test_example_hears_the_sample(name: str) -> None:
     env = {name: value for name, value in os.environ.items() if "DASHSCOPE" not in name}

@@ -32,7 +32,10 @@ LAYERS = [
     {"_tokens", "_client"},
     {"_settings"},
     {"chat_models"},
-    {"cli", "tools"},
+    {"_checkpoints", "_sources", "_subtitles"},
+    {"_transcribe"},
+    {"document_loaders"},
+    {"chains", "cli", "ray", "tools"},
 ]
 KNOW_THE_SDK = {"_connections.py", "_failures.py", "_refusals.py", "_tokens.py", "errors.py"}
 # aiohttp is not here: langchain-core loads it itself, through langsmith.

@@ -1,0 +1,177 @@
+"""A question about a recording of any length → an answer that cites its seconds.
+
+{"audio", "question"} ─ map: each segment is asked ─► notes ─ reduce: combined ─► {"answer", …}
+
+Built from LangChain's runnables: invoke, stream, batch, callbacks and traces are theirs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
+
+from langchain_qwen_audio._subtitles import clock
+from langchain_qwen_audio._tokens import encode_text
+from langchain_qwen_audio.document_loaders import QwenAudioLoader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from langchain_core.documents import Document
+    from langchain_core.language_models import BaseChatModel
+
+    from langchain_qwen_audio.chat_models import ChatQwenAudio
+
+NOTHING = "NOTHING"
+NOTE_PROMPT = f"""\
+This is a part of a longer recording. Somebody wants to know of the whole: {{question}}
+
+Write down in a few words what is said in this part that helps to answer. \
+If nothing in it does, answer {NOTHING}."""
+
+COMBINE_PROMPT = """\
+These are notes on a recording, each with the time at which the part begins that it is from.
+
+{notes}
+
+Answer from these notes alone: {question}
+Cite the times of what you use in their brackets, as [mm:ss]. If the notes do not say, say so."""
+
+SHORTEN_PROMPT = """\
+These are notes on a recording, each with a time in brackets.
+
+{notes}
+
+Shorten them to what helps to answer: {question}
+Keep the time of each in its brackets."""
+
+_CITED = re.compile(r"\[((?:\d+:)?\d\d:\d\d)\]")
+
+
+def create_recording_qa_chain(
+    llm: ChatQwenAudio,
+    *,
+    combine_llm: BaseChatModel | None = None,
+    max_notes_tokens: int = 4_000,
+    **options: Any,
+) -> Runnable[dict[str, Any], dict[str, Any]]:
+    """Make a chain that answers a question about a recording, however long, with citations.
+
+    Each segment of the recording is asked for what helps to answer (map); of these notes the answer
+    is made (reduce). A model that only transcribes takes down its words instead.
+
+    Args:
+        llm: The model that listens.
+        combine_llm: The model that makes the answer of the notes; `llm` by default, where that
+            takes text.
+        max_notes_tokens: Tokens of notes that are combined at once; more of them are shortened
+            first.
+        **options: As `QwenAudioLoader` takes them: `segment_s`, `max_concurrency`, `checkpoint`,
+            `on_error`, `show_progress`.
+
+    Returns:
+        A runnable from `{"audio": …, "question": str}`, with any source that `QwenAudioLoader`
+        takes, to the same with `answer`; `documents`, the notes with their seconds; and
+        `citations`, those documents that the answer cites, in its order.
+
+    Raises:
+        ValueError: `llm` only transcribes, and there is no `combine_llm`.
+    """
+    takes_text = llm.route().profile.text
+    if combine_llm is None and not takes_text:
+        raise ValueError(f"{llm.model} only transcribes: pass combine_llm=…, which answers")
+    combine = combine_llm or llm
+
+    def loader(asked: dict[str, Any]) -> QwenAudioLoader:
+        prompt = NOTE_PROMPT.format(question=asked["question"]) if takes_text else None
+        return QwenAudioLoader(asked["audio"], llm=llm, prompt=prompt, **options)
+
+    def notes(asked: dict[str, Any]) -> list[Document]:
+        return [note for note in loader(asked).lazy_load() if _says_something(note)]
+
+    async def anotes(asked: dict[str, Any]) -> list[Document]:
+        return [note async for note in loader(asked).alazy_load() if _says_something(note)]
+
+    shorten = ChatPromptTemplate.from_template(SHORTEN_PROMPT) | combine | StrOutputParser()
+    shortener = _Shortener(shorten, max_notes_tokens)
+    answer = (
+        RunnablePassthrough.assign(notes=RunnableLambda(shortener.run, shortener.arun))
+        | ChatPromptTemplate.from_template(COMBINE_PROMPT)
+        | combine
+        | StrOutputParser()
+    )
+    return (
+        RunnablePassthrough.assign(documents=RunnableLambda(notes, anotes))
+        | RunnablePassthrough.assign(answer=answer)
+        | RunnablePassthrough.assign(citations=RunnableLambda(_citations))
+    )
+
+
+@dataclass(frozen=True)
+class _Shortener:
+    """Notes → their text, shortened by a model as often as it takes to be short enough."""
+
+    shorten: Runnable[dict[str, Any], str]
+    max_tokens: int
+
+    def run(self, asked: dict[str, Any]) -> str:
+        notes = _written(asked["documents"])
+        while groups := self._groups(notes):
+            notes = _shorter(notes, self.shorten.batch(_inputs(groups, asked)))
+        return "\n".join(notes)
+
+    async def arun(self, asked: dict[str, Any]) -> str:
+        notes = _written(asked["documents"])
+        while groups := self._groups(notes):
+            notes = _shorter(notes, await self.shorten.abatch(_inputs(groups, asked)))
+        return "\n".join(notes)
+
+    def _groups(self, notes: list[str]) -> list[list[str]]:
+        """Put neighbours together, as many as the limit allows, and two at least.
+
+        No groups if all notes together are short enough.
+        """
+        sizes = [len(encode_text(note)) for note in notes]
+        if sum(sizes) <= self.max_tokens or len(notes) < 2:
+            return []
+        groups: list[list[str]] = [[]]
+        size = 0
+        for note, tokens in zip(notes, sizes, strict=True):
+            if size + tokens > self.max_tokens and len(groups[-1]) >= 2:
+                groups.append([])
+                size = 0
+            groups[-1].append(note)
+            size += tokens
+        return groups
+
+
+def _inputs(groups: list[list[str]], asked: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"notes": "\n".join(group), "question": asked["question"]} for group in groups]
+
+
+def _says_something(note: Document) -> bool:
+    return note.page_content.strip(" .\n") not in {"", NOTHING}
+
+
+def _written(documents: Iterable[Document]) -> list[str]:
+    return [f"[{clock(note.metadata['start_s'])}] {note.page_content}" for note in documents]
+
+
+def _shorter(before: list[str], after: list[str]) -> list[str]:
+    """Require progress, so that a model that does not shorten cannot go on for ever."""
+    if sum(map(len, after)) >= sum(map(len, before)):
+        raise ValueError("the notes are too long, and the model does not shorten them")
+    return after
+
+
+def _citations(asked: dict[str, Any]) -> list[Document]:
+    notes: dict[str, Document] = {}
+    for note in asked["documents"]:
+        notes.setdefault(clock(note.metadata["start_s"]), note)
+    cited = dict.fromkeys(_CITED.findall(asked["answer"]))
+    return [notes[time] for time in cited if time in notes]
