@@ -70,10 +70,21 @@ class LocalFile:
             file = open(self.path, "rb", opener=_open_without_waiting)  # noqa: SIM115
         except OSError as error:
             raise audio_error(f"{self.path}: it cannot be read ({error})") from error
-        if _identity(os.fstat(file.fileno())) != tuple(self.identity):
+        try:
+            self.require_unchanged(file)
+        except ValueError:
             file.close()
-            raise audio_error(f"{self.path}: it changed since it was looked at")
+            raise
         return file
+
+    def require_unchanged(self, file: BinaryIO) -> None:
+        """Require that an open file still is what was found.
+
+        Raises:
+            AudioError: It is another one, or was written to.
+        """
+        if _identity(os.fstat(file.fileno())) != tuple(self.identity):
+            raise audio_error(f"{self.path}: it changed since it was looked at")
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:

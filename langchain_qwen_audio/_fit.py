@@ -10,6 +10,8 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from langchain_core.exceptions import ModelError
+
 from langchain_qwen_audio import _codec
 from langchain_qwen_audio._codec import SAMPLE_BYTES, SAMPLE_RATE, WAV_HEADER_BYTES
 from langchain_qwen_audio._files import audio_error
@@ -101,14 +103,36 @@ def segments(
         AudioError: It is not audio, empty, or, after its last part, truncated.
     """
     limit_s = min(limit_s, profile.max_part_s)
-    if audio.duration_s <= limit_s:
+    sample_rate = _sample_rate(audio)
+    if audio.duration_s <= limit_s and _is_whole(audio, sample_rate):
         yield Part(audio, 0.0, audio.duration_s)
         return
-    sample_rate = _sample_rate(audio)
     overlap = _size(overlap_s, sample_rate)
-    pieces = cut(audio.decode(sample_rate), _size(limit_s, sample_rate) - overlap, sample_rate)
+    failures: list[ModelError] = []
+    blocks = _up_to_failure(audio.decode(sample_rate), failures)
+    pieces = cut(blocks, _size(limit_s, sample_rate) - overlap, sample_rate)
     bit_rate = _plan(audio, audio.duration_s, limit_s, profile, sample_rate)
     yield from _encode(pieces, audio, bit_rate, sample_rate, overlap)
+    if failures:
+        raise failures[0]
+
+
+def _is_whole(audio: Audio, sample_rate: int) -> bool:
+    """Listen to the end, to find out whether all is there that should be."""
+    try:
+        for _ in audio.decode(sample_rate):
+            pass
+    except ModelError:
+        return False
+    return True
+
+
+def _up_to_failure(blocks: Iterable[bytes], failures: list[ModelError]) -> Iterator[bytes]:
+    """Yield what can be heard; what ended it too soon is for later."""
+    try:
+        yield from blocks
+    except ModelError as error:
+        failures.append(error)
 
 
 def _sample_rate(audio: Audio) -> int:

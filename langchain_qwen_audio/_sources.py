@@ -28,8 +28,7 @@ class Recording(NamedTuple):
 def recordings(sources: Source | Iterable[Source]) -> Iterator[Recording]:
     """Find the recordings that sources name, in order; directories are searched to the bottom.
 
-    Raises:
-        AudioError: A path or a pattern names nothing.
+    What names nothing is a recording too, which says so when it is opened.
     """
     several = [sources] if isinstance(sources, str | os.PathLike | Blob) else sources
     for source in several:
@@ -38,7 +37,7 @@ def recordings(sources: Source | Iterable[Source]) -> Iterator[Recording]:
         elif isinstance(source, str) and source.lower().startswith(("http://", "https://")):
             yield Recording(source, partial(Audio.from_url, source))
         else:
-            yield from map(_from_path, _paths(os.fspath(source)))
+            yield from _named(os.fspath(source))
 
 
 def recording_of(blob: Blob) -> Recording:
@@ -51,20 +50,20 @@ def recording_of(blob: Blob) -> Recording:
     return Recording(source, partial(Audio.from_bytes, data, mime_type=mime_type, name=source))
 
 
-def _from_path(path: Path) -> Recording:
-    return Recording(str(path), partial(Audio.from_path, path))
-
-
-def _paths(text: str) -> list[Path]:
+def _named(text: str) -> list[Recording]:
     path = Path(text).expanduser()
     if path.is_dir():
-        found = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()]
-        kind = f"a directory came in which no recording is ({', '.join(sorted(SUFFIXES))})"
+        found = [it for it in path.rglob("*") if it.suffix.lower() in SUFFIXES and it.is_file()]
+        nothing = f"no recording is in this directory ({', '.join(sorted(SUFFIXES))})"
     elif path.exists() or not glob.has_magic(text):
-        return [path]  # which says itself if it cannot be opened
+        found, nothing = [path], ""  # it says itself if it cannot be opened
     else:
-        found = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
-        kind = "a pattern came that no file matches"
+        names = map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207
+        found, nothing = [it for it in names if it.is_file()], "no file matches this pattern"
     if not found:
-        raise audio_error(f"{text}: {kind}")
-    return sorted(found)
+        return [Recording(text, partial(_refuse, f"{text}: {nothing}"))]
+    return [Recording(str(it), partial(Audio.from_path, it)) for it in sorted(found)]
+
+
+def _refuse(message: str) -> Audio:
+    raise audio_error(message)

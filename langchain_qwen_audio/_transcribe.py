@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
+import threading
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from langchain_core.exceptions import (
@@ -27,6 +29,18 @@ from langchain_core.exceptions import (
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.runnables.config import ContextThreadPoolExecutor
+from pydantic import TypeAdapter, ValidationError, with_config
+from tenacity import (
+    AsyncRetrying,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_any,
+    stop_when_event_set,
+    wait_exponential_jitter,
+)
+from typing_extensions import TypedDict
 
 from langchain_qwen_audio._annotations import AudioInfo
 from langchain_qwen_audio._fit import segments
@@ -42,6 +56,8 @@ if TYPE_CHECKING:
 
 OnError: TypeAlias = Literal["raise", "document"]
 
+logger = logging.getLogger(__name__)
+
 TRANSCRIBE = "Write down what is said in this recording, word for word, and nothing else."
 MAX_SEGMENT_S = 240.0  # as WAV this much fits into a request
 ATTEMPTS = 3
@@ -49,6 +65,12 @@ AHEAD = 2  # segments that are ready or being asked about, for each that may be 
 
 # What another attempt may mend, and what no other segment would fare better with.
 _PASSING = (ModelAPIError, ModelConnectionError, ModelRateLimitError)
+_PATIENCE: dict[str, Any] = {
+    "retry": retry_if_exception_type(_PASSING),
+    "wait": wait_exponential_jitter(initial=1.0, max=10.0),
+    "reraise": True,
+}
+_STOP = stop_after_attempt(ATTEMPTS)
 _FATAL = (ModelAuthenticationError, ModelPermissionDeniedError, ModelNotFoundError)
 
 
@@ -66,6 +88,7 @@ class Said:
         language: The language heard, if the model tells.
         emotion: The emotion heard, if the model tells.
         usage: The tokens used.
+        new_s: Seconds of the segment that the one before did not have.
         length_s: Seconds of the whole recording, if its headers say.
         remembered: It was asked for by an earlier run, and costs nothing now.
         error: What went wrong, if something did.
@@ -80,6 +103,7 @@ class Said:
     language: str | None = None
     emotion: str | None = None
     usage: UsageMetadata | None = None
+    new_s: float = 0.0
     length_s: float | None = None
     remembered: bool = False
     error: Exception | None = None
@@ -93,6 +117,7 @@ class _Job:
     number: int
     start_s: float
     end_s: float
+    new_s: float = 0.0
     length_s: float | None = None
     audio: Audio | None = None
     key: str = ""
@@ -149,14 +174,16 @@ class Transcriber:
         """
         in_flight: deque[Future[Said]] = deque()
         threads = ContextThreadPoolExecutor(self.max_concurrency)
+        ended = threading.Event()
         try:
             for job in self._jobs(recordings):
-                in_flight.append(threads.submit(self._ask, job))
+                in_flight.append(threads.submit(self._ask, job, ended))
                 if len(in_flight) > AHEAD * self.max_concurrency:
                     yield self._checked(in_flight.popleft().result())
             while in_flight:
                 yield self._checked(in_flight.popleft().result())
         finally:  # what is being asked is still remembered, and nobody waits for it
+            ended.set()
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def arun(self, recordings: Iterable[Recording]) -> AsyncGenerator[Said]:
@@ -193,10 +220,18 @@ class Transcriber:
                 found = segments(
                     audio, self.llm.route().profile, self.limit_s, overlap_s=self.overlap_s
                 )
-                for part, start_s, end_s in found:
-                    key = _key(audio.digest, start_s, end_s, about)
-                    length_s = audio.probe.declared_s
-                    yield _Job(recording.source, number, start_s, end_s, length_s, part, key)
+                for part, start_s, new_end_s in found:
+                    new_s, end_s = new_end_s - end_s, new_end_s
+                    yield _Job(
+                        source=recording.source,
+                        number=number,
+                        start_s=start_s,
+                        end_s=end_s,
+                        new_s=new_s,
+                        length_s=audio.probe.declared_s,
+                        audio=part,
+                        key=_key(audio.digest, start_s, end_s, about),
+                    )
                     number += 1
             except ModelError as error:  # it cannot be read, or not to its end
                 yield _Job(recording.source, number, end_s, end_s, error=error)
@@ -211,11 +246,13 @@ class Transcriber:
 
     # --- asking ---
 
-    def _ask(self, job: _Job) -> Said:
+    def _ask(self, job: _Job, ended: threading.Event) -> Said:
         said = self._settled(job)
         if said is None:
+            stop = stop_any(_STOP, stop_when_event_set(ended))
+            patient = Retrying(**_PATIENCE, stop=stop, sleep=sleep_using_event(ended))
             try:
-                said = self._said(job, self._patient.invoke(self._messages(job)))
+                said = self._said(job, patient(self.llm.invoke, self._messages(job)))
                 self._remember(job, said)
             except ModelError as error:
                 said = self._failed(job, error)
@@ -226,17 +263,13 @@ class Transcriber:
             said = await asyncio.to_thread(self._settled, job)
             if said is None:
                 messages = await asyncio.to_thread(self._messages, job)
+                patient = AsyncRetrying(**_PATIENCE, stop=_STOP)
                 try:
-                    said = self._said(job, await self._patient.ainvoke(messages))
+                    said = self._said(job, await patient(self.llm.ainvoke, messages))
                     await asyncio.to_thread(self._remember, job, said)
                 except ModelError as error:
                     said = self._failed(job, error)
             return said
-
-    @property
-    def _patient(self) -> Any:
-        """The model, asked again where that can help: also when a stream broke off."""
-        return self.llm.with_retry(retry_if_exception_type=_PASSING, stop_after_attempt=ATTEMPTS)
 
     def _messages(self, job: _Job) -> list[BaseMessage]:
         assert job.audio is not None  # noqa: S101
@@ -255,7 +288,11 @@ class Transcriber:
         stored = self.checkpoint.mget([job.key])[0] if self.checkpoint is not None else None
         if stored is None:
             return None
-        return Said(**_place(job), **json.loads(stored), remembered=True)
+        try:
+            return Said(**_place(job), **_KEPT.validate_json(stored), remembered=True)
+        except ValidationError:  # asked for again
+            logger.warning("the checkpoint's value of %s is none that was stored here", job.key)
+            return None
 
     def _said(self, job: _Job, answer: AIMessage) -> Said:
         info = AudioInfo.from_message(answer)
@@ -270,8 +307,8 @@ class Transcriber:
 
     def _remember(self, job: _Job, said: Said) -> None:
         if self.checkpoint is not None:
-            kept = {name: getattr(said, name) for name in _KEPT}
-            self.checkpoint.mset([(job.key, json.dumps(kept, ensure_ascii=False).encode())])
+            kept = {name: getattr(said, name) for name in _Kept.__annotations__}
+            self.checkpoint.mset([(job.key, _KEPT.dump_json(cast("_Kept", kept)))])
 
     def _failed(self, job: _Job, error: Exception) -> Said:
         return Said(**_place(job), error=error)
@@ -282,7 +319,18 @@ def _key(digest: str, start_s: float, end_s: float, about: str) -> str:
     return hashlib.sha256(f"{digest}\n{place}\n{about}".encode()).hexdigest()
 
 
-_KEPT = ("text", "model", "language", "emotion", "usage")
+@with_config(extra="forbid", strict=True)
+class _Kept(TypedDict):
+    """What a checkpoint keeps of a segment."""
+
+    text: str
+    model: str | None
+    language: str | None
+    emotion: str | None
+    usage: UsageMetadata | None
+
+
+_KEPT = TypeAdapter(_Kept)
 
 
 def _place(job: _Job) -> dict[str, Any]:
@@ -291,5 +339,6 @@ def _place(job: _Job) -> dict[str, Any]:
         "segment": job.number,
         "start_s": round(job.start_s, 3),
         "end_s": round(job.end_s, 3),
+        "new_s": job.new_s,
         "length_s": job.length_s,
     }

@@ -213,6 +213,12 @@ class Audio:
             facts.append(f"{self._duration_s:.2f} s")
         return f"<Audio {self.name[-60:]!r}: {', '.join(facts)}>"
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: a player, and its waveform."""
+        from langchain_qwen_audio._display import audio_html
+
+        return audio_html(self)
+
     @property
     def size(self) -> int:
         """Bytes of the encoded recording."""
@@ -309,6 +315,8 @@ class Audio:
             for block in _codec.decode(file, sample_rate=sample_rate):
                 size += len(block)
                 yield block
+            if isinstance(self._source, LocalFile):
+                self._source.require_unchanged(file)  # while it was read
         heard_s = size / _codec.SAMPLE_BYTES / sample_rate
         declared_s = self.probe.declared_s or 0.0
         if not size:

@@ -50,7 +50,8 @@ These are notes on a recording, each with a time in brackets.
 Shorten them to what helps to answer: {question}
 Keep the time of each in its brackets."""
 
-_CITED = re.compile(r"\[((?:\d+:)?\d\d:\d\d)\]")
+_BRACKETS = re.compile(r"\[([^\[\]]*)\]")  # of one time, several, or from one to another
+_TIME = re.compile(r"(?<![\d:])(?:\d+:)?\d\d:\d\d(?![\d:])")
 
 
 def create_recording_qa_chain(
@@ -91,11 +92,15 @@ def create_recording_qa_chain(
         prompt = NOTE_PROMPT.format(question=asked["question"]) if takes_text else None
         return QwenAudioLoader(asked["audio"], llm=llm, prompt=prompt, **options)
 
+    def says_something(note: Document) -> bool:
+        said = note.page_content.strip(" .*\"'\n")
+        return bool(said) and not (takes_text and said.upper() == NOTHING)
+
     def notes(asked: dict[str, Any]) -> list[Document]:
-        return [note for note in loader(asked).lazy_load() if _says_something(note)]
+        return [note for note in loader(asked).lazy_load() if says_something(note)]
 
     async def anotes(asked: dict[str, Any]) -> list[Document]:
-        return [note async for note in loader(asked).alazy_load() if _says_something(note)]
+        return [note async for note in loader(asked).alazy_load() if says_something(note)]
 
     shorten = ChatPromptTemplate.from_template(SHORTEN_PROMPT) | combine | StrOutputParser()
     shortener = _Shortener(shorten, max_notes_tokens)
@@ -154,10 +159,6 @@ def _inputs(groups: list[list[str]], asked: dict[str, Any]) -> list[dict[str, An
     return [{"notes": "\n".join(group), "question": asked["question"]} for group in groups]
 
 
-def _says_something(note: Document) -> bool:
-    return note.page_content.strip(" .\n") not in {"", NOTHING}
-
-
 def _written(documents: Iterable[Document]) -> list[str]:
     return [f"[{clock(note.metadata['start_s'])}] {note.page_content}" for note in documents]
 
@@ -170,8 +171,9 @@ def _shorter(before: list[str], after: list[str]) -> list[str]:
 
 
 def _citations(asked: dict[str, Any]) -> list[Document]:
-    notes: dict[str, Document] = {}
+    notes: dict[str, list[Document]] = {}
     for note in asked["documents"]:
-        notes.setdefault(clock(note.metadata["start_s"]), note)
-    cited = dict.fromkeys(_CITED.findall(asked["answer"]))
-    return [notes[time] for time in cited if time in notes]
+        notes.setdefault(clock(note.metadata["start_s"]), []).append(note)
+    brackets = _BRACKETS.findall(asked["answer"])
+    cited = dict.fromkeys(time for inside in brackets for time in _TIME.findall(inside))
+    return [note for time in cited for note in notes.get(time, [])]

@@ -92,23 +92,26 @@ class ChatQwenAudio(BaseChatQwenAudio):
 
     Instantiate:
         ```python
-        from langchain_qwen_audio import ChatQwenAudio
+        from langchain_qwen_audio import Audio, ChatQwenAudio
 
         model = ChatQwenAudio(model="qwen-audio-turbo-latest", temperature=0.1)
         ```
 
     Audio input:
         ```python
-        from langchain_qwen_audio import Audio
-
         message = {
             "role": "user",
             "content": [
-                Audio.from_path("meeting.mp3").to_block(),
+                Audio.from_path("welcome.wav").to_block(),
                 {"type": "text", "text": "Who speaks, and about what?"},
             ],
         }
-        model.invoke([message])
+        ```
+
+    Invoke:
+        ```python
+        answer = model.invoke([("system", "Be brief."), message])
+        answer.text
         ```
 
     Stream:
@@ -119,27 +122,70 @@ class ChatQwenAudio(BaseChatQwenAudio):
 
     Async:
         ```python
-        await model.ainvoke([message])
+        import asyncio
+
+
+        async def listen():
+            answer = await model.ainvoke([message])
+            async for chunk in model.astream([message]):
+                print(chunk.text, end="")
+            return answer
+
+
+        asyncio.run(listen())
+        ```
+
+    Tool calling:
+        ```python
+        from langchain_core.tools import tool
+
+
+        @tool
+        def note(text: str) -> str:
+            '''Write a note.'''
+            return text
+
+
+        model.bind_tools([note]).invoke([message]).tool_calls
+        ```
+
+    Structured output:
+        ```python
+        from pydantic import BaseModel, Field
+
+
+        class Recording(BaseModel):
+            '''What a recording is about.'''
+
+            topic: str = Field(description="In a few words")
+
+
+        model.with_structured_output(Recording).invoke([message])
         ```
 
     Speech output:
         ```python
-        from langchain_qwen_audio import Audio
-
         speaker = ChatQwenAudio(
             model="qwen3.5-omni-flash", modalities=["text", "audio"], voice="Tina"
         )
-        answer = speaker.invoke([message])
-        Audio.from_message(answer).data  # a WAV file; `answer.text` says the same
+        spoken = speaker.invoke([message])
+        Audio.from_message(spoken).data  # a WAV file; `spoken.text` says the same
         ```
 
     Token usage:
-        `response.usage_metadata` counts audio as part of the input, and apart in
-        `input_token_details["audio"]`: 25 tokens a second for Qwen-Audio.
+        Audio is part of the input, and counted apart: 25 tokens a second for Qwen-Audio.
+
+        ```python
+        answer.usage_metadata  # {"input_tokens": …, "input_token_details": {"audio": 179}, …}
+        ```
 
     Response metadata:
         `model_name`, `model_provider`, `finish_reason` and the service's `request_id`; of
         qwen3-asr-flash also `annotations` (see `AudioInfo`) and `seconds`, which it bills.
+
+        ```python
+        answer.response_metadata
+        ```
 
     Raises:
         QwenAudioError: Everything that can go wrong with a request, as one of the classes in

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,6 @@ from langchain_qwen_audio._subtitles import (
 from langchain_qwen_audio._transcribe import OnError, Said, Transcriber
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import AsyncIterator, Iterable, Iterator
 
     from langchain_core.messages import SystemMessage
@@ -70,7 +70,7 @@ class LoadSummary:
         self.segments += 1
         self.failed += said.error is not None
         self.remembered += said.remembered
-        self.audio_s += said.end_s - said.start_s
+        self.audio_s += said.new_s
         if said.usage and not said.remembered:
             self.usage = add_usage(self.usage, said.usage)
 
@@ -133,10 +133,10 @@ class QwenAudioParser(BaseBlobParser):
 
             transcribes = prompt is None or not isinstance(prompt, str)
             llm = ChatQwenAudio(model="qwen3-asr-flash") if transcribes else ChatQwenAudio()
-        is_subtitle = transcript_format in {TranscriptFormat.SRT, TranscriptFormat.VTT}
+        self.transcript_format = TranscriptFormat(transcript_format)
+        is_subtitle = self.transcript_format in {TranscriptFormat.SRT, TranscriptFormat.VTT}
         if segment_s is None and is_subtitle:
             segment_s = SUBTITLE_S
-        self.transcript_format = TranscriptFormat(transcript_format)
         self.summary = LoadSummary()
         """What the last run has heard so far."""
         self.show_progress = show_progress
@@ -233,7 +233,8 @@ class QwenAudioLoader(BaseLoader):
         Raises:
             ValueError: A value is out of its range.
         """
-        self.paths = paths
+        single = isinstance(paths, str | os.PathLike | Blob)
+        self.paths: Source | list[Source] = paths if single else list(paths)  # type: ignore[assignment, arg-type]
         self.parser = QwenAudioParser(
             llm,
             prompt=prompt,
@@ -280,7 +281,7 @@ class _Run:
             if said.segment == 0 and said.length_s:
                 self._bar.total = (self._bar.total or 0) + said.length_s
             self._bar.set_postfix(tokens=self.summary.usage["total_tokens"], refresh=False)
-            self._bar.update(said.end_s - said.start_s)
+            self._bar.update(said.new_s)
         document = _document(said)
         if self._write is None:
             return [document]

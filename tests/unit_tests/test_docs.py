@@ -1,11 +1,14 @@
 """Every code block of the documentation runs, in order, as a reader would run it."""
 
+import inspect
 import re
 import shutil
+import textwrap
 from pathlib import Path
 
 import pytest
 
+import langchain_qwen_audio
 from langchain_qwen_audio._profiles import PROFILES
 from langchain_qwen_audio.local import LocalDashScope
 
@@ -21,11 +24,16 @@ def python_blocks(page: Path) -> list[str]:
     ("page", "heard"),
     [
         ("README.md", 5),
+        ("docs/index.md", 2),
         ("docs/audio.md", 1),
+        ("docs/streaming.md", 5),
         ("docs/agents.md", 1),
         ("docs/models.md", 2),
         ("docs/errors.md", 0),
         ("docs/recordings.md", 2),
+        ("docs/production.md", 0),
+        ("docs/testing.md", 0),
+        ("docs/migrating.md", 2),
     ],
 )
 def test_code_blocks_run(
@@ -51,6 +59,24 @@ def test_code_blocks_run(
     printed = capsys.readouterr().out
     assert blocks
     assert printed.count("Welcome to the recording studio") >= heard
+
+
+@pytest.mark.parametrize("name", ["ChatQwenAudio"])
+def test_the_examples_of_a_docstring_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(SAMPLE, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    text = inspect.getdoc(getattr(langchain_qwen_audio, name)) or ""
+    blocks = re.findall(r"^ *```python\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    with LocalDashScope() as server:
+        monkeypatch.setenv("DASHSCOPE_API_KEY", "local")
+        monkeypatch.setenv("DASHSCOPE_BASE_URL", server.base_url)
+        names: dict[str, object] = {}
+        for block in blocks:
+            exec(compile(textwrap.dedent(block), name, "exec"), names)  # noqa: S102
+    assert len(blocks) == 10
+    assert capsys.readouterr().out.count("Welcome to the recording studio") == 2
 
 
 def test_the_table_of_models_says_what_the_package_knows() -> None:

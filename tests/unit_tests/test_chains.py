@@ -1,0 +1,422 @@
+"""A question about a long recording: what parts are asked, what becomes of notes, who is cited."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models import FakeListChatModel
+
+from langchain_qwen_audio import ChatQwenAudio
+from langchain_qwen_audio.chains import create_recording_qa_chain
+from langchain_qwen_audio.errors import APIError, InvalidRequestError
+from langchain_qwen_audio.local import LocalDashScope, error_reply
+
+from .recordings import hear, wav
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from langchain_core.documents import Document
+    from langchain_core.runnables import Runnable
+
+    from langchain_qwen_audio.local import RawReply, ReceivedRequest
+
+    from .recordings import Samples
+
+RATE = 16_000
+LEVEL = 5_000
+ASR, QWEN_AUDIO = "qwen3-asr-flash", "qwen-audio-turbo-latest"
+QUESTION = "What is {decided} & by whom?"
+
+
+def numbered(seconds: int, first: int = 0) -> Samples:
+    """Make a recording whose seconds differ, each in what it is, and not in how loud it seems."""
+    levels = np.arange(first, first + seconds, dtype=np.int16) + LEVEL
+    samples: Samples = np.repeat(levels, RATE)
+    return samples
+
+
+class Colleague:
+    """Takes notes of parts, shortens notes, and answers of notes; and remembers what it was asked.
+
+    Attributes:
+        notes: What it notes of the part that begins at a second.
+        answers: What it answers, of the prompt.
+        shortened: What it makes of notes.
+    """
+
+    def __init__(
+        self,
+        notes: Callable[[int], str | RawReply] = lambda second: f"at {second} it is decided",
+        answers: Callable[[str], str] = lambda prompt: "It is decided [00:10].",
+        shortened: Callable[[list[str]], str] = lambda notes: f"{notes[0][:7]} short",
+    ) -> None:
+        self._notes, self._answers, self._shortened = notes, answers, shortened
+        self._lock = threading.Lock()
+        self.heard: list[int] = []
+        self.asked: list[str] = []
+        self.combined: list[str] = []
+        self.shorter: list[list[str]] = []
+
+    def __call__(self, request: ReceivedRequest) -> str | RawReply:
+        parts = request.messages[-1]["content"]
+        text = next((part["text"] for part in parts if "text" in part), "")
+        if audio := [part["audio"] for part in parts if "audio" in part]:
+            clip = hear(base64.b64decode(audio[0].partition(";base64,")[2]))
+            second = int(clip.samples[0]) - LEVEL
+            with self._lock:
+                self.heard.append(second)
+                self.asked.append(text)
+            return self._notes(second)
+        notes = [line for line in text.splitlines() if re.match(r"\[\d", line)]
+        if "Shorten" in text:
+            with self._lock:
+                self.shorter.append(notes)
+            return self._shortened(notes)
+        with self._lock:
+            self.combined.append(text)
+        return self._answers(text)
+
+
+def chain_of(
+    server: LocalDashScope, fields: dict[str, Any] | None = None, **options: Any
+) -> Runnable[dict[str, Any], dict[str, Any]]:
+    settings = {"base_url": server.base_url, "api_key": "local", "model": QWEN_AUDIO}
+    llm = ChatQwenAudio(**{**settings, **(fields or {})})
+    return create_recording_qa_chain(llm, **{"segment_s": 10, **options})
+
+
+def invoke(chain: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = chain.invoke(asked)
+    return result
+
+
+def ainvoke(chain: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = asyncio.run(chain.ainvoke(asked))
+    return result
+
+
+def stream(chain: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    return joined(list(chain.stream(asked)))
+
+
+def astream(chain: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    async def collect() -> list[dict[str, Any]]:
+        return [chunk async for chunk in chain.astream(asked)]
+
+    return joined(asyncio.run(collect()))
+
+
+def batch(chain: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    one, other = chain.batch([asked, asked])
+    assert one == other
+    result: dict[str, Any] = one
+    return result
+
+
+def abatch(chain: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    one, other = asyncio.run(chain.abatch([asked, asked]))
+    assert one == other
+    result: dict[str, Any] = one
+    return result
+
+
+def joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Add up chunks; the answer comes in many, all else in one."""
+    pieces = [chunk["answer"] for chunk in chunks if "answer" in chunk]
+    assert len(pieces) > 2, "it streams"
+    keys = [key for chunk in chunks for key in chunk if key != "answer"]
+    assert sorted(keys) == ["audio", "citations", "documents", "question"]
+    whole = {key: value for chunk in chunks for key, value in chunk.items()}
+    return {**whole, "answer": "".join(pieces)}
+
+
+every_way = pytest.mark.parametrize(
+    "ask", [invoke, ainvoke, stream, astream, batch, abatch], ids=lambda way: way.__name__
+)
+two_ways = pytest.mark.parametrize("ask", [invoke, ainvoke], ids=lambda way: way.__name__)
+
+
+@pytest.fixture
+def minute(tmp_path: Path) -> Path:
+    path = tmp_path / "minute.wav"
+    path.write_bytes(wav(numbered(60)))
+    return path
+
+
+def starts(documents: list[Document]) -> list[float]:
+    return [document.metadata["start_s"] for document in documents]
+
+
+# --- map and reduce ---------------------------------------------------------------------------
+
+
+@every_way
+def test_each_part_is_asked_and_the_answer_is_made_of_all_notes(ask: Any, minute: Path) -> None:
+    colleague = Colleague(answers=lambda prompt: "Twice: [00:50], [00:10] and [00:50].")
+    with LocalDashScope(reply=colleague) as server:
+        result = ask(chain_of(server), {"audio": minute, "question": QUESTION})
+    times = 2 if ask in {batch, abatch} else 1
+    assert sorted(colleague.heard) == sorted([0, 10, 20, 30, 40, 50] * times)
+    assert all(QUESTION in prompt and "NOTHING" in prompt for prompt in colleague.asked)
+    notes = "\n".join(f"[00:{n:02}] at {n} it is decided" for n in range(0, 60, 10))
+    assert len(colleague.combined) == times
+    for prompt in colleague.combined:
+        assert f"\n{notes}\n" in prompt
+        assert f"Answer from these notes alone: {QUESTION}\n" in prompt
+    assert colleague.shorter == []
+    assert (result["audio"], result["question"]) == (minute, QUESTION)
+    assert result["answer"] == "Twice: [00:50], [00:10] and [00:50]."
+    assert starts(result["documents"]) == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
+    assert starts(result["citations"]) == [50.0, 10.0], "in the answer's order, each once"
+    assert all(document in result["documents"] for document in result["citations"])
+    assert result["citations"][0].page_content == "at 50 it is decided"
+    assert result["citations"][0].metadata["source"] == str(minute)
+
+
+def test_many_questions_keep_to_their_own_recordings(tmp_path: Path) -> None:
+    asked = []
+    for number in range(6):
+        path = tmp_path / f"{number}.wav"
+        path.write_bytes(wav(numbered(20, 100 * number)))
+        asked.append({"audio": path, "question": f"Question {number}?"})
+
+    def answers(prompt: str) -> str:
+        notes = re.findall(r"at (\d+)", prompt)
+        (question,) = re.findall(r"Question \d", prompt)
+        return f"{question} {' '.join(notes)} [00:10]"
+
+    with LocalDashScope(reply=Colleague(answers=answers)) as server:
+        results = asyncio.run(chain_of(server).abatch(asked))
+    assert [result["answer"] for result in results] == [
+        f"Question {n} {100 * n} {100 * n + 10} [00:10]" for n in range(6)
+    ]
+    assert [result["citations"][0].page_content for result in results] == [
+        f"at {100 * n + 10} it is decided" for n in range(6)
+    ]
+
+
+@two_ways
+@pytest.mark.parametrize("nothing", ["NOTHING", "NOTHING.", " NOTHING\n", ""])
+def test_parts_that_say_nothing_leave_no_note(ask: Any, minute: Path, nothing: str) -> None:
+    colleague = Colleague(notes=lambda second: "it is decided" if second == 30 else nothing)
+    with LocalDashScope(reply=colleague) as server:
+        result = ask(chain_of(server), {"audio": minute, "question": QUESTION})
+    assert len(colleague.heard) == 6
+    assert starts(result["documents"]) == [30.0]
+    assert re.findall(r"^\[.*", colleague.combined[0], re.MULTILINE) == ["[00:30] it is decided"]
+
+
+def test_with_no_notes_at_all_the_model_still_answers(minute: Path) -> None:
+    colleague = Colleague(notes=lambda second: "NOTHING", answers=lambda prompt: "Not said.")
+    with LocalDashScope(reply=colleague) as server:
+        result = chain_of(server).invoke({"audio": minute, "question": QUESTION})
+    assert (result["answer"], result["documents"], result["citations"]) == ("Not said.", [], [])
+
+
+@two_ways
+def test_a_part_that_was_not_heard_is_in_the_notes(ask: Any, minute: Path) -> None:
+    refused = error_reply(400, "InvalidParameter", "no")
+    colleague = Colleague(notes=lambda second: refused if second == 20 else f"note {second}")
+    with LocalDashScope(reply=colleague) as server:
+        asked = {"audio": minute, "question": QUESTION}
+        with pytest.raises(InvalidRequestError):
+            ask(chain_of(server), asked)
+        assert colleague.combined == []
+        result = ask(chain_of(server, on_error="document"), asked)
+    assert starts(result["documents"]) == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
+    assert "[00:20] [00:20 to 00:30 was not heard: InvalidRequestError" in colleague.combined[0]
+
+
+def test_a_model_that_cannot_combine_is_an_error_after_its_retries(minute: Path) -> None:
+    def reply(request: ReceivedRequest) -> str | RawReply:
+        is_part = any("audio" in part for part in request.messages[-1]["content"])
+        return "note" if is_part else error_reply(500, "InternalError", "oops")
+
+    with LocalDashScope(reply=reply) as server, pytest.raises(APIError, match="oops"):
+        chain_of(server, {"max_retries": 0}).invoke({"audio": minute, "question": QUESTION})
+
+
+# --- citations --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "cited"),
+    [
+        ("None.", []),
+        ("[00:00]", [0.0]),
+        ("[00:10][00:20], see [00:10]", [10.0, 20.0]),
+        ("At 00:10, at [10], at [00:11], at [99:99], [later].", []),
+    ],
+)
+def test_citations_are_the_notes_whose_times_the_answer_names(
+    minute: Path, answer: str, cited: list[float]
+) -> None:
+    with LocalDashScope(reply=Colleague(answers=lambda prompt: answer)) as server:
+        result = chain_of(server).invoke({"audio": minute, "question": QUESTION})
+    assert starts(result["citations"]) == cited
+
+
+def test_beyond_an_hour_citations_name_the_hour(tmp_path: Path) -> None:
+    (tmp_path / "long.wav").write_bytes(wav(np.full(8_000 * 3_720, LEVEL, np.int16), 8_000))
+    answer = "[59:00], [1:01:00], [01:00]"
+    with LocalDashScope(reply=Colleague(answers=lambda prompt: answer)) as server:
+        chain = chain_of(server, {"model": "qwen3.8-omni-flash"}, segment_s=60)
+        result = chain.invoke({"audio": tmp_path / "long.wav", "question": QUESTION})
+    assert starts(result["citations"]) == [59 * 60.0, 61 * 60.0, 60.0]
+
+
+def test_of_several_recordings_no_note_of_the_cited_time_is_lost(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"{number}.wav").write_bytes(wav(numbered(20, 100 * number)))
+    with LocalDashScope(reply=Colleague()) as server:
+        result = chain_of(server).invoke({"audio": tmp_path, "question": QUESTION})
+    assert len(result["documents"]) == 4
+    assert [document.page_content for document in result["citations"]] == [
+        "at 10 it is decided",
+        "at 110 it is decided",
+    ]
+
+
+# --- too many notes ---------------------------------------------------------------------------
+
+
+@every_way
+def test_too_many_notes_are_shortened_and_none_is_dropped(ask: Any, minute: Path) -> None:
+    colleague = Colleague(
+        notes=lambda second: f"at {second} " + "many words " * 20,
+        shortened=lambda notes: "\n".join(f"{note[:7]} in short" for note in notes),
+        answers=lambda prompt: "See [00:00] and [00:50].",
+    )
+    with LocalDashScope(reply=colleague) as server:
+        asked = {"audio": minute, "question": QUESTION}
+        result = ask(chain_of(server, segment_s=5, max_notes_tokens=150), asked)
+    times = 2 if ask in {batch, abatch} else 1
+    groups = [re.findall(r"at (\d+)", " ".join(notes)) for notes in colleague.shorter]
+    seen = sorted(int(number) for group in groups for number in group)
+    assert seen == sorted([*range(0, 60, 5)] * times), "each note is in one group"
+    assert all(
+        [int(number) for number in group] == list(range(int(group[0]), int(group[-1]) + 1, 5))
+        for group in groups
+    ), "neighbours are together, in order"
+    for prompt in colleague.combined:
+        shown = re.findall(r"^\[00:(\d\d)\] in short$", prompt, re.MULTILINE)
+        assert [int(second) for second in shown] == list(range(0, 60, 5))
+    assert starts(result["citations"]) == [0.0, 50.0]
+    assert "many words" in result["documents"][0].page_content, "documents are the notes as taken"
+
+
+@two_ways
+def test_notes_are_shortened_as_often_as_it_takes(ask: Any, tmp_path: Path) -> None:
+    (tmp_path / "long.wav").write_bytes(wav(numbered(160)))
+    colleague = Colleague(
+        notes=lambda second: "many words " * 30,
+        shortened=lambda notes: (
+            " ".join(re.findall(r"\[\d\d:\d\d\]", " ".join(notes))) + " words" * 20
+        ),
+    )
+    with LocalDashScope(reply=colleague) as server:
+        asked = {"audio": tmp_path / "long.wav", "question": QUESTION}
+        ask(chain_of(server, segment_s=10, max_notes_tokens=140), asked)
+    rounds = len(colleague.shorter)
+    assert rounds > 8, "sixteen notes in pairs, and then again"
+    times = [f"[{n // 60:02}:{n % 60:02}]" for n in range(0, 160, 10)]
+    assert re.findall(r"\[\d\d:\d\d\]", colleague.combined[0].partition("\nAnswer")[0]) == times
+
+
+@two_ways
+def test_a_model_that_does_not_shorten_is_an_error_and_not_a_circle(ask: Any, minute: Path) -> None:
+    colleague = Colleague(
+        notes=lambda second: "many words " * 20, shortened=lambda notes: "\n".join(notes) + "!"
+    )
+    with LocalDashScope(reply=colleague) as server:
+        chain = chain_of(server, max_notes_tokens=50)
+        with pytest.raises(ValueError, match="the model does not shorten them"):
+            ask(chain, {"audio": minute, "question": QUESTION})
+    assert len(colleague.shorter) == 3
+
+
+def test_one_long_note_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "short.wav").write_bytes(wav(numbered(5)))
+    colleague = Colleague(notes=lambda second: "many words " * 50)
+    with LocalDashScope(reply=colleague) as server:
+        asked = {"audio": tmp_path, "question": QUESTION}
+        chain_of(server, max_notes_tokens=10).invoke(asked)
+    assert colleague.shorter == []
+    assert "many words " * 49 in colleague.combined[0]
+
+
+# --- two models -------------------------------------------------------------------------------
+
+
+def test_a_model_that_only_transcribes_needs_another_that_answers(server: LocalDashScope) -> None:
+    with pytest.raises(ValueError, match=r"qwen3-asr-flash only transcribes: pass combine_llm="):
+        chain_of(server, {"model": ASR})
+
+
+@every_way
+def test_a_transcriber_takes_down_the_words_and_another_model_answers(
+    ask: Any, minute: Path
+) -> None:
+    colleague = Colleague(notes=lambda second: f"the words at {second}")
+    answers = FakeListChatModel(responses=["They say so [00:20]."])
+    with LocalDashScope(reply=colleague) as server:
+        chain = chain_of(server, {"model": ASR}, combine_llm=answers)
+        result = ask(chain, {"audio": minute, "question": QUESTION})
+    assert set(colleague.asked) == {""}, "it is asked for nothing but the words"
+    assert colleague.combined == []
+    assert result["answer"] == "They say so [00:20]."
+    assert [document.page_content for document in result["citations"]] == ["the words at 20"]
+
+
+def test_what_combines_also_shortens(minute: Path) -> None:
+    colleague = Colleague(notes=lambda second: "many words " * 20)
+    combined = Colleague()
+    with LocalDashScope(reply=colleague) as server, LocalDashScope(reply=combined) as other:
+        writer = ChatQwenAudio(base_url=other.base_url, api_key="local")
+        chain = chain_of(server, {"model": ASR}, combine_llm=writer, max_notes_tokens=100)
+        chain.invoke({"audio": minute, "question": QUESTION})
+    assert len(colleague.heard) == 6
+    assert len(combined.shorter) == 3
+    assert len(combined.combined) == 1
+
+
+# --- as LangChain's own -----------------------------------------------------------------------
+
+
+class Watching(BaseCallbackHandler):
+    """Counts the calls of models, and those that belong to no run."""
+
+    def __init__(self) -> None:
+        self.calls = self.orphans = 0
+
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        self.calls += 1
+        self.orphans += kwargs["parent_run_id"] is None
+
+
+@two_ways
+def test_callbacks_of_the_chain_see_every_call_within_its_run(ask: Any, minute: Path) -> None:
+    handler = Watching()
+    with LocalDashScope(reply=Colleague()) as server:
+        chain = chain_of(server).with_config(callbacks=[handler])
+        ask(chain, {"audio": minute, "question": QUESTION})
+    assert (handler.calls, handler.orphans) == (7, 0)
+
+
+def test_the_loaders_options_are_taken(minute: Path, tmp_path: Path) -> None:
+    colleague = Colleague()
+    with LocalDashScope(reply=colleague) as server:
+        chain = chain_of(server, checkpoint=tmp_path / "heard", max_concurrency=1)
+        for question in (QUESTION, QUESTION, "Another?"):
+            chain.invoke({"audio": [minute], "question": question})
+    assert len(colleague.heard) == 12, "each question is noted once"
+    assert len(colleague.combined) == 3
