@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langchain_qwen_audio._annotations import AudioInfo
+    from langchain_qwen_audio._display import show_messages
     from langchain_qwen_audio.audio import Audio
     from langchain_qwen_audio.chains import create_recording_qa_chain
     from langchain_qwen_audio.chat_models import ChatQwenAudio
@@ -29,6 +30,7 @@ __all__ = [
     "QwenAudioToolkit",
     "TranscriptFormat",
     "create_recording_qa_chain",
+    "show_messages",
 ]
 
 _HOME = {
@@ -41,6 +43,7 @@ _HOME = {
     ),
     "Audio": "langchain_qwen_audio.audio",
     "AudioInfo": "langchain_qwen_audio._annotations",
+    "show_messages": "langchain_qwen_audio._display",
     "create_recording_qa_chain": "langchain_qwen_audio.chains",
     "ChatQwenAudio": "langchain_qwen_audio.chat_models",
 }

@@ -89,9 +89,10 @@ def _figure(audio: Audio) -> str:
     deque(samples, maxlen=0)  # hear what the player has no need of
     title = f"Waveform of {audio.name}, {clock(meter.length_s)}"
     return (
-        '<figure style="margin:0;width:40em;max-width:100%">'
+        '<figure style="margin:.3em 0;width:40em;max-width:100%">'
         f'<audio controls="" preload="metadata" aria-label="{to_markup(audio.name)}" '
-        f'src="data:{player.mime_type};base64,{player.base64}" style="width:100%"></audio>'
+        f'src="data:{player.mime_type};base64,{player.base64}" '
+        'style="width:100%;color-scheme:light dark"></audio>'
         f"{draw(meter, cuts, title)}"
         f'<figcaption dir="auto" style="font-size:.85em;opacity:.8;overflow-wrap:anywhere">'
         f"{to_markup(' · '.join(_facts(audio, meter, len(cuts), player.remark)))}"
@@ -322,13 +323,17 @@ def _blocks(message: BaseMessage) -> Sequence[str | Mapping[str, Any]]:
     if isinstance(content, str):
         is_tool = isinstance(message, ToolMessage | FunctionMessage)
         return _blocks_in_json(content) if is_tool else [content]
-    # Other providers' answers, in whatever dialect, as LangChain's own translators read them.
-    return message.content_blocks if isinstance(message, AIMessage) else content
+    if isinstance(message, AIMessage):
+        # Other providers' answers, in whatever dialect, as LangChain's own translators read them;
+        # what they stumble over is shown as it is.
+        with contextlib.suppress(Exception):
+            return message.content_blocks
+    return content
 
 
 def _blocks_in_json(text: str) -> Sequence[str | Mapping[str, Any]]:
     """Read back a tool's audio, whose blocks LangChain core turned into a JSON string."""
-    with contextlib.suppress(ValueError, RecursionError):
+    with contextlib.suppress(ValueError, TypeError, RecursionError):
         found = json.loads(text) if text.startswith(("[", "{")) else []
         blocks = found if isinstance(found, list) else [found]
         if all(isinstance(block, dict) for block in blocks) and any(map(find_audio, blocks)):
@@ -427,8 +432,9 @@ def _as_html(part: Part) -> str:
             return (
                 f'<details{opened} style="margin:.2em 0"><summary dir="auto" '
                 f'style="cursor:pointer;overflow-wrap:anywhere">{to_markup(title)}</summary>'
-                '<pre dir="auto" style="margin:.2em 0 .2em 1em;white-space:pre-wrap;'
-                f'overflow-wrap:anywhere;max-height:20em;overflow:auto">{to_markup(text)}</pre>'
+                '<pre dir="auto" style="margin:.2em 0 .2em 1em;background:none;'
+                "white-space:pre-wrap;overflow-wrap:anywhere;"
+                f'max-height:20em;overflow:auto">{to_markup(text)}</pre>'
                 "</details>"
             )
         case Heard(audio):

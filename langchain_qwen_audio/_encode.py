@@ -165,11 +165,12 @@ def _encode_content(
     if isinstance(blocks, str):
         yield {"text": blocks}
         return
+    answers = isinstance(message, AIMessage)  # nobody else thinks or calls
     called = {call["id"] for call in _tool_calls(message)}
     for index, block in enumerate(blocks):
         if isinstance(block, str):
             yield {"text": block}
-        elif not _is_message_level(standard(block), called):
+        elif not (answers and _is_message_level(standard(block), called)):
             yield encode_block(block, role, f"{where}.content[{index}]", images=images)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LongAudio = Literal["split", "truncate", "error"]
 
-SEARCH_S = 5.0  # a cut is looked for in the last seconds before the limit,
+SEARCH_S = 5.0  # a cut is looked for in the last seconds before the limit, or its latter half,
 PAUSE_S = 0.2  # in the middle of the quietest stretch of this length,
 FRAME_S = 0.02  # measured in steps of this length
 LOUDER = 1.4  # stretches up to 3 dB louder than the quietest are as good; the last of them wins
@@ -172,14 +172,14 @@ def cut(blocks: Iterable[bytes], limit: int, sample_rate: int) -> Iterator[tuple
     Yields:
         The number of a part, from 0, and the next samples of it.
     """
-    ahead = _size(SEARCH_S, sample_rate)
+    ahead = min(_size(SEARCH_S, sample_rate), limit // 2 // SAMPLE_BYTES * SAMPLE_BYTES)
     buffer = bytearray()
     number = passed = 0  # the part, and the bytes of it that are out of the buffer
     for block in blocks:
         buffer += block
         while passed + len(buffer) > limit:
             window = bytes(buffer[: limit - passed])
-            end = _quietest(window, sample_rate)
+            end = _quietest(window, ahead, sample_rate)
             yield number, window[:end]
             del buffer[:end]
             number, passed = number + 1, 0
@@ -192,14 +192,14 @@ def cut(blocks: Iterable[bytes], limit: int, sample_rate: int) -> Iterator[tuple
         yield number, bytes(buffer)
 
 
-def _quietest(samples: bytes, sample_rate: int) -> int:
-    """Find the byte to cut at: the middle of the quietest stretch near the end.
+def _quietest(samples: bytes, ahead: int, sample_rate: int) -> int:
+    """Find the byte to cut at: the middle of the quietest stretch in the last `ahead` bytes.
 
     Where no stretch is quieter than the others, that is the end.
     """
     step = int(FRAME_S * sample_rate)
     steps = int(PAUSE_S / FRAME_S)
-    frames = min(int(SEARCH_S / FRAME_S), len(samples) // SAMPLE_BYTES // step)
+    frames = min(ahead, len(samples)) // SAMPLE_BYTES // step
     start = len(samples) - frames * step * SAMPLE_BYTES
     values = memoryview(samples)[start:].cast("h")
     loudness = [sum(map(abs, values[i * step : (i + 1) * step])) for i in range(frames)]

@@ -268,7 +268,8 @@ class Audio:
         actual = media_type(probe.container, probe.codec, probe.brand)
         claimed = self._claimed_mime_type
         if claimed and normalize_mime_type(claimed) != actual:
-            logger.warning("%s is labelled %s, but is %s", self.name, claimed, actual)
+            name, label = _printable(self.name), _printable(claimed)
+            logger.warning("%s is labelled %s, but is %s", name, label, actual)
         return actual
 
     @property
@@ -378,6 +379,11 @@ class Audio:
             raise audio_error(
                 f"{self.name}: {self.size:,} bytes came that are not usable audio: {error}"
             ) from error
+
+
+def _printable(text: str) -> str:
+    """Escape what would garble a log."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def _samples_of(samples: Any, name: str) -> tuple[int, bytes]:

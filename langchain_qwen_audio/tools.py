@@ -7,7 +7,6 @@ model that hears, for one that does not.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -22,11 +21,10 @@ from pydantic import BaseModel, Field, ValidationError
 from langchain_qwen_audio._codec import SAMPLE_BYTES, SAMPLE_RATE
 from langchain_qwen_audio._files import LocalFile
 from langchain_qwen_audio._media_types import SUFFIXES
+from langchain_qwen_audio._waveform import SILENCE_DBFS, STEP_S, dbfs
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.chat_models import ChatQwenAudio
 
-SILENCE_DBFS = -50.0  # quieter stretches count as silence
-STEP_S = 0.1
 MAX_LISTED = 200
 _T = TypeVar("_T")
 
@@ -182,16 +180,12 @@ def _describe(audio: Audio) -> str:
             peak = max(peak, *samples, -min(samples))
         buffer = buffer[whole:]
     steps = max(1, len(levels))
-    silent = sum(_dbfs(level) < SILENCE_DBFS for level in levels)
+    silent = sum(dbfs(level) < SILENCE_DBFS for level in levels)
     return (
         f"{audio.name}: {audio.duration_s:.1f} s, {audio.mime_type}, {audio.sample_rate} Hz, "
-        f"{audio.channels} channel(s), level {_dbfs(sum(levels) / steps):.0f} dBFS, "
-        f"peak {_dbfs(peak):.0f} dBFS, {100 * silent / steps:.0f} % silence"
+        f"{audio.channels} channel(s), level {dbfs(sum(levels) / steps):.0f} dBFS, "
+        f"peak {dbfs(peak):.0f} dBFS, {100 * silent / steps:.0f} % silence"
     )
-
-
-def _dbfs(amplitude: float) -> float:
-    return 20 * math.log10(max(amplitude, 0.1) / 32768)
 
 
 class _AskInput(BaseModel):

@@ -450,6 +450,15 @@ def test_a_file_is_read_for_humans_only(
     assert_refused(ask, server, messages, MessageError, r"^messages\[0\].content\[0\]: a file://")
 
 
+@pytest.mark.parametrize("kind", ["reasoning", "thinking", "tool_call", "invalid_tool_call"])
+@pytest.mark.parametrize("role", [HumanMessage, SystemMessage])
+def test_what_only_answers_hold_is_refused_elsewhere(
+    server: LocalDashScope, role: type[HumanMessage | SystemMessage], kind: str
+) -> None:
+    messages = [role([{"type": kind, kind: "Hm."}, QUESTION])]
+    assert_refused(invoke, server, messages, MessageError, f"a block of type '{kind}' came")
+
+
 def test_a_text_file_named_wav_is_refused(ask: Ask, server: LocalDashScope, tmp_path: Path) -> None:
     path = tmp_path / "secret.wav"
     path.write_text("password: swordfish\n" * 9)

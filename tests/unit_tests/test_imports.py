@@ -130,3 +130,12 @@ def test_few_modules_know_the_sdk() -> None:
         if any(name.split(".")[0] == "dashscope" for name, _ in imports_of(path))
     }
     assert importing == KNOW_THE_SDK
+
+
+def test_one_package_knows_llama_index() -> None:
+    importing = {
+        path.relative_to(PACKAGE).parts[0]
+        for path in MODULES
+        if any(name.split(".")[0] == "llama_index" for name, _ in imports_of(path))
+    }
+    assert importing == {"llama_index"}

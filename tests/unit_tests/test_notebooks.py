@@ -1,12 +1,17 @@
 """The notebooks run from top to bottom, with no key, and show what they should."""
 
+import difflib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from langchain_qwen_audio._profiles import PROFILES
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 EXECUTE = """
@@ -18,19 +23,138 @@ client = nbclient.NotebookClient(
 client.execute()
 sys.stdout.write(nbformat.writes(notebook))
 """
+NO_KEY = "There is no DASHSCOPE_API_KEY: a local stand-in answers, not Qwen-Audio.\n"
+WELCOME = "Welcome to the recording studio"
+HEARD = f'[local stand-in: Whisper tiny.en, not Qwen-Audio] I heard: "{WELCOME}'
+OMNI_HEARD = HEARD.replace("Qwen-Audio", "qwen3.5-omni-flash")
+SPOKEN = "write down what I hear"  # of the stand-in's own recording
+MACHINE = re.compile(r"/(?:work|tmp|home|root|Users|var)/|site-packages|127\.0\.0\.1:\d|\bsk-")
+MAX_BYTES = 150_000
+
+# What each code cell must show, by its number from 1.
+EXPECTED: dict[str, dict[int, list[str]]] = {
+    "02_audio_in_any_form": {
+        2: ["welcome.wav audio/wav pcm_s16le 16000 Hz 1 ch\n  7.16 s", "standin.mp3 audio/mpeg"],
+        3: ["<Audio 'welcome.wav from 0 s'", "1.50 s", "<audio controls", "<svg"],
+        4: ["True"],
+        5: ["<Audio 'two tones'", "0.40 s", "2 channels"],
+        6: [
+            "browser: audio/webm, opus, 7.2 s\nphone: audio/mp4, aac, 7.2 s\n",
+            "archive: audio/flac, flac, 7.2 s",
+            "archive is labelled audio/mpeg, but is audio/flac",
+        ],
+        7: [f"{name}: {HEARD}" for name in ("browser", "phone", "archive")],
+        8: [
+            f"{name}: 179 tokens of audio"
+            for name in ("URL", "a file", "OpenAI", "vLLM", "Google", "DashScope")
+        ],
+        9: ["34.3 s:", f'Audio 1: I heard: "{WELCOME}', f'Audio 2: I heard: "{WELCOME}'],
+        10: ["longer than the 30 s that the model hears"],
+        11: [
+            "a text: messages[0].content[0]: 21 bytes came that are not usable audio",
+            "cut off: messages[0].content[0]: it is truncated: its header says 7.15 s",
+            "a playlist: messages[0].content[0]: 44 bytes came that are not usable audio",
+            "a file: file:///recordings/private.wav: local files are not read",
+            "an image: messages[0].content[0]:",
+        ],
+    },
+    "03_chains_and_streaming": {
+        2: [HEARD],
+        3: ["True [|local| stand|-|in"],
+        4: ["asked with 2 messages\n", "Welcome| to| the| recording| studio", "\n236 tokens"],
+        5: [HEARD, "\nstop {", "'total_tokens': 221, 'input_token_details': {'audio': 179}"],
+        6: ["ChatQwenAudio {'audio': 179}", "on_chat_model_stream", "on_parser_stream"],
+        7: [f"said: {HEARD}", "failed: messages[1].content[0]: 3 bytes", SPOKEN],
+        8: ["qwen-audio-turbo-latest 365 tokens in, "],
+        9: [f"Recording(words='{WELCOME}", "place='studio')"],
+    },
+    "04_agents_and_tools": {
+        2: ["standin.mp3 (25,364)\nwelcome.wav (229,004)\n", HEARD],
+        3: ["welcome.wav from 0 s: 1.2 s, audio/wav", "['text', 'file']", "<audio controls"],
+        4: ["error: ../__init__.py: there is no such", "URLs are not allowed", "Field required"],
+        5: [
+            "model: [('load_audio', {'audio': 'welcome.wav'})]\ntools: welcome.wav: 7.2 s",
+            f'I heard: "{WELCOME}',
+        ],
+        6: ["([('add', {'a': 2, 'b': 3})], [])"],
+        7: ["auto []\nany [('add', {'a': 2, 'b': 3})]\nnone []\n"],
+        8: [f"{{'text': '{WELCOME}", "saved 19 words"],
+        9: ["ai: record\ntool: 6.2 s were recorded.\n", SPOKEN, "<Audio 'standin.mp3'", "<svg"],
+    },
+    "05_long_recordings_and_rag": {
+        2: ["monday.wav: 14.4 s\ntuesday.wav: 6.2 s\n"],
+        3: [
+            f"monday.wav 0.0 to 8.1 s:\n  {WELCOME}",
+            "monday.wav 8.1 to 14.4 s:\n",
+            "tuesday.wav 0.0 to 6.2 s:\n",
+            "2 recordings, 00:20 in 3 segments (0 failed, 0 from the checkpoint)",
+        ],
+        4: ["3 recordings, 00:26 in 4 segments (0 failed, 4 from the checkpoint): 0 tokens in, 0"],
+        5: [f"1\n00:00:00,000 --> 00:00:08,140\n{WELCOME}", "2\n00:00:08,140 --> 00:00:14,375\n"],
+        6: ["[00:00 to 00:00 was not heard: AudioError: broken.wav: 21 bytes"],
+        7: [f"monday.wav from 0.0 s: {WELCOME}"],
+        8: [OMNI_HEARD],
+        9: [f"note from 0.0 s: {OMNI_HEARD}", "note from 8.1 s: ", SPOKEN, "answer: ", "cited: []"],
+    },
+    "06_llama_index": {
+        2: [OMNI_HEARD],
+        3: [OMNI_HEARD, "'input_token_details': {'audio': 50}"],
+        4: ["qwen3-omni-flash 65536 16384 True", "qwen3-asr-flash ", " False"],
+        5: [
+            f"0.0 to 2.3 s: {WELCOME}.\n2.3 to 7.2 s: Please speak",
+            "1 recordings, 00:07 in 2 segments",
+        ],
+        6: ["welcome.wav 2.28 Please speak clearly into the microphone"],
+        7: ["this conversation has none", "['welcome.wav']"],
+        8: ['I heard: "Please speak clearly into the microphone'],
+        9: ["['list_audio', 'load_audio', 'ask_audio']\nstandin.mp3 (25,364)"],
+        10: ["load_audio {'audio': 'welcome.wav'}\n", f'I heard: "{WELCOME}'],
+    },
+    "07_models_and_speech": {
+        2: ["qwen-audio-turbo-latest             6144         179   yes      no      no\n"],
+        3: [
+            f"{WELCOME}",
+            "AudioInfo(language='en', emotion=None, seconds=7)\nlocal-stand-in/whisper-tiny.en",
+        ],
+        4: [OMNI_HEARD, "['text', 'audio'] b'RIFF'"],
+        5: ["6.2 s, audio/wav, 24000 Hz", "<Audio 'answer from 0 s'", "<audio controls"],
+        6: [SPOKEN, OMNI_HEARD],
+        7: ["reasoning: [local stand-in: no thoughts", f'I heard: "{WELCOME}'],
+        8: [
+            "retired: qwen-audio-chat is retired; its successor is qwen3-omni-flash",
+            "mute: qwen3.8-omni-flash cannot speak",
+            "a question to a transcriber: messages[0]: qwen3-asr-flash takes a recording and no",
+            "no recording to describe: messages[0]: qwen3-omni-30b-a3b-captioner takes a recording",
+            "thoughts of one that has none: qwen-audio-turbo-latest cannot think",
+            "another way of asking: qwen3-asr-flash-realtime is asked through a WebSocket",
+        ],
+        9: ["NotFoundError False"],
+    },
+}
+LOGGED = {("02_audio_in_any_form", 6): "archive is labelled audio/mpeg, but is audio/flac\n"}
+
+
+def code_cells(notebook: str) -> list[dict[str, Any]]:
+    return [cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
 
 
 def outputs(notebook: str) -> str:
     """All that the cells print and show, as one text."""
-    cells = json.loads(notebook)["cells"]
-    shown = [output for cell in cells for output in cell.get("outputs", [])]
+    shown = [output for cell in code_cells(notebook) for output in cell["outputs"]]
     texts = (output.get("text") or output["data"]["text/plain"] for output in shown)
     return "".join("".join(text) for text in texts)
 
 
-@pytest.mark.parametrize("name", ["01_quickstart"])
-def test_notebook_hears_the_sample_as_its_outputs_say(name: str) -> None:
-    path = NOTEBOOKS / f"{name}.ipynb"
+def shown_by(cell: dict[str, Any]) -> str:
+    """All that one cell prints and shows, with its HTML, but with no recordings in it."""
+    texts: list[Any] = []
+    for output in cell["outputs"]:
+        texts += [output["text"]] if "text" in output else output["data"].values()
+    return re.sub(r"base64,[\w+/=]+", "base64,…", "\n".join("".join(text) for text in texts))
+
+
+def run(path: Path) -> str:
+    """Run a notebook from top to bottom, with no key."""
     env = {name: value for name, value in os.environ.items() if "DASHSCOPE" not in name}
     done = subprocess.run(
         [sys.executable, "-c", EXECUTE, path],
@@ -41,6 +165,71 @@ def test_notebook_hears_the_sample_as_its_outputs_say(name: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "a local stand-in answers, not Qwen-Audio" in outputs(done.stdout)
-    assert "Welcome to the recording studio" in outputs(done.stdout)
-    assert outputs(done.stdout) == outputs(path.read_text())
+    return done.stdout
+
+
+def assert_shows_what_is_expected(name: str, notebook: str) -> None:
+    cells = code_cells(notebook)
+    assert shown_by(cells[0]) == NO_KEY
+    for number, cell in enumerate(cells, 1):
+        shown = shown_by(cell)
+        for expected in EXPECTED[name].get(number, []):
+            assert expected in shown, f"cell {number}"
+        logged = ["".join(o["text"]) for o in cell["outputs"] if o.get("name") == "stderr"]
+        assert "".join(logged) == LOGGED.get((name, number), ""), f"cell {number}"
+
+
+@pytest.mark.parametrize("name", ["01_quickstart"])
+def test_notebook_hears_the_sample_as_its_outputs_say(name: str) -> None:
+    path = NOTEBOOKS / f"{name}.ipynb"
+    done = run(path)
+    assert "a local stand-in answers, not Qwen-Audio" in outputs(done)
+    assert "Welcome to the recording studio" in outputs(done)
+    assert outputs(done) == outputs(path.read_text())
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_notebook_shows_what_it_should(name: str) -> None:
+    path = NOTEBOOKS / f"{name}.ipynb"
+    done = run(path)
+    assert_shows_what_is_expected(name, done)
+    # What is committed is that, but for words that Whisper may mishear otherwise on other CPUs.
+    said, committed = outputs(done).split(), outputs(path.read_text()).split()
+    assert difflib.SequenceMatcher(None, said, committed, autojunk=False).ratio() > 0.95
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_notebook_is_committed_with_outputs(name: str) -> None:
+    text = (NOTEBOOKS / f"{name}.ipynb").read_text()
+    assert_shows_what_is_expected(name, text)
+    numbers = [cell["execution_count"] for cell in code_cells(text)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(text.encode()) < MAX_BYTES
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebook_says_nothing_of_the_machine_that_it_ran_on(path: Path) -> None:
+    notebook = json.loads(path.read_text())
+    assert notebook["metadata"] == {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
+    }
+    for cell in notebook["cells"]:
+        assert cell["metadata"] == {}
+        shown = shown_by(cell) if cell["cell_type"] == "code" else ""
+        assert not MACHINE.search("".join(cell["source"]) + shown)
+
+
+def test_every_notebook_is_tested() -> None:
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {"01_quickstart", *EXPECTED}
+
+
+def test_the_notebook_s_table_of_models_is_the_package_s() -> None:
+    text = (NOTEBOOKS / "07_models_and_speech.ipynb").read_text()
+    rows = [line.split() for line in shown_by(code_cells(text)[1]).splitlines()[1:]]
+    assert len(rows) == 7
+    for name, tokens, clip, *flags in rows:
+        profile = PROFILES[name]
+        assert tokens == str(profile.max_input_tokens or "?")
+        assert clip == str(profile.clip_tokens(7.155))
+        known = (profile.text, bool(profile.voice), profile.thinking is not None)
+        assert flags == ["yes" if flag else "no" for flag in known]

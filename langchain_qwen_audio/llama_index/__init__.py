@@ -1,0 +1,19 @@
+"""LlamaIndex applications that hear, over the same wire path as LangChain's.
+
+Everything here translates and delegates: `QwenAudio` to `ChatQwenAudio`, `QwenAudioReader` to
+`QwenAudioParser`, `QwenAudioToolSpec` to the tools. There is no second client.
+"""
+
+try:
+    import llama_index.core  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "langchain_qwen_audio.llama_index needs LlamaIndex: "
+        "pip install 'langchain-qwen-audio[llama-index]'"
+    ) from error
+
+from langchain_qwen_audio.llama_index._llm import QwenAudio
+from langchain_qwen_audio.llama_index._reader import QwenAudioReader
+from langchain_qwen_audio.llama_index._tool_spec import QwenAudioToolSpec
+
+__all__ = ["QwenAudio", "QwenAudioReader", "QwenAudioToolSpec"]

@@ -1,0 +1,144 @@
+"""QwenAudioReader: recordings as LlamaIndex's documents."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from llama_index.core.readers.base import BaseReader
+from llama_index.core.schema import Document
+
+from langchain_qwen_audio._media_types import SUFFIXES
+from langchain_qwen_audio._sources import Recording, recordings
+from langchain_qwen_audio.audio import Audio
+from langchain_qwen_audio.document_loaders import LoadSummary, QwenAudioParser
+from langchain_qwen_audio.llama_index._llm import QwenAudio, chat_model_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from langchain_core.documents import Document as LangChainDocument
+
+    from langchain_qwen_audio._sources import Source
+    from langchain_qwen_audio.chat_models import ChatQwenAudio
+
+# Of use to whoever cites, and noise to an embedding model.
+_NOT_EMBEDDED = ("segment", "segments", "start_s", "end_s", "model")
+
+
+class QwenAudioReader(BaseReader):
+    """Load recordings of any length as documents, which say from which second they are.
+
+    Each segment, cut at a silence, is one `Document`: its text is what the model says of it, and
+    `metadata` has `source`, `segment`, `start_s`, `end_s`, `model` and, where the model tells,
+    `language` and `emotion`.
+
+    Example:
+        ```python
+        from llama_index.core import SimpleDirectoryReader
+
+        from langchain_qwen_audio.llama_index import QwenAudioReader
+
+        reader = QwenAudioReader(checkpoint=".heard")
+        documents = SimpleDirectoryReader(
+            "meetings",
+            file_extractor=dict.fromkeys(QwenAudioReader.suffixes, reader),
+            raise_on_error=True,
+        ).load_data()
+        ```
+
+    Attributes:
+        suffixes: How the names of recordings end.
+        parser: The LangChain parser that does the work.
+    """
+
+    suffixes: ClassVar[frozenset[str]] = SUFFIXES
+
+    def __init__(self, llm: QwenAudio | ChatQwenAudio | None = None, **options: Any) -> None:
+        """Say how recordings are listened to.
+
+        Args:
+            llm: The model that listens; by default qwen3-asr-flash, or with a prompt the default
+                model.
+            **options: As for `QwenAudioParser`: `prompt`, `transcript_format`, `segment_s`,
+                `overlap_s`, `max_concurrency`, `on_error`, `checkpoint`, `show_progress`.
+
+        Raises:
+            ValueError: A value is out of its range.
+        """
+        self.parser = QwenAudioParser(chat_model_of(llm), **options)
+
+    @property
+    def summary(self) -> LoadSummary:
+        """What the last run has heard so far, and what it cost."""
+        return self.parser.summary
+
+    def lazy_load_data(
+        self,
+        paths: Source | Iterable[Source],
+        extra_info: dict[str, Any] | None = None,
+        fs: Any = None,
+    ) -> Iterator[Document]:
+        """Listen, and yield documents as they come, in order.
+
+        Args:
+            paths: A file, a directory, a pattern, a public http(s) URL, or several of these.
+            extra_info: Metadata to add to every document, which wins over what is there.
+            fs: An fsspec file system that paths of files are on, in place of this machine's.
+
+        Raises:
+            AudioError: There is no such recording, or it is not one, and errors are raised.
+            QwenAudioError: A segment failed, and errors are raised.
+        """
+        for document in self.parser.documents(_recordings(paths, fs)):
+            yield _document(document, extra_info)
+
+    def load_data(
+        self,
+        paths: Source | Iterable[Source],
+        extra_info: dict[str, Any] | None = None,
+        fs: Any = None,
+    ) -> list[Document]:
+        """Listen to all; see `lazy_load_data`."""
+        return list(self.lazy_load_data(paths, extra_info, fs))
+
+    async def aload_data(
+        self,
+        paths: Source | Iterable[Source],
+        extra_info: dict[str, Any] | None = None,
+        fs: Any = None,
+    ) -> list[Document]:
+        """Listen to all without blocking the event loop; see `lazy_load_data`."""
+        heard = self.parser.adocuments(_recordings(paths, fs))
+        return [_document(document, extra_info) async for document in heard]
+
+    async def alazy_load_data(
+        self,
+        paths: Source | Iterable[Source],
+        extra_info: dict[str, Any] | None = None,
+        fs: Any = None,
+    ) -> list[Document]:
+        """Listen to all; LlamaIndex wants an iterable, which could only block the event loop."""
+        return await self.aload_data(paths, extra_info, fs)
+
+
+def _recordings(paths: Source | Iterable[Source], fs: Any) -> Iterator[Recording]:
+    if fs is None:
+        yield from recordings(paths)
+        return
+    for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
+        yield Recording(str(path), partial(_open, fs, str(path)))
+
+
+def _open(fs: Any, path: str) -> Audio:
+    with fs.open(path, "rb") as file:
+        return Audio.from_file(file, name=path)
+
+
+def _document(document: LangChainDocument, extra_info: dict[str, Any] | None) -> Document:
+    return Document(
+        text=document.page_content,
+        metadata={**document.metadata, **(extra_info or {})},
+        excluded_embed_metadata_keys=[*_NOT_EMBEDDED],
+    )

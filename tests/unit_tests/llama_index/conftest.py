@@ -1,0 +1,75 @@
+"""A LlamaIndex model to ask with, and the four ways to ask it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+from llama_index.core.llms import ChatMessage, ChatResponse
+
+from langchain_qwen_audio.llama_index import QwenAudio
+
+if TYPE_CHECKING:
+    from langchain_qwen_audio.local import LocalDashScope
+
+
+class Ask(Protocol):
+    """Ask a model in one of its four ways, and take all its responses."""
+
+    __name__: str
+
+    def __call__(
+        self, llm: QwenAudio, messages: Sequence[ChatMessage], /, **options: Any
+    ) -> list[ChatResponse]: ...
+
+
+def chat(llm: QwenAudio, messages: Sequence[ChatMessage], /, **options: Any) -> list[ChatResponse]:
+    return [llm.chat(messages, **options)]
+
+
+def achat(llm: QwenAudio, messages: Sequence[ChatMessage], /, **options: Any) -> list[ChatResponse]:
+    return [asyncio.run(llm.achat(messages, **options))]
+
+
+def stream_chat(
+    llm: QwenAudio, messages: Sequence[ChatMessage], /, **options: Any
+) -> list[ChatResponse]:
+    return list(llm.stream_chat(messages, **options))
+
+
+def astream_chat(
+    llm: QwenAudio, messages: Sequence[ChatMessage], /, **options: Any
+) -> list[ChatResponse]:
+    async def collect() -> list[ChatResponse]:
+        return [response async for response in await llm.astream_chat(messages, **options)]
+
+    return asyncio.run(collect())
+
+
+@pytest.fixture(params=[chat, achat, stream_chat, astream_chat], ids=lambda way: way.__name__)
+def ask(request: pytest.FixtureRequest) -> Ask:
+    way: Ask = request.param
+    return way
+
+
+@pytest.fixture(params=[stream_chat, astream_chat], ids=lambda way: way.__name__)
+def streamed(request: pytest.FixtureRequest) -> Ask:
+    way: Ask = request.param
+    return way
+
+
+@pytest.fixture(autouse=True)
+def no_event_loop() -> None:
+    """Say that there is no event loop: LlamaIndex would make one, and never close it."""
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def llm(server: LocalDashScope) -> QwenAudio:
+    return QwenAudio(base_url=server.base_url, api_key="local")
+
+
+def llm_at(server: LocalDashScope, model: str, **fields: Any) -> QwenAudio:
+    return QwenAudio(base_url=server.base_url, api_key="local", model=model, **fields)

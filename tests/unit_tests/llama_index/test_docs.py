@@ -1,0 +1,71 @@
+"""The page and the example run as a reader would run them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from langchain_qwen_audio.local import LocalDashScope
+from tests.unit_tests.test_docs import ROOT, SAMPLE, python_blocks
+from tests.unit_tests.test_examples import EXAMPLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SAID = "Welcome to the recording studio"
+
+
+# LlamaIndex's own doings, see the other tests.
+@pytest.mark.filterwarnings("ignore:`langchain-community` is being sunset")
+@pytest.mark.filterwarnings("ignore:The `__fields")
+@pytest.mark.filterwarnings("ignore:Accessing the 'model_")
+def test_code_blocks_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(SAMPLE, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    with LocalDashScope() as server:
+        monkeypatch.setenv("DASHSCOPE_API_KEY", "local")
+        monkeypatch.setenv("DASHSCOPE_BASE_URL", server.base_url)
+        for block in python_blocks(ROOT / "docs/llama-index.md"):
+            exec(compile(block, "docs/llama-index.md", "exec"), names)  # noqa: S102
+    assert capsys.readouterr().out.count(SAID) == 5
+
+
+def test_the_example_cites_and_listens() -> None:
+    env = {name: value for name, value in os.environ.items() if "DASHSCOPE" not in name}
+    quiet = "ignore:`langchain-community` is being sunset"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-W", quiet, EXAMPLES / "llama_index_rag.py"],
+        capture_output=True,
+        text=True,
+        env=env,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "welcome.wav from 0.0 to " in done.stdout
+    assert done.stdout.count(SAID) == 2
+
+
+def test_without_llama_index_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['llama_index'] = None; import langchain_qwen_audio.llama_index"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "ImportError: langchain_qwen_audio.llama_index needs LlamaIndex" in done.stderr
+    assert "pip install 'langchain-qwen-audio[llama-index]'" in done.stderr
+
+
+def test_the_rest_of_the_package_does_without() -> None:
+    code = (
+        "import sys; import langchain_qwen_audio as it; [getattr(it, name) for name in it.__all__];"
+        "print('llama_index' in sys.modules, 'langchain_qwen_audio.llama_index' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]

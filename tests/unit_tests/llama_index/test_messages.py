@@ -1,0 +1,580 @@
+"""What LlamaIndex users write → the exact JSON on the wire, the same as LangChain's users get."""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from llama_index.core.base.llms.types import (
+    AudioBlock,
+    CacheControl,
+    CachePoint,
+    ChatMessage,
+    CitableBlock,
+    CitationBlock,
+    DocumentBlock,
+    ImageBlock,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+    VideoBlock,
+)
+from PIL import Image
+
+from langchain_qwen_audio import Audio, ChatQwenAudio
+from langchain_qwen_audio.errors import AudioError, MessageError, QwenAudioError
+from langchain_qwen_audio.llama_index import QwenAudio
+from langchain_qwen_audio.llama_index._messages import encode_messages
+from langchain_qwen_audio.local import Reply
+from tests.unit_tests import conftest as langchain_ways
+from tests.unit_tests.test_encode import MP3, MP3_URI, URL, WAV, WAV_URI, b64, clip, data_uri
+
+from .conftest import Ask, chat, llm_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_qwen_audio.local import LocalDashScope
+
+QWEN_AUDIO, OMNI, OMNI_TURBO = "qwen-audio-turbo-latest", "qwen3.8-omni-flash", "qwen-omni-turbo"
+QUESTION = TextBlock(text="What is said?")
+ADD = {"name": "add", "arguments": '{"a": "é"}'}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "a.wav").write_bytes(WAV)
+    (tmp_path / "really an mp3.wav").write_bytes(MP3)
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "notes.wav").write_text("No recording at all.")
+    return tmp_path
+
+
+def user(*blocks: Any) -> ChatMessage:
+    return ChatMessage(role=MessageRole.USER, blocks=list(blocks))
+
+
+def sent(ask: Ask, server: LocalDashScope, *messages: ChatMessage) -> list[dict[str, Any]]:
+    """Ask; return the messages on the wire, where the rest of the body is as it always is."""
+    ask(QwenAudio(base_url=server.base_url, api_key="local"), messages)
+    (request,) = server.requests
+    incremental = {"incremental_output": True} if "stream" in ask.__name__ else {}
+    assert request.json == {
+        "model": QWEN_AUDIO,
+        "input": {"messages": request.messages},
+        "parameters": {"result_format": "message", **incremental},
+    }
+    return request.messages
+
+
+def assert_refused(
+    llm: QwenAudio, server: LocalDashScope, message: Any, error: type[Exception], match: str
+) -> None:
+    with pytest.raises(error, match=match):
+        chat(llm, [message])
+    assert server.requests == [], "a refused message was sent"
+
+
+# --- the blocks -------------------------------------------------------------------------------
+
+
+def _png() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "PNG")
+    return file.getvalue()
+
+
+PNG = _png()
+BLOCKS: dict[str, tuple[Callable[[Path], AudioBlock], str]] = {
+    "bytes": (lambda _: AudioBlock(audio=WAV), WAV_URI),
+    "bytes with a format": (lambda _: AudioBlock(audio=WAV, format="wav"), WAV_URI),
+    "bytes with a wrong format": (lambda _: AudioBlock(audio=MP3, format="wav"), MP3_URI),
+    "bytes with a MIME type": (lambda _: AudioBlock(audio=MP3, format="audio/x-wav"), MP3_URI),
+    "base64 as bytes": (lambda _: AudioBlock(audio=b64(MP3).encode()), MP3_URI),
+    "bytes put in later": (lambda _: _put_in_later(MP3), MP3_URI),
+    "file object": (lambda _: AudioBlock(audio=io.BytesIO(MP3)), MP3_URI),
+    "file object with a wrong format": (
+        lambda _: AudioBlock(audio=io.BytesIO(MP3), format="flac"),
+        MP3_URI,
+    ),
+    "file object read to its end": (lambda _: AudioBlock(audio=_at_its_end(WAV)), WAV_URI),
+    "path": (lambda folder: AudioBlock(path=folder / "a.wav"), WAV_URI),
+    "path with a format": (lambda folder: AudioBlock(path=folder / "a.wav", format="wav"), WAV_URI),
+    "path with the wrong suffix": (
+        lambda folder: AudioBlock(path=folder / "really an mp3.wav"),
+        MP3_URI,
+    ),
+    "URL": (lambda _: AudioBlock(url=URL), URL),
+    "URL with a format": (lambda _: AudioBlock(url=URL, format="mp3"), URL),
+    "data URI": (lambda _: AudioBlock(url=WAV_URI), WAV_URI),
+    "data URI with a wrong type": (lambda _: AudioBlock(url=data_uri(MP3, "audio/x")), MP3_URI),
+    "file URL": (lambda folder: AudioBlock(url=(folder / "a.wav").as_uri()), WAV_URI),
+    "bytes before a URL": (lambda _: AudioBlock(audio=WAV, url=URL), WAV_URI),
+    "path before a URL": (lambda folder: AudioBlock(path=folder / "a.wav", url=URL), WAV_URI),
+}
+
+
+def _put_in_later(data: bytes) -> AudioBlock:
+    block = AudioBlock()
+    block.audio = data  # which LlamaIndex does not look at
+    return block
+
+
+def _at_its_end(data: bytes) -> io.BytesIO:
+    file = io.BytesIO(data)
+    file.read()
+    return file
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_audio_in_every_form(ask: Ask, server: LocalDashScope, folder: Path, name: str) -> None:
+    make, expected = BLOCKS[name]
+    assert sent(ask, server, user(make(folder), QUESTION)) == [
+        {"role": "user", "content": [{"audio": expected}, {"text": "What is said?"}]}
+    ]
+
+
+# What LlamaIndex guesses of these is a video, another type, or nothing at all.
+CONTAINERS = {
+    "m4a": (clip("ipod", "aac"), "audio/mp4"),
+    "webm": (clip("webm", "libopus"), "audio/webm"),
+    "ogg": (clip("ogg", "libopus"), "audio/ogg"),
+    "aac": (clip("adts", "aac"), "audio/aac"),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_odd_guesses_are_corrected_from_the_bytes(
+    server: LocalDashScope, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    data, mime_type = CONTAINERS[name]
+    llm = llm_at(server, "qwen3-asr-flash")  # which takes all of these as they are
+    with caplog.at_level(logging.WARNING, "langchain_qwen_audio"):
+        chat(llm, [user(AudioBlock(audio=data))])
+    (request,) = server.requests
+    assert request.messages[0]["content"] == [{"audio": data_uri(data, mime_type)}]
+    assert caplog.messages == [], "the user is told off for what LlamaIndex guessed"
+
+
+def test_uploads_keep_their_names() -> None:
+    (message,) = encode_messages([user(AudioBlock(url="oss://b/A.wav"))])
+    assert message.content == [{"type": "audio", "url": "oss://b/A.wav"}]
+
+
+def test_a_message_is_sent_twice(ask: Ask, server: LocalDashScope, llm: QwenAudio) -> None:
+    message = user(AudioBlock(audio=io.BytesIO(WAV)))
+    for _ in range(2):
+        ask(llm, [message])
+    first, second = server.requests
+    assert first.body == second.body
+
+
+def test_several_in_a_message_keep_their_order(
+    ask: Ask, server: LocalDashScope, folder: Path
+) -> None:
+    blocks = [
+        TextBlock(text="first"),
+        AudioBlock(audio=MP3),
+        TextBlock(text="then"),
+        AudioBlock(path=folder / "a.wav"),
+        AudioBlock(url=URL),
+        TextBlock(text=""),
+    ]
+    assert sent(ask, server, user(*blocks)) == [
+        {
+            "role": "user",
+            "content": [
+                {"text": "first"},
+                {"audio": MP3_URI},
+                {"text": "then"},
+                {"audio": WAV_URI},
+                {"audio": URL},
+                {"text": ""},
+            ],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "on_wire"),
+    [
+        *((role, "system") for role in ("system", "developer")),
+        *((role, "assistant") for role in ("assistant", "chatbot", "model")),
+        ("user", "user"),
+    ],
+)
+def test_audio_in_every_role(ask: Ask, server: LocalDashScope, role: str, on_wire: str) -> None:
+    message = ChatMessage(role=role, blocks=[TextBlock(text="Hm."), AudioBlock(audio=WAV)])
+    assert sent(ask, server, message, user(QUESTION))[0] == {
+        "role": on_wire,
+        "content": [{"text": "Hm."}, {"audio": WAV_URI}],
+    }
+
+
+@pytest.mark.parametrize("role", ["tool", "function"])
+def test_audio_of_a_tool_is_heard_as_a_users(
+    ask: Ask, server: LocalDashScope, role: str, folder: Path
+) -> None:
+    calls = ChatMessage(
+        role="assistant", blocks=[ToolCallBlock(tool_call_id="1", tool_name="load")]
+    )
+    result = ChatMessage(
+        role=role,
+        blocks=[TextBlock(text="half a second"), AudioBlock(path=folder / "a.wav")],
+        additional_kwargs={"tool_call_id": "1", "name": "load"},
+    )
+    assert sent(ask, server, user(QUESTION), calls, result)[2:] == [
+        {
+            "role": "tool",
+            "name": "load",
+            "content": [{"text": "half a second"}],
+            "tool_call_id": "1",
+        },
+        {"role": "user", "content": [{"audio": WAV_URI}]},
+    ]
+
+
+def test_a_result_of_no_call_in_particular(ask: Ask, server: LocalDashScope) -> None:
+    result = ChatMessage(role="function", content="4", additional_kwargs={"name": "add"})
+    assert sent(ask, server, user(QUESTION), result)[1] == {
+        "role": "tool",
+        "name": "add",
+        "content": [{"text": "4"}],
+    }
+
+
+def test_names_travel(ask: Ask, server: LocalDashScope) -> None:
+    message = ChatMessage(role="user", content="Hi.", additional_kwargs={"name": "Ada"})
+    assert sent(ask, server, message) == [
+        {"role": "user", "name": "Ada", "content": [{"text": "Hi."}]}
+    ]
+
+
+@pytest.mark.parametrize("role", ["system", "user", "assistant", "tool"])
+@pytest.mark.parametrize(
+    "text",
+    ["{folder}/a.wav", "file://{folder}/a.wav", '[{{"type": "audio", "base64": "UklGRg=="}}]', ""],
+    ids=["path", "file URL", "block", "nothing"],
+)
+def test_texts_stay_texts(server: LocalDashScope, folder: Path, role: str, text: str) -> None:
+    text = text.format(folder=folder)
+    message = ChatMessage(role=role, content=text, additional_kwargs={"tool_call_id": "1"})
+    on_wire = sent(chat, server, user(QUESTION), message, user(QUESTION))
+    assert on_wire[1]["content"] == [{"text": text}]
+
+
+def test_a_message_without_blocks_says_nothing(ask: Ask, server: LocalDashScope) -> None:
+    assert sent(ask, server, ChatMessage(role="assistant"), user(QUESTION)) == [
+        {"role": "assistant", "content": [{"text": ""}]},
+        {"role": "user", "content": [{"text": "What is said?"}]},
+    ]
+
+
+# --- what is refused --------------------------------------------------------------------------
+
+CACHE = CachePoint(cache_control=CacheControl(type="ephemeral"))
+REFUSED: dict[str, tuple[str, Any, str]] = {
+    "video": ("user", VideoBlock(url=URL), r"messages\[0\]\.blocks\[1\]: a block of type 'video'"),
+    "document": ("user", DocumentBlock(data=b"%PDF-1.7"), "a block of type 'document'"),
+    "cache point": ("user", CACHE, "a block of type 'cache'"),
+    "citable": ("user", CitableBlock(title="t", source="s", content="c"), "type 'citable'"),
+    "citation": (
+        "assistant",
+        CitationBlock(cited_content="c", source="s", title="t", additional_location_info={}),
+        "type 'citation'",
+    ),
+    "a user's thought": ("user", ThinkingBlock(content="Hm."), "a block of type 'thinking'"),
+    "a system's thought": ("system", ThinkingBlock(content="Hm."), "a block of type 'thinking'"),
+    "a user's call": ("user", ToolCallBlock(tool_name="f"), "a block of type 'tool_call'"),
+    "an image for a model that hears": ("user", ImageBlock(image=PNG), "type 'image' came"),
+    "no audio": ("user", AudioBlock(), "an audio block without audio came"),
+    "empty audio": ("user", AudioBlock(audio=b""), "an audio block without audio came"),
+    "file of a URL in an answer": (
+        "assistant",
+        AudioBlock(url="file:///etc/hostname"),
+        "files are read for users only",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_sent_is_refused(server: LocalDashScope, llm: QwenAudio, name: str) -> None:
+    role, block, match = REFUSED[name]
+    message = ChatMessage(role=role, blocks=[TextBlock(text="a"), block])
+    assert_refused(llm, server, message, MessageError, match)
+
+
+UNUSABLE: dict[str, tuple[Callable[[Path], AudioBlock], str]] = {
+    "no recording": (lambda folder: AudioBlock(path=folder / "notes.wav"), "notes.wav: 20 bytes"),
+    "an empty file": (lambda folder: AudioBlock(path=folder / "empty.wav"), "empty.wav"),
+    "an empty file object": (lambda _: AudioBlock(audio=io.BytesIO()), r"messages\[0\]\.blocks"),
+    "bytes that are none": (lambda _: AudioBlock(audio=b"\0nothing"), "not usable audio"),
+    "base64 twice": (
+        lambda _: AudioBlock(audio=base64.encodebytes(WAV)),
+        "not usable audio",
+    ),
+    "a file of text": (lambda _: AudioBlock(audio=io.StringIO("abc")), "binary mode"),
+    "a file that has gone": (lambda folder: _gone(folder / "a.wav"), "it cannot be read"),
+}
+
+
+def _gone(path: Path) -> AudioBlock:
+    block = AudioBlock(path=path)
+    path.unlink()
+    return block
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_unusable_audio_is_refused(
+    server: LocalDashScope, llm: QwenAudio, folder: Path, name: str
+) -> None:
+    make, match = UNUSABLE[name]
+    assert_refused(llm, server, user(make(folder)), AudioError, match)
+
+
+def test_an_open_file_has_no_say_over_what_users_may_name(
+    server: LocalDashScope, folder: Path
+) -> None:
+    llm = llm_at(server, QWEN_AUDIO, local_files=False)
+    url = (folder / "a.wav").as_uri()
+    assert_refused(llm, server, user(AudioBlock(url=url)), QwenAudioError, "local_files")
+    chat(llm, [user(AudioBlock(path=folder / "a.wav"))])  # the program's own doing
+
+
+def test_no_message_at_all(server: LocalDashScope, llm: QwenAudio) -> None:
+    with pytest.raises(MessageError, match="at least one"):
+        llm.chat([])
+
+
+# --- images -----------------------------------------------------------------------------------
+
+PNG_URI = data_uri(PNG, "image/png")
+IMAGES: dict[str, tuple[Callable[[Path], ImageBlock], str]] = {
+    "bytes": (lambda _: ImageBlock(image=PNG), PNG_URI),
+    "bytes with a wrong type": (lambda _: ImageBlock(image=PNG, image_mimetype="image/x"), PNG_URI),
+    "file object": (lambda _: ImageBlock(image=io.BytesIO(PNG)), PNG_URI),
+    "path": (lambda folder: ImageBlock(path=_write(folder / "a.jpg", PNG)), PNG_URI),
+    "URL": (lambda _: ImageBlock(url="https://h/a.png"), "https://h/a.png"),
+    "data URI": (lambda _: ImageBlock(url=PNG_URI), PNG_URI),
+}
+
+
+def _write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_go_to_models_that_see(server: LocalDashScope, folder: Path, name: str) -> None:
+    make, expected = IMAGES[name]
+    chat(llm_at(server, OMNI), [user(make(folder), QUESTION)])
+    (request,) = server.requests
+    assert request.messages[0]["content"] == [
+        {"type": "image_url", "image_url": {"url": expected}},
+        {"type": "text", "text": "What is said?"},
+    ]
+
+
+@pytest.mark.parametrize("block", [ImageBlock(), ImageBlock(image=b"")], ids=["none", "empty"])
+def test_an_image_of_nothing_is_refused(server: LocalDashScope, block: ImageBlock) -> None:
+    assert_refused(llm_at(server, OMNI), server, user(block), ValueError, "zero bytes|as an image")
+
+
+# --- calls and thoughts -----------------------------------------------------------------------
+
+
+def called(**fields: Any) -> ChatMessage:
+    return ChatMessage(role="assistant", **fields)
+
+
+CALLS: dict[str, ChatMessage] = {
+    "block": called(
+        blocks=[
+            TextBlock(text=""),
+            ToolCallBlock(tool_call_id="1", tool_name="add", tool_kwargs={"a": "é"}),
+        ]
+    ),
+    "block whose arguments are text": called(
+        blocks=[ToolCallBlock(tool_call_id="1", tool_name="add", tool_kwargs='{"a": "é"}')]
+    ),
+    "as it was before there were blocks": called(
+        additional_kwargs={"tool_calls": [{"id": "1", "type": "function", "function": ADD}]}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_calls_and_their_results(ask: Ask, server: LocalDashScope, name: str) -> None:
+    result = ChatMessage(role="tool", content="4", additional_kwargs={"tool_call_id": "1"})
+    ask(llm_at(server, OMNI), [user(QUESTION), CALLS[name], result])
+    (request,) = server.requests
+    assert request.messages[1:] == [
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"id": "1", "type": "function", "function": ADD}],
+        },
+        {"role": "tool", "content": "4", "tool_call_id": "1"},
+    ]
+
+
+def test_a_call_that_is_not_well_formed_is_kept(server: LocalDashScope) -> None:
+    broken = called(blocks=[ToolCallBlock(tool_call_id="1", tool_name="add", tool_kwargs="{")])
+    chat(llm_at(server, OMNI), [broken, user(QUESTION)])
+    (call,) = server.requests[0].messages[0]["tool_calls"]
+    assert call["function"] == {"name": "add", "arguments": "{"}
+
+
+def test_thoughts_go_back_where_they_came_from(ask: Ask, server: LocalDashScope) -> None:
+    thoughts = [ThinkingBlock(content="H"), ThinkingBlock(), ThinkingBlock(content="m.")]
+    ask(llm_at(server, OMNI), [called(blocks=[*thoughts, TextBlock(text="a")]), user(QUESTION)])
+    assert server.requests[0].messages[0] == {
+        "role": "assistant",
+        "content": "a",
+        "reasoning_content": "Hm.",
+    }
+
+
+# --- the same bytes as through LangChain ------------------------------------------------------
+
+
+def load_call(block: bool) -> Any:
+    if block:
+        return ToolCallBlock(tool_call_id="1", tool_name="load", tool_kwargs={"b": 1, "a": "é"})
+    return {"type": "tool_call", "id": "1", "name": "load", "args": {"b": 1, "a": "é"}}
+
+
+CONVERSATIONS: dict[str, tuple[list[Any], list[ChatMessage]]] = {
+    "text": ([HumanMessage("Hi.")], [ChatMessage("Hi.")]),
+    "system, audio and text": (
+        [
+            SystemMessage("Be brief."),
+            HumanMessage(
+                [Audio.from_bytes(MP3).to_block(), {"type": "text", "text": "What is said?"}]
+            ),
+        ],
+        [
+            ChatMessage(role="system", content="Be brief."),
+            user(AudioBlock(audio=MP3), QUESTION),
+        ],
+    ),
+    "turns": (
+        [
+            HumanMessage([{"type": "audio", "url": URL}, {"type": "text", "text": "?"}]),
+            AIMessage("Nothing."),
+            HumanMessage("Sure?"),
+        ],
+        [
+            user(AudioBlock(url=URL), TextBlock(text="?")),
+            ChatMessage(role="assistant", content="Nothing."),
+            ChatMessage("Sure?"),
+        ],
+    ),
+    "a tool that loads": (
+        [
+            HumanMessage("Listen."),
+            AIMessage(
+                "",
+                tool_calls=[load_call(block=False)],
+                additional_kwargs={"reasoning_content": "Hm."},
+            ),
+            ToolMessage(
+                [{"type": "text", "text": "0.5 s"}, Audio.from_bytes(WAV).to_block()],
+                tool_call_id="1",
+            ),
+        ],
+        [
+            ChatMessage("Listen."),
+            called(blocks=[ThinkingBlock(content="Hm."), load_call(block=True)]),
+            ChatMessage(
+                role="tool",
+                blocks=[TextBlock(text="0.5 s"), AudioBlock(audio=WAV)],
+                additional_kwargs={"tool_call_id": "1"},
+            ),
+        ],
+    ),
+}
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "load",
+        "description": "Load.",
+        "parameters": {"type": "object", "properties": {"a": {"type": "string"}}},
+    },
+}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "parameters": {"temperature": 0.0, "stop": ["x"], "seed": 1},
+    "tools": {"tools": [TOOL], "tool_choice": "load", "parallel_tool_calls": False},
+}
+
+
+# Each of LlamaIndex's ways to ask, and LangChain's.
+LANGCHAIN = {
+    "chat": langchain_ways.invoke,
+    "achat": langchain_ways.ainvoke,
+    "stream_chat": langchain_ways.stream,
+    "astream_chat": langchain_ways.astream,
+}
+
+
+def assert_the_same_bytes(
+    ask: Ask, server: LocalDashScope, name: str, model: str, options: dict[str, Any]
+) -> None:
+    theirs, ours = CONVERSATIONS[name]
+    fields: dict[str, Any] = {"base_url": server.base_url, "api_key": "local", "model": model}
+    fields |= {"max_tokens": 9, "temperature": 0.5}
+    ask(QwenAudio(**fields), ours, **options)
+
+    chosen = dict(options)
+    tools = chosen.pop("tools", None)
+    chat_model = ChatQwenAudio(**fields)
+    bound = chat_model.bind_tools(tools, **chosen) if tools else chat_model.bind(**chosen)
+    LANGCHAIN[ask.__name__](bound, theirs)
+    first, second = server.requests
+    assert first.body == second.body
+    assert first.path == second.path
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("model", [QWEN_AUDIO, OMNI, OMNI_TURBO])
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_the_same_bytes_as_through_langchain(
+    server: LocalDashScope, name: str, model: str, options: str
+) -> None:
+    assert_the_same_bytes(chat, server, name, model, OPTIONS[options])
+
+
+@pytest.mark.parametrize("model", [QWEN_AUDIO, OMNI])
+def test_the_same_bytes_in_every_way(ask: Ask, server: LocalDashScope, model: str) -> None:
+    assert_the_same_bytes(ask, server, "a tool that loads", model, OPTIONS["tools"])
+
+
+@pytest.mark.parametrize("model", [QWEN_AUDIO, OMNI])
+def test_an_answer_goes_back_as_langchain_sends_it(
+    ask: Ask, server: LocalDashScope, model: str
+) -> None:
+    """An answer with a thought, a text and a call, put into the next request by either."""
+    call = {"name": "load", "arguments": {"a": "é"}, "id": "call_1"}
+    reasoning = "Hm." if model == OMNI else ""
+    reply = Reply("Let me listen.", tool_calls=[call], reasoning=reasoning)
+    llm = llm_at(server, model)
+    server.script(reply)
+    answer = ask(llm, [ChatMessage("Listen.")], tools=[TOOL])[-1]
+    raw = answer.raw
+    assert isinstance(raw, AIMessage)
+    server.clear()
+
+    result = ChatMessage(role="tool", content="4", additional_kwargs={"tool_call_id": "call_1"})
+    chat(llm, [ChatMessage("Listen."), answer.message, result], tools=[TOOL])
+    history = [HumanMessage("Listen."), raw, ToolMessage("4", tool_call_id="call_1")]
+    llm.chat_model.bind_tools([TOOL]).invoke(history)
+    first, second = server.requests
+    assert first.body == second.body
+    assert all(part in str(first.messages) for part in ("Let me listen.", "é", reasoning))

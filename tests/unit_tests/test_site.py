@@ -1,0 +1,150 @@
+"""The documentation site builds without a warning, and every link in it leads somewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from langchain_qwen_audio import errors
+from langchain_qwen_audio._profiles import PROFILES, RETIRED, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+UNITS = {"h": 3600, "min": 60, "s": 1}
+
+
+class Page(HTMLParser):
+    """What a page links to, what it loads, and what can be linked to in it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.resources: list[str] = []
+        self.anchors = {""}
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.anchors |= {values[name] for name in ("id", "name") if name in values}
+        links = [values[name] for name in ("href", "src") if name in values]
+        self.links += links
+        if tag not in {"a", "area"}:
+            self.resources += links
+
+
+def dead_links(path: Path, pages: dict[Path, Page]) -> Iterator[str]:
+    for link in pages[path].links:
+        url = urlsplit(link)
+        if url.scheme or url.netloc:
+            continue
+        found = (path.parent / unquote(url.path)).resolve() if url.path else path
+        if found.is_dir():
+            found /= "index.html"
+        anchors = pages[found].anchors if found in pages else {unquote(url.fragment)}
+        if not found.is_file() or unquote(url.fragment) not in anchors:
+            yield f"{path.name}: {link}"
+
+
+def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
+    for module in ("material", "mkdocs", "mkdocstrings_handlers"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed: pip install -e '.[docs]'")
+    site = tmp_path / "site"
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", site],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    # 404.html is served at any address, so that its links begin at the root.
+    paths = [path for path in site.rglob("*.html") if path.name != "404.html"]
+    pages = {path: Page(path) for path in paths}
+    assert len(pages) == len(list(DOCS.rglob("*.md")))
+    assert [link for path in pages for link in dead_links(path, pages)] == []
+    fetched = {link for page in pages.values() for link in page.resources if "//" in link}
+    assert fetched == set()
+    for style in site.rglob("*.css"):
+        elsewhere = re.findall(r"url\(\s*['\"]?(?:https?:)?//|@import", style.read_text())
+        assert elsewhere == [], style
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    listed = re.findall(r"[\w/-]+\.md\b", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    pages = [page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")]
+    assert sorted(listed) == sorted(pages)
+
+
+def table(page: str, heading: str) -> dict[str, list[str]]:
+    """Rows of the first table below a heading: the cells, by each name in the first of them."""
+    below = (DOCS / page).read_text(encoding="utf-8").split(f"\n{heading}\n", 1)[1]
+    lines = below[below.index("\n| `") :].lstrip("\n").split("\n\n", 1)[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {name: cells for first, *cells in rows for name in re.findall("`([^`]+)`", first)}
+
+
+def taken(profile: Profile) -> list[str]:
+    clip_s, clips = profile.max_clip_s, profile.max_clips
+    unit, seconds = next(it for it in UNITS.items() if clip_s >= it[1])
+    tokens = (profile.max_input_tokens, profile.max_output_tokens)
+    flags = (profile.text, profile.system, profile.history, profile.images)
+    return [
+        *("unknown" if count is None else f"{count:,}" for count in tokens),
+        f"{profile.tokens_per_s:g}",
+        f"{clip_s / seconds:g} {unit}",
+        "any" if clips is None else str(clips),
+        *("yes" if flag else "no" for flag in flags),
+    ]
+
+
+def asked(profile: Profile) -> list[str]:
+    protocols = [name.replace("openai", "compatible") for name in profile.protocols]
+    regions = [f"`{region}`" for region in profile.regions]
+    return [
+        " or ".join(protocols),
+        "yes" if profile.must_stream else "no",
+        "yes" if profile.voice else "no",
+        profile.thinking or "no",
+        "native" if profile.native_tools else "prompt" if profile.text else "no",
+        "all six" if len(regions) == 6 else ", ".join(regions),
+        profile.status,
+        f"`{profile.successor}`" if profile.successor else "none",
+    ]
+
+
+def test_the_tables_of_models_say_what_the_package_knows() -> None:
+    unknown = {"qwen3.8-omni-flash": {2, 3, 4}}  # what its page does not say
+    expected = {name: taken(profile) for name, profile in PROFILES.items()}
+    for name, places in unknown.items():
+        expected[name] = ["unknown" if i in places else it for i, it in enumerate(expected[name])]
+    assert table("models.md", "## What they take") == expected
+    assert table("models.md", "## Where and how they are asked") == {
+        name: asked(profile) for name, profile in PROFILES.items()
+    }
+    assert table("models.md", "## Retired names") == {
+        name: [f"`{successor}`"] for name, successor in RETIRED.items()
+    }
+
+
+def test_the_table_of_errors_lists_every_class() -> None:
+    classes = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and value.__module__ == errors.__name__
+    }
+    assert {"QwenAudioError", *table("errors.md", "## What raises what")} == classes
