@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LongAudio = Literal["split", "truncate", "error"]
 
-SEARCH_S = 5.0  # a cut is looked for in the last seconds before the limit, or its latter half,
+SEARCH_S = 5.0  # a cut is looked for in the last seconds of a part, and never in its first fifth,
 PAUSE_S = 0.2  # in the middle of the quietest stretch of this length,
 FRAME_S = 0.02  # measured in steps of this length
 LOUDER = 1.4  # stretches up to 3 dB louder than the quietest are as good; the last of them wins
@@ -172,7 +172,7 @@ def cut(blocks: Iterable[bytes], limit: int, sample_rate: int) -> Iterator[tuple
     Yields:
         The number of a part, from 0, and the next samples of it.
     """
-    ahead = min(_size(SEARCH_S, sample_rate), limit // 2 // SAMPLE_BYTES * SAMPLE_BYTES)
+    ahead = min(_size(SEARCH_S, sample_rate), limit // 5 * 4 // SAMPLE_BYTES * SAMPLE_BYTES)
     buffer = bytearray()
     number = passed = 0  # the part, and the bytes of it that are out of the buffer
     for block in blocks:

@@ -125,7 +125,7 @@ class LoadAudio(_AudioTool):
 
     Example:
         ```python
-        LoadAudio(root_dir="recordings").invoke({"audio": "call.mp3", "start_s": 10, "end_s": 20})
+        LoadAudio(root_dir="recordings").invoke({"audio": "call.mp3", "start_s": 1, "end_s": 5})
         ```
     """
 

@@ -30,6 +30,8 @@ class QwenAudioToolSpec(BaseToolSpec):
 
     Example:
         ```python
+        from llama_index.core.agent.workflow import FunctionAgent
+
         tools = QwenAudioToolSpec("recordings", llm=QwenAudio()).to_tool_list()
         agent = FunctionAgent(tools=tools, llm=QwenAudio(model="qwen3.5-omni-flash"))
         ```

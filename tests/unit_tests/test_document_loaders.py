@@ -1057,6 +1057,7 @@ print(loader.summary.remembered)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 def test_an_interrupt_ends_a_run_soon_and_what_was_heard_is_kept(
     minute: Path, tmp_path: Path

@@ -875,6 +875,7 @@ def test_a_clip_of_ten_minutes_goes_as_one_mp3_that_fits(server: LocalDashScope)
     assert heard.seconds == pytest.approx(600, abs=0.1)
 
 
+@pytest.mark.slow
 def test_a_clip_too_long_for_one_data_uri_goes_in_parts_and_nothing_is_lost(
     server: LocalDashScope,
 ) -> None:

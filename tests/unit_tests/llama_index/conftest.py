@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import gc
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -13,6 +17,9 @@ from langchain_qwen_audio.llama_index import QwenAudio
 
 if TYPE_CHECKING:
     from langchain_qwen_audio.local import LocalDashScope
+
+
+_LEFT_OPEN = "ignore::pytest.PytestUnraisableExceptionWarning"
 
 
 class Ask(Protocol):
@@ -58,6 +65,24 @@ def ask(request: pytest.FixtureRequest) -> Ask:
 def streamed(request: pytest.FixtureRequest) -> Ask:
     way: Ask = request.param
     return way
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the garbage collector close what LlamaIndex leaves open: loops and SQLite."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings(_LEFT_OPEN))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def left_open() -> Iterator[None]:
+    """Close it before another module's tests are blamed for it."""
+    yield
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    sys.unraisablehook = hook
 
 
 @pytest.fixture(autouse=True)
