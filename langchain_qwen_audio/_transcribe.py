@@ -38,7 +38,7 @@ from tenacity import (
     stop_after_attempt,
     stop_any,
     stop_when_event_set,
-    wait_exponential_jitter,
+    wait_random_exponential,
 )
 from typing_extensions import TypedDict
 
@@ -67,7 +67,7 @@ AHEAD = 2  # segments that are ready or being asked about, for each that may be 
 _PASSING = (ModelAPIError, ModelConnectionError, ModelRateLimitError)
 _PATIENCE: dict[str, Any] = {
     "retry": retry_if_exception_type(_PASSING),
-    "wait": wait_exponential_jitter(initial=1.0, max=10.0),
+    "wait": wait_random_exponential(multiplier=1.0, max=10.0),
     "reraise": True,
 }
 _STOP = stop_after_attempt(ATTEMPTS)

@@ -250,7 +250,7 @@ def hours(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"hour.{name}" for name in contents}
 
 
-@pytest.mark.parametrize("name", ["wav", "mp3"])
+@pytest.mark.parametrize("name", ["wav", pytest.param("mp3", marks=pytest.mark.slow)])
 def test_an_hour_is_refused_without_an_hour_in_memory(
     server: LocalDashScope, model: ChatQwenAudio, hours: dict[str, Path], name: str
 ) -> None:

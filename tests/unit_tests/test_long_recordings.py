@@ -144,7 +144,7 @@ class Job:
 
 
 JOBS = [
-    Job("qwen-audio-turbo-latest", "sync", 8, 30, 200),
+    pytest.param(Job("qwen-audio-turbo-latest", "sync", 8, 30, 200), marks=pytest.mark.slow),
     Job("qwen3-asr-flash", "async", 4, 240, 300),
 ]
 

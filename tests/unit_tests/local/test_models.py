@@ -104,7 +104,12 @@ def test_unknown_names_are_told_what_is_served(server: LocalDashScope) -> None:
 
 @pytest.mark.parametrize(
     ("name", "seconds"),
-    [(OMNI_TURBO, 180), (ASR, 300), (OMNI_3, 1200), (CAPTIONER, 2400)],
+    [
+        (OMNI_TURBO, 180),
+        (ASR, 300),
+        pytest.param(OMNI_3, 1200, marks=pytest.mark.slow),
+        pytest.param(CAPTIONER, 2400, marks=pytest.mark.slow),
+    ],
 )
 def test_a_longer_clip_is_refused(name: str, seconds: int) -> None:
     heard = decode_audio(silence(seconds), facts(name))
