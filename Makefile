@@ -17,7 +17,7 @@ demo: .venv/installed ## Hear a real recording with no key, in the embedded stan
 	$(BIN)/qwen-audio ask langchain_qwen_audio/samples/welcome.wav "What does the speaker say?" --local
 
 test: .venv/installed ## Run the tests
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 test-slow: .venv/installed ## Run the slow tests too: a Ray cluster, jobs killed late
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,ray]'

@@ -265,6 +265,7 @@ def test_citations_are_the_notes_whose_times_the_answer_names(
     assert starts(result["citations"]) == cited
 
 
+@pytest.mark.slow
 def test_beyond_an_hour_citations_name_the_hour(tmp_path: Path) -> None:
     (tmp_path / "long.wav").write_bytes(wav(np.full(8_000 * 3_720, LEVEL, np.int16), 8_000))
     answer = "[59:00], [1:01:00], [01:00]"

@@ -410,7 +410,6 @@ def matrix() -> Matrix:
     return Matrix(FAULTS).run([Case(*asked, retries) for asked in ASKED for retries in RETRIES])
 
 
-@pytest.mark.xdist_group("faults")  # all are tried at once, once
 @pytest.mark.parametrize(("name", "way"), ASKED, ids=map(" / ".join, ASKED))
 def test_a_fault_has_one_outcome_at_a_known_cost(matrix: Matrix, name: str, way: str) -> None:
     fault = FAULTS[name]

@@ -463,7 +463,6 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
     canary.close()
 
 
-@pytest.mark.xdist_group("hostile_audio")  # all are opened in one process, once
 @pytest.mark.parametrize("name", NAMES)
 def test_a_hostile_file_ends_in_an_error_within_bounds(reports: dict[str, Any], name: str) -> None:
     assert name in reports, reports["crash"]
@@ -476,7 +475,6 @@ def test_a_hostile_file_ends_in_an_error_within_bounds(reports: dict[str, Any], 
     assert report["mb"] < MAX_MB
 
 
-@pytest.mark.xdist_group("hostile_audio")
 def test_no_hostile_file_opens_another_file_or_a_connection(reports: dict[str, Any]) -> None:
     assert not reports["crash"]
     assert not reports["opened"]
@@ -579,6 +577,7 @@ def fuzz(count: int, seed: int) -> None:
     print(json.dumps(report))  # noqa: T201
 
 
+@pytest.mark.slow
 def test_no_damaged_file_does_more_than_fail() -> None:
     done = run_this("fuzz", "2000", "1", timeout_s=60)
     assert done.returncode == 0, done.stderr[-3_000:]

@@ -175,7 +175,7 @@ def test_an_hour_is_sent_sample_by_sample_in_order_and_in_bounded_memory(
             assert np.abs(around).mean() < loudness / 20, "it is cut in a pause"
 
     assert service.requests == len(rows)
-    assert service.busiest == job.concurrency
+    assert 1 < service.busiest <= job.concurrency
     assert service.sent < hour.stat().st_size * 1.34 + 2000 * len(rows), "base64 adds a third"
     assert peak_mb < job.max_mb  # an hour of samples is 115 MB, and 154 MB as base64
 

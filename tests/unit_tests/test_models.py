@@ -631,6 +631,7 @@ def test_the_beginning_of_a_longer_clip_is_transcribed_where_that_is_wished(
     assert hear(base64.b64decode(uri.partition(",")[2])).seconds == 300
 
 
+@pytest.mark.slow
 def test_a_clip_too_large_for_a_data_uri_is_uploaded_where_the_protocol_has_uploads(
     server: LocalDashScope,
 ) -> None:
@@ -863,6 +864,7 @@ def test_the_format_of_a_url_is_told_where_its_path_tells_it(
     assert part["input_audio"] == {"data": url, **({"format": form} if form else {})}
 
 
+@pytest.mark.slow
 def test_a_clip_of_ten_minutes_goes_as_one_mp3_that_fits(server: LocalDashScope) -> None:
     clip = Audio.from_array(tone(600), 16_000)
     assert clip.size > 10_485_760

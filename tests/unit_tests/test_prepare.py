@@ -406,6 +406,7 @@ def test_clips_that_exceed_the_context_together_are_refused(
     assert len(sent_clips(server)) == 8
 
 
+@pytest.mark.slow
 def test_what_is_remembered_of_fitted_clips_is_bounded() -> None:
     # 480 kB each: more than fit.
     rules = Rules(Profile(max_input_tokens=10**9, max_output_tokens=1), audio_transport="upload")
