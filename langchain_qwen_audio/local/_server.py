@@ -19,6 +19,7 @@ _HOST = "127.0.0.1"
 _BACKLOG = 4096
 _KEEP_ALIVE_S = 75
 _WORKERS = 32
+_TURNS_TO_ACCEPT = 5
 _HEADERS = [(b"server", b"langchain-qwen-audio local stand-in")]
 
 
@@ -251,6 +252,8 @@ class LocalDashScope:
 
         server.close()
         self._workers.shutdown(wait=False, cancel_futures=True)
+        for _ in range(_TURNS_TO_ACCEPT):  # what was being accepted is dropped too
+            await asyncio.sleep(0)
         for connection in list(state.connections):
             connection.shutdown()
         for task in state.tasks:
