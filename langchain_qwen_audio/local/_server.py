@@ -1,6 +1,7 @@
 """`LocalDashScope`: the stand-in's settings, its thread, and what tests ask of it."""
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections.abc import Collection, Iterable
@@ -250,10 +251,14 @@ class LocalDashScope:
         self._started.set()
         await self._stopping.wait()
 
-        server.close()
         self._workers.shutdown(wait=False, cancel_futures=True)
-        for _ in range(_TURNS_TO_ACCEPT):  # what was being accepted is dropped too
+        # Nothing more is accepted, but what was being accepted is: a closed server would leave its
+        # sockets open.
+        with contextlib.suppress(NotImplementedError):  # on Windows
+            self._loop.remove_reader(listener)
+        for _ in range(_TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
+        server.close()
         for connection in list(state.connections):
             connection.shutdown()
         for task in state.tasks:

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import math
+import socket
 import subprocess
 import sys
 import threading
@@ -104,6 +106,17 @@ def test_stop_leaves_no_thread() -> None:
         ask(server)
         assert len(set(threading.enumerate()) - before) == 2
     wait_until(lambda: set(threading.enumerate()) <= before)
+
+
+def test_a_stop_drops_connections_that_are_being_accepted() -> None:
+    # A socket left open would be a ResourceWarning, and so an error of this test.
+    for _ in range(5):
+        with LocalDashScope() as server:
+            address = ("127.0.0.1", httpx.URL(server.base_url).port)
+            clients = [socket.create_connection(address) for _ in range(60)]
+        for client in clients:
+            client.close()
+    gc.collect()
 
 
 def test_connections_are_counted_and_kept(server: LocalDashScope) -> None:
