@@ -5,6 +5,7 @@ Pure. What the service would refuse, or ignore without a word, does not leave th
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -92,6 +93,9 @@ def _conversation_refusals(profile: Profile, messages: Sequence[WireMessage]) ->
 
 
 def _parameter_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in parameters.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            yield f"takes numbers, and {name} is {value}"
     if not profile.text and (parameters.get("tools") or parameters.get("json_prompt")):
         yield "takes no instructions: it calls no tools and writes no JSON"
     if parameters.get("response_format") and profile.json_mode is False:

@@ -10,10 +10,11 @@ Pure: no I/O and no SDK. An element is exactly one of
 
 from __future__ import annotations
 
-import base64
 import mimetypes
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pybase64
 
 from langchain_qwen_audio._media_types import normalize_mime_type
 from langchain_qwen_audio.audio import Audio
@@ -170,7 +171,7 @@ def _find_image(block: Mapping[str, Any]) -> tuple[Any, str] | None:
 
 def _encode_image(value: Any, mime_type: str, where: str) -> str:
     if isinstance(value, bytes | bytearray):
-        value = base64.b64encode(value).decode("ascii")
+        value = pybase64.b64encode_as_string(value)
     kind = scheme(value)
     if kind in {"http", "https"} or (kind == "data" and value[5:11].lower() == "image/"):
         return str(value)

@@ -1,6 +1,8 @@
 """The one place that talks to the service: call and stream, and their async twins.
 
-All requests go through `multimodal.chat` of the DashScope SDK's own clients.
+All requests go through the DashScope SDK's own clients: their protocol adapter writes the bodies,
+their transport sends them, their streams read events. `multimodal.chat.create`, made of the same
+parts, would look for local files to upload in whatever it is given, in a thread if need be.
 """
 
 from __future__ import annotations
@@ -9,22 +11,29 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import httpx
 from langchain_core.exceptions import ModelError
 
+from langchain_qwen_audio._bodies import read_body
 from langchain_qwen_audio._compatible import audio_url_messages, compatible
 from langchain_qwen_audio._connections import Endpoint, async_client, sync_client
 from langchain_qwen_audio._uploads import Job, Upload, aupload_all, forgetting, upload_all
+from langchain_qwen_audio._watch import is_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping
 
+    from dashscope import AsyncClient, Client
+
     from langchain_qwen_audio._failures import Attempts
     from langchain_qwen_audio._routes import AudioEncoding
 
+    Events: TypeAlias = Generator[dict[str, Any]]
+
 MAX_CONNECT_S = 10.0
+_RESOLVE = {"X-DashScope-OssResourceResolve": "enable"}  # without it, oss:// URLs are refused
 
 
 @dataclass(frozen=True)
@@ -55,9 +64,14 @@ class Request:
         return httpx.Timeout(self.timeout, connect=min(self.timeout, MAX_CONNECT_S))
 
     def arguments(
-        self, endpoint: Endpoint, urls: Mapping[Job, str], *, stream: bool
+        self,
+        client: Client | AsyncClient,
+        endpoint: Endpoint,
+        urls: Mapping[Job, str],
+        *,
+        stream: bool,
     ) -> dict[str, Any]:
-        """Make the arguments of the SDK's `multimodal.chat.create`."""
+        """Make the arguments of the SDK's transport: the whole HTTP request."""
 
         def filled(element: dict[str, Any]) -> dict[str, Any]:
             audio = element.get("audio")
@@ -69,6 +83,7 @@ class Request:
             {**message, "content": [filled(element) for element in message["content"]]}
             for message in self.messages
         ]
+        uploaded = any(_is_uploaded(element) for m in messages for element in m["content"])
         # Increments are what a stream is for, and a whole reply has none.
         parameters = {k: v for k, v in self.parameters.items() if k != "incremental_output"}
         if self.audio_encoding is not None:
@@ -77,16 +92,46 @@ class Request:
             # The SDK passes on whatever it does not know, and that is how messages go that it
             # cannot write.
             parameters["messages"] = audio_url_messages(messages)
-            messages = [{"role": "user", "content": ""}]
+            messages = []
+        request = client.protocol.build_chat_request(
+            model=self.model,
+            messages=[_in_parts(message) for message in messages],
+            stream=stream,
+            extra_parameters=parameters,
+            path=client.protocol.MULTIMODAL_PATH,
+        )
         return {
-            "model": self.model,
-            "messages": messages,
-            "parameters": parameters,
-            "stream": stream,
+            "method": "POST",
+            "path": request.path,
+            "json": request.body,
+            "headers": request.headers | (_RESOLVE if uploaded else {}),
+            "base_url": endpoint.base_url,
             "timeout": self._timeout,
             "api_key": endpoint.api_key,
             "workspace": endpoint.workspace or None,
+            "sdk_module": "aigc",
         }
+
+
+def _is_uploaded(element: dict[str, Any]) -> bool:
+    audio = element.get("audio")
+    return isinstance(audio, str) and audio.startswith("oss:")
+
+
+def _in_parts(message: dict[str, Any]) -> dict[str, Any]:
+    """Write a message as the SDK's protocol adapters take it."""
+    content = message["content"]
+    return message if isinstance(content, str) else {**message, "content": [*map(_part, content)]}
+
+
+def _part(element: dict[str, Any]) -> dict[str, Any]:
+    match element:
+        case {"text": text}:
+            return {"type": "text", "text": text}
+        case {"image": url}:
+            return {"type": "image", "url": url}
+    audio = element["audio"]
+    return {"type": "audio", "url": audio} if isinstance(audio, str) else {"type": "audio", **audio}
 
 
 @dataclass(frozen=True)
@@ -111,8 +156,9 @@ class Service:
         while True:
             try:
                 with attempts.one():
-                    arguments = request.arguments(self.endpoint, urls, stream=False)
-                    return _answered(_plain(client.multimodal.chat.create(**arguments)))
+                    arguments = request.arguments(client, self.endpoint, urls, stream=False)
+                    response = client.transport.request(**arguments)
+                    return _read(response)
             except ModelError as error:
                 time.sleep(attempts.after(error))
                 urls = upload_all(client.transport.http_client, jobs)  # if any are gone
@@ -125,8 +171,9 @@ class Service:
         while True:
             try:
                 with attempts.one():
-                    arguments = request.arguments(self.endpoint, urls, stream=False)
-                    return _answered(_plain(await client.multimodal.chat.create(**arguments)))
+                    arguments = request.arguments(client, self.endpoint, urls, stream=False)
+                    response = await client.transport.request(**arguments)
+                    return _read(response)
             except ModelError as error:
                 await asyncio.sleep(attempts.after(error))
                 urls = await aupload_all(client.transport.http_client, jobs)  # if any are gone
@@ -136,18 +183,26 @@ class Service:
 
         Failures are retried up to the first event, never after it.
         """
+        from dashscope.v2.transport.sse import Stream
+
+        from langchain_qwen_audio._refusals import check
+
         client = sync_client(self.endpoint, self.http_client)
         jobs, attempts = self._begin(request)
         urls = upload_all(client.transport.http_client, jobs)
         while True:
             try:
                 with attempts.one():
-                    arguments = request.arguments(self.endpoint, urls, stream=True)
-                    reply = client.multimodal.chat.create(**arguments)
-                    with contextlib.closing(iter(reply)) as events:
+                    arguments = request.arguments(client, self.endpoint, urls, stream=True)
+                    response = client.transport.open_stream(**arguments)
+                    if not is_stream(response):
+                        response.read()
+                        check(response)
+                    reply = Stream(response, read_body)
+                    with contextlib.closing(cast("Events", iter(reply))) as events:
                         for event in events:
                             attempts.begin()
-                            yield _plain(event)
+                            yield event
                     attempts.end()
                 return
             except ModelError as error:
@@ -160,17 +215,25 @@ class Service:
         Failures are retried up to the first event, never after it.
         """
         client = await async_client(self.endpoint, self.http_async_client)
+        from dashscope.v2.transport.sse import AsyncStream
+
+        from langchain_qwen_audio._refusals import check
+
         jobs, attempts = self._begin(request)
         urls = await aupload_all(client.transport.http_client, jobs)
         while True:
             try:
                 with attempts.one():
-                    arguments = request.arguments(self.endpoint, urls, stream=True)
-                    reply = await client.multimodal.chat.create(**arguments)
+                    arguments = request.arguments(client, self.endpoint, urls, stream=True)
+                    response = await client.transport.open_stream(**arguments)
+                    if not is_stream(response):
+                        await response.aread()
+                        check(response)
+                    reply = AsyncStream(response, read_body)
                     async with contextlib.aclosing(aiter(reply)) as events:
                         async for event in events:
                             attempts.begin()
-                            yield _plain(event)
+                            yield event
                     attempts.end()
                 return
             except ModelError as error:
@@ -184,19 +247,22 @@ class Service:
         return jobs, Attempts(self.endpoint, request.model, request.max_retries, forgetting(jobs))
 
 
-def _plain(reply: Any) -> dict[str, Any]:
-    """Make a plain mapping of what the SDK read, holding only what the service said."""
-    plain: dict[str, Any] = reply.model_dump(exclude_unset=True, exclude={"headers"})
-    return plain
+def _read(response: httpx.Response) -> dict[str, Any]:
+    """Read a whole reply, and require an answer, while there may still be another attempt at one.
 
-
-def _answered(reply: dict[str, Any]) -> dict[str, Any]:
-    """Require an answer, while there may still be another attempt at one."""
+    Raises:
+        DashScopeError: It is a refusal.
+        APIError: It has no answer in it.
+    """
+    from langchain_qwen_audio._refusals import check
     from langchain_qwen_audio.errors import APIError
 
-    if not reply.get("choices"):
+    check(response)
+    body = response.json()
+    reply = read_body(body)
+    if not any(choice["message"] for choice in reply["choices"][:1]):
         raise APIError(
-            f"the reply has no answer in it, only {', '.join(sorted(reply)) or 'nothing'}",
-            request_id=reply.get("request_id"),
+            f"the reply has no answer in it, only {', '.join(sorted(body)) or 'nothing'}",
+            request_id=reply["request_id"],
         )
     return reply

@@ -16,22 +16,16 @@ import sys
 import threading
 import weakref
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from langchain_qwen_audio._http import DEFAULT_TIMEOUT_S, new_http
 from langchain_qwen_audio._profiles import Protocol
 from langchain_qwen_audio._watch import anote_start, awatch_response, note_start, watch_response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from dashscope import AsyncClient, Client
-
-DEFAULT_TIMEOUT_S = 300.0  # the service itself cuts a call off after about as long
-PIECE_BYTES = 256 * 1024
-KEEPALIVE_S = 30.0  # an idle connection is kept this long, so that the next turn needs no handshake
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,7 @@ def sync_client(endpoint: Endpoint, http: httpx.Client | None) -> Client:
     if http is None:
         with _lock:
             if _http is None:
-                _http = _new_http()
+                _http = new_http()
             http = _http
     _hook(http, note_start, watch_response)
     return _sdk_client(endpoint, http)
@@ -127,88 +121,6 @@ def _hook(http: httpx.Client | httpx.AsyncClient, on_request: Any, on_response: 
             http.event_hooks[kind].append(hook)
 
 
-def _http_options() -> dict[str, Any]:
-    return {
-        "headers": {"user-agent": "langchain-qwen-audio"},
-        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # accounts share the pool
-        "timeout": DEFAULT_TIMEOUT_S,
-    }
-
-
-def _new_http() -> httpx.Client:
-    limits = httpx.Limits(max_keepalive_connections=100, keepalive_expiry=KEEPALIVE_S)
-    return httpx.Client(**_http_options(), limits=limits)
-
-
-def _new_async_http() -> httpx.AsyncClient:
-    import aiohttp
-    from httpx_aiohttp import AiohttpTransport, HttpxAiohttpClient
-
-    class Http(HttpxAiohttpClient):
-        """httpx over aiohttp, with a session that keeps no cookies and sets no limit."""
-
-        def _init_transport(self, *args: Any, **kwargs: Any) -> httpx.AsyncBaseTransport:
-            return own_session(super()._init_transport(*args, **kwargs))
-
-        def _init_proxy_transport(
-            self, proxy: httpx.Proxy, *args: Any, **kwargs: Any
-        ) -> httpx.AsyncBaseTransport:
-            if proxy.auth:  # back into the URL: aiohttp warns of how httpx-aiohttp passes it on
-                username, password = proxy.auth
-                proxy.url = proxy.url.copy_with(username=username, password=password)
-                proxy.auth = None
-            return own_session(super()._init_proxy_transport(proxy, *args, **kwargs))
-
-    def own_session(transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        assert isinstance(transport, AiohttpTransport)  # noqa: S101
-
-        def session() -> aiohttp.ClientSession:
-            connector = aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=KEEPALIVE_S, ssl=transport.ssl_context
-            )
-            session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
-            )
-            # aiohttp repeats GET requests by itself, and has no public way to say no; here
-            # retries are counted.
-            session._retry_connection = False  # noqa: SLF001
-            return session
-
-        transport.client = session
-        return InPieces(transport)
-
-    class InPieces(httpx.AsyncBaseTransport):
-        """Sends large bodies piece by piece, so that the loop goes on meanwhile."""
-
-        def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-            self._inner = inner
-
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            if len(request.content) > PIECE_BYTES:
-                request = httpx.Request(
-                    request.method,
-                    request.url,
-                    headers=request.headers,
-                    stream=_Pieces(request.content),
-                    extensions=request.extensions,
-                )
-            return await self._inner.handle_async_request(request)
-
-        async def aclose(self) -> None:
-            await self._inner.aclose()
-
-    return Http(**_http_options())
-
-
-class _Pieces(httpx.AsyncByteStream):
-    def __init__(self, body: bytes) -> None:
-        self._body = memoryview(body)
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for at in range(0, len(self._body), PIECE_BYTES):
-            yield bytes(self._body[at : at + PIECE_BYTES])
-
-
 async def _loop_http(loop: asyncio.AbstractEventLoop) -> httpx.AsyncClient:
     """Find the loop's own connections, or make them."""
     if loop not in _loops:
@@ -217,6 +129,12 @@ async def _loop_http(loop: asyncio.AbstractEventLoop) -> httpx.AsyncClient:
                 _loops[loop] = await asyncio.to_thread(_new_async_http)
                 _close_with(loop)
     return _loops[loop]
+
+
+def _new_async_http() -> httpx.AsyncClient:
+    from langchain_qwen_audio._async_http import new_async_http
+
+    return new_async_http()
 
 
 def _close_with(loop: asyncio.AbstractEventLoop) -> None:

@@ -1,8 +1,6 @@
 """Replies → LangChain messages, chunks and usage.
 
-Pure: no I/O and no SDK. A reply is what the SDK reads off the wire, as a plain mapping:
-
-    {"request_id": …, "usage": {…}, "choices": [{"finish_reason": …, "message"|"delta": {…}}]}
+Pure: no I/O and no SDK. What a reply is, and an event of a stream, says _bodies.py.
 
 Speech is content: an answer with some is a list of blocks, {"type": "text", …} and
 {"type": "audio", "base64": …}. In a stream each has its index, by which LangChain adds them up, and
@@ -11,13 +9,18 @@ the first of audio begins a WAV file that the others continue.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 from dataclasses import InitVar, dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+import pybase64
 from langchain_core.exceptions import ModelError
-from langchain_core.messages import AIMessageChunk, message_chunk_to_message
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    message_chunk_to_message,
+)
 from langchain_core.messages.ai import (
     InputTokenDetails,
     OutputTokenDetails,
@@ -54,14 +57,16 @@ def decode_reply(reply: Mapping[str, Any], model: str, *, tool_prompt: bool = Fa
     text = said.get("content") or speech.get("transcript") or ""
     pieces = [*_pieces(parser, text), *(parser.finish() if parser else ())]
     text = "".join(piece for piece in pieces if isinstance(piece, str))
-    message = AIMessageChunk(
-        content=_spoken(text, speech) if speech.get("data") else text,
-        additional_kwargs=_reasoning(said),
-        tool_call_chunks=_merged(pieces) + _native_calls(said),
-        usage_metadata=decode_usage(reply.get("usage")),
-        response_metadata=_metadata({**reply, **_annotations(said)}, model, choices[0]),
-    )
-    return _result(message)
+    parts: dict[str, Any] = {
+        "content": _spoken(text, speech) if speech.get("data") else text,
+        "additional_kwargs": _reasoning(said),
+        "usage_metadata": decode_usage(reply.get("usage")),
+        "response_metadata": _metadata({**reply, **_annotations(said)}, model, choices[0]),
+    }
+    if calls := _merged(pieces) + _native_calls(said):
+        chunk = AIMessageChunk(**parts, tool_call_chunks=calls)  # which reads their arguments
+        return _result(message_chunk_to_message(chunk))
+    return _result(AIMessage(**parts))
 
 
 def decode_chunks(chunks: Iterable[ChatGenerationChunk]) -> ChatResult:
@@ -70,11 +75,11 @@ def decode_chunks(chunks: Iterable[ChatGenerationChunk]) -> ChatResult:
     message = add_ai_message_chunks(*cast("list[AIMessageChunk]", messages))
     if isinstance(message.content, list):
         message.content = [_whole(block) for block in message.content]
-    return _result(message)
+    return _result(message_chunk_to_message(message))
 
 
-def _result(message: AIMessageChunk) -> ChatResult:
-    return ChatResult(generations=[ChatGeneration(message=message_chunk_to_message(message))])
+def _result(message: BaseMessage) -> ChatResult:
+    return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 def _spoken(text: str, speech: Mapping[str, Any]) -> list[str | dict[Any, Any]]:
@@ -89,8 +94,8 @@ def _whole(block: Any) -> Any:
         return block
     whole = {name: value for name, value in block.items() if name != "index"}
     if whole.get("type") == "audio":
-        wav = close_wav(base64.b64decode(whole["base64"]))
-        whole["base64"] = base64.b64encode(wav).decode("ascii")
+        wav = close_wav(pybase64.b64decode(whole["base64"]))
+        whole["base64"] = pybase64.b64encode_as_string(wav)
     return whole
 
 
@@ -176,24 +181,26 @@ class StreamDecoder:
 
     def decode(self, event: Mapping[str, Any]) -> list[ChatGenerationChunk]:
         """Make the chunks of one event; none where it has nothing new."""
-        kept = ("request_id", "usage", "model")
-        self._last.update({key: event[key] for key in kept if event.get(key)})
-        choices = event.get("choices") or []
+        for key in ("request_id", "usage", "model"):
+            if value := event.get(key):
+                self._last[key] = value
+        choices = event.get("choices")
         if not choices:
             return []
         if reason := _finish_reason(choices[0]):
             self._ended = {"finish_reason": reason}
-        said = choices[0]["delta"]
+        said = choices[0]["message"]
         self._last.update(_annotations(said))
         speech = said.get("audio") or {}
         text = said.get("content") or speech.get("transcript") or ""
-        texts = self._deltas.take(text, final=bool(self._ended))
-        pieces = [piece for text in texts for piece in _pieces(self._parser, text)]
-        return [
-            *self._thoughts(said),
-            *self._chunks([*pieces, *_native_calls(said)]),
-            *self._sounds(speech),
-        ]
+        chunks = self._thoughts(said)
+        for fragment in self._deltas.take(text, final=bool(self._ended)):
+            chunks += self._chunks(_pieces(self._parser, fragment))
+        if said.get("tool_calls"):
+            chunks += self._chunks(_native_calls(said))
+        if speech:
+            chunks += self._sounds(speech)
+        return chunks
 
     def _chunk(
         self, content: str | list[str | dict[Any, Any]] = "", **rest: Any
@@ -209,15 +216,15 @@ class StreamDecoder:
             return [self._chunk([{"type": "reasoning", "reasoning": said, "index": "lc_rs_0"}])]
         return [self._chunk(additional_kwargs=thought)] if thought else []
 
-    def _chunks(self, pieces: list[Piece]) -> list[ChatGenerationChunk]:
+    def _chunks(self, pieces: Iterable[Piece]) -> list[ChatGenerationChunk]:
         chunks = []
         for piece in pieces:
-            if not isinstance(piece, str):
+            if isinstance(piece, str):
+                self._text.append(piece)
+                block = {"type": "text", "text": piece, "index": "lc_txt_0"}
+                chunks.append(self._chunk([block] if self.blocks else piece))
+            else:
                 chunks.append(self._chunk(tool_call_chunks=[piece]))
-                continue
-            self._text.append(piece)
-            block = {"type": "text", "text": piece, "index": "lc_txt_0"}
-            chunks.append(self._chunk([block] if self.blocks else piece))
         return chunks
 
     def _sounds(self, speech: Mapping[str, Any]) -> list[ChatGenerationChunk]:
@@ -301,8 +308,8 @@ def decode_usage(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
     outputs = _counts(usage.get("output_tokens_details") or usage.get("completion_tokens_details"))
     audio = inputs.get("audio_tokens", flat.get("audio_tokens"))
     cached = inputs.pop("cached_tokens", None)  # a part of the others
-    input_tokens = flat.get("input_tokens", sum(inputs.values()))
-    output_tokens = flat.get("output_tokens", sum(outputs.values()))
+    input_tokens = flat.get("input_tokens", flat.get("prompt_tokens", sum(inputs.values())))
+    output_tokens = flat.get("output_tokens", flat.get("completion_tokens", sum(outputs.values())))
     includes_audio = bool(inputs) or flat.get("total_tokens") == input_tokens + output_tokens
     if audio and not includes_audio:
         input_tokens += audio

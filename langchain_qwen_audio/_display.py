@@ -7,7 +7,6 @@ is displayed became markup.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import re
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
+import pybase64
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
@@ -169,7 +169,7 @@ def _first_of(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _base64_of(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
+    return pybase64.b64encode_as_string(data)
 
 
 # --- conversations --------------------------------------------------------------------------------

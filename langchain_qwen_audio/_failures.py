@@ -141,11 +141,9 @@ class Attempts:
         self._mend = mend
         self._begun = False
 
-    @contextlib.contextmanager
-    def one(self) -> Iterator[None]:
+    def one(self) -> contextlib.AbstractContextManager[None]:
         """Turn whatever fails inside into one of our errors."""
-        with translated(self._endpoint.api_key, self._model):
-            yield
+        return translated(self._endpoint.api_key, self._model)
 
     def begin(self) -> None:
         """Note that something was passed on, after which there is no further attempt."""

@@ -55,7 +55,7 @@ def fit(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> list
     sample_rate = _sample_rate(audio)
     if long_audio == "split":  # nothing is decoded to no end
         _require_context(audio, audio.probe.declared_s or 0.0, profile)
-    if _may_pass(audio, profile) and _passes(audio, profile, sample_rate):
+    if _may_pass(audio, profile, sample_rate) and _passes(audio, profile, sample_rate):
         return [audio]
     samples = audio.decode(sample_rate)
     if long_audio == "split":
@@ -139,13 +139,31 @@ def _sample_rate(audio: Audio) -> int:
     return 8000 if audio.sample_rate == 8000 else SAMPLE_RATE
 
 
-def _may_pass(audio: Audio, profile: Profile) -> bool:
-    """Tell a clip that is of a kind and a size that the model hears as it came."""
+def _may_pass(audio: Audio, profile: Profile, sample_rate: int) -> bool:
+    """Tell a clip that is of a kind and a size that the model hears as it came.
+
+    One that its headers say is larger than as WAV is not.
+    """
+    declared_s = audio.probe.declared_s
+    if declared_s and audio.size > _size(declared_s, sample_rate) + WAV_HEADER_BYTES:
+        return False
     documented = any(
         audio.mime_type == mime_type and audio.codec.startswith(codec)
         for mime_type, codec in profile.hears
     )
     return documented and audio.size <= profile.max_sent_bytes
+
+
+def passes_at_once(audio: Audio, profile: Profile) -> bool:
+    """Tell, from its headers alone, a clip that is heard and that converting would not change."""
+    sound = round((audio.probe.declared_s or 0.0) * audio.sample_rate) * SAMPLE_BYTES
+    return (
+        (audio.codec, audio.channels) == ("pcm_s16le", 1)
+        and audio.sample_rate in {8000, SAMPLE_RATE}
+        and 0 < sound == audio.size - WAV_HEADER_BYTES
+        and audio.duration_s <= profile.max_clip_s
+        and _may_pass(audio, profile, audio.sample_rate)
+    )
 
 
 def _passes(audio: Audio, profile: Profile, sample_rate: int) -> bool:

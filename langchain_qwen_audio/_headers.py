@@ -50,6 +50,12 @@ class PastTags:
         return self._file.tell() - self._start
 
 
+def is_wave(file: BinaryIO) -> bool:
+    """Tell a RIFF file of sound."""
+    head = PastTags(file).read(12)
+    return head[:4] == b"RIFF" and head[8:] == b"WAVE"
+
+
 def has_xing_header(file: BinaryIO) -> bool:
     """Tell an MP3 whose first frame says how long it is."""
     head = PastTags(file).read(1 << 16)

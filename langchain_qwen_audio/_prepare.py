@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from langchain_qwen_audio._files import LocalFile, audio_error, path_of_file_url
-from langchain_qwen_audio._fit import LongAudio, context_overflow, fit
+from langchain_qwen_audio._fit import LongAudio, context_overflow, fit, passes_at_once
 from langchain_qwen_audio._uploads import Upload
 from langchain_qwen_audio.audio import Audio
 
@@ -238,6 +238,8 @@ def _fitted(clip: Audio, rules: Rules) -> list[Audio]:
         if key in _fitted_clips:
             _fitted_clips.move_to_end(key)
             return _fitted_clips[key]
+    if passes_at_once(clip, rules.profile):
+        return [clip]  # and nothing of it is held
     parts = fit(clip, rules.profile, rules.long_audio)
     if rules.long_audio == "truncate":
         return parts  # not remembered, so that each time is warned of

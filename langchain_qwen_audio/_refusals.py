@@ -208,6 +208,10 @@ _BY_STATUS: dict[int, Row] = {
 }
 
 
+# No refusal goes without one of these, and an answer that has one is read to find out.
+_ERROR_KEYS = re.compile(rb'"(code|error)"')
+
+
 def check(response: httpx.Response) -> None:
     """Raise what a response refuses.
 
@@ -220,6 +224,8 @@ def check(response: httpx.Response) -> None:
             message=f"it redirects to {response.headers.get('location', 'nowhere')}",
             headers=response.headers,
         )
+    if response.is_success and not _ERROR_KEYS.search(response.content):
+        return
     sdk.check_response(response)
     with contextlib.suppress(ValueError):
         body = response.json()

@@ -7,9 +7,9 @@ https://help.aliyun.com/zh/model-studio/qwen-omni
 
 from __future__ import annotations
 
-import base64
-import binascii
 import struct
+
+import pybase64
 
 SAMPLE_RATE = 24_000
 _BYTES_PER_S = 2 * SAMPLE_RATE
@@ -55,7 +55,7 @@ class SpeechDecoder:
                 self._bytes = wav_header() + self._bytes
         size = len(self._bytes) // _STEP * _STEP if self._begun else 0
         whole, self._bytes = self._bytes[:size], self._bytes[size:]
-        return base64.b64encode(whole).decode("ascii")
+        return pybase64.b64encode_as_string(whole)
 
     def finish(self) -> str:
         """Return what was held back, when nothing more comes.
@@ -67,7 +67,7 @@ class SpeechDecoder:
         held, self._bytes = self._bytes, b""
         if held and not self._begun:  # less than could be told from a header
             self._begun, held = True, wav_header() + held
-        return rest + base64.b64encode(held).decode("ascii")
+        return rest + pybase64.b64encode_as_string(held)
 
     def _decode(self, piece: str) -> bytes:
         text = self._text + "".join(piece.split())
@@ -77,7 +77,7 @@ class SpeechDecoder:
         step = 4 if "=" in whole else size
         groups = (whole[at : at + step] for at in range(0, size, step or 1))
         try:
-            return b"".join(binascii.a2b_base64(group, strict_mode=True) for group in groups)
+            return b"".join(pybase64.b64decode(group, validate=True) for group in groups)
         except ValueError as error:
             raise _broken(piece) from error
 

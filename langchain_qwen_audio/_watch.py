@@ -1,4 +1,4 @@
-"""Responses of the service on their way to the SDK: timed, and read where the SDK would not.
+"""Responses of the service on their way to the SDK: timed.
 
 These are httpx event hooks. They see every response of the client, and touch only the service's.
 """
@@ -30,44 +30,25 @@ async def anote_start(request: httpx.Request) -> None:
 
 
 def watch_response(response: httpx.Response) -> None:
-    """Time the body, and raise what a plain body says where a stream was asked for."""
-    from langchain_qwen_audio._refusals import check
-
-    if not _sign(response):
-        return
-    response.stream = _Timed(response)
-    if _is_unexpected(response):
-        response.read()
-        check(response)
+    """Time the body."""
+    if sign := _sign(response):
+        response.stream = _Timed(response, sign)
 
 
 async def awatch_response(response: httpx.Response) -> None:
-    """Time the body, and raise what a plain body says where a stream was asked for."""
-    from langchain_qwen_audio._refusals import check
+    """Time the body."""
+    if sign := _sign(response):
+        response.stream = _AsyncTimed(response, sign)
 
-    if not _sign(response):
-        return
-    response.stream = _AsyncTimed(response)
-    if _is_unexpected(response):
-        await response.aread()
-        check(response)
+
+def is_stream(response: httpx.Response) -> bool:
+    """Tell a stream of events, which a refusal is not, from a whole reply."""
+    return response.is_success and "text/event-stream" in response.headers.get("content-type", "")
 
 
 def _sign(response: httpx.Response) -> bytes:
     path = response.request.url.path
     return next((sign for end, sign in _SIGNS.items() if path.endswith(end)), b"")
-
-
-def _is_stream(response: httpx.Response) -> bool:
-    return "text/event-stream" in response.headers.get("content-type", "")
-
-
-def _is_unexpected(response: httpx.Response) -> bool:
-    """Tell what the SDK would misread: redirects, and plain bodies where a stream was asked for.
-
-    A whole reply is read here too, since the SDK looks for one of the two shapes of errors only.
-    """
-    return not response.is_error and not (_is_stream(response) and response.is_success)
 
 
 class _Timer:
@@ -77,29 +58,28 @@ class _Timer:
     heartbeats and nothing else, is not.
     """
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, sign: bytes) -> None:
         extensions = response.request.extensions
         self.limit_s = extensions.get("timeout", {}).get("read")
         self._since = extensions.get(_BEGAN, time.monotonic())
-        self._sign = _sign(response) if _is_stream(response) else b""
+        self._sign = sign if is_stream(response) else b""
         self._tail = b""
 
     def check(self, piece: bytes) -> None:
         now = time.monotonic()
         if self._sign:
-            seen = self._tail + piece
-            if self._sign in seen:
+            if self._sign in piece or self._sign in self._tail + piece[: len(self._sign)]:
                 self._since = now
-            self._tail = seen[1 - len(self._sign) :]
+            self._tail = (self._tail + piece[-len(self._sign) :])[-len(self._sign) :]
         if self.limit_s is not None and now - self._since > self.limit_s:
             what = "no event" if self._sign else "no whole reply"
             raise httpx.ReadTimeout(f"{what} within {self.limit_s:g} s")
 
 
 class _Timed(httpx.SyncByteStream):
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, sign: bytes) -> None:
         assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101
-        self._stream, self._timer = response.stream, _Timer(response)
+        self._stream, self._timer = response.stream, _Timer(response, sign)
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._stream:
@@ -111,9 +91,9 @@ class _Timed(httpx.SyncByteStream):
 
 
 class _AsyncTimed(httpx.AsyncByteStream):
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, sign: bytes) -> None:
         assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101
-        self._stream, self._timer = response.stream, _Timer(response)
+        self._stream, self._timer = response.stream, _Timer(response, sign)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces = aiter(self._stream)

@@ -6,7 +6,6 @@ The type of a clip is read from its bytes, never from its name or from what some
 from __future__ import annotations
 
 import asyncio
-import base64
 import binascii
 import contextlib
 import hashlib
@@ -16,6 +15,8 @@ from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+import pybase64
 
 from langchain_qwen_audio import _codec, _fetch
 from langchain_qwen_audio._files import LocalFile, audio_error
@@ -39,7 +40,7 @@ def _decode_loose_base64(text: str, name: str) -> bytes:
     """Decode base64 with line breaks, in the URL-safe alphabet, or without its padding."""
     bare = "".join(text.split()).rstrip("=").translate(str.maketrans("-_", "+/"))
     try:
-        return binascii.a2b_base64(bare + "=" * (-len(bare) % 4), strict_mode=True)
+        return pybase64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise audio_error(
             f"{name}: {text[:40]!r}… came where base64 is expected ({error}); for a local file "
@@ -150,7 +151,7 @@ class Audio:
                 "are taken; pass a file:// or https:// URL instead"
             )
         try:
-            data = binascii.a2b_base64(text, strict_mode=True)
+            data = pybase64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
             data, text = _decode_loose_base64(text, name), ""
         if not data:
@@ -243,7 +244,7 @@ class Audio:
     @property
     def base64(self) -> str:
         """The encoded recording in standard base64."""
-        return self._base64 or base64.b64encode(self.data).decode("ascii")
+        return self._base64 or pybase64.b64encode_as_string(self.data)
 
     @cached_property
     def digest(self) -> str:

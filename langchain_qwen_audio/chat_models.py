@@ -34,13 +34,6 @@ from langchain_qwen_audio._routes import (
     is_own_model,
 )
 from langchain_qwen_audio._settings import BaseChatQwenAudio
-from langchain_qwen_audio._structured import (
-    json_parser,
-    json_prompt,
-    schema_tool,
-    structured,
-    tool_parser,
-)
 from langchain_qwen_audio._tokens import count_tokens, encode_text
 from langchain_qwen_audio._tool_prompt import encode_tools, native_choice, normalize_choice
 
@@ -71,11 +64,21 @@ class _Asked(NamedTuple):
     def speaks(self) -> bool:
         return asks_for_speech(self.parameters)
 
-    def request(self, messages: list[dict[str, Any]]) -> Request:
-        """Put prepared messages into a request."""
-        encoding = self.rules.audio_encoding
+    def prepared(self) -> _Asked:
+        """Make messages of what travels; recordings that are not are held no longer."""
+        return self._replace(messages=prepare_messages(self.messages, self.rules))
+
+    async def aprepared(self) -> _Asked:
+        """Make messages of what travels, without blocking the event loop."""
+        return self._replace(messages=await aprepare_messages(self.messages, self.rules))
+
+    @property
+    def request(self) -> Request:
         return Request(
-            messages=messages, parameters=self.parameters, audio_encoding=encoding, **self.own
+            messages=self.messages,
+            parameters=self.parameters,
+            audio_encoding=self.rules.audio_encoding,
+            **self.own,
         )
 
 
@@ -211,8 +214,8 @@ class ChatQwenAudio(BaseChatQwenAudio):
     ) -> ChatResult:
         if self._must_stream(kwargs):
             return decode_chunks(self._stream(messages, stop, run_manager, **kwargs))
-        asked = self._ask(messages, stop, kwargs)
-        request = asked.request(prepare_messages(asked.messages, asked.rules))
+        asked = self._ask(messages, stop, kwargs).prepared()
+        request = asked.request
         reply = self._service(asked.route).call(request)
         return decode_reply(reply, request.model, tool_prompt=asked.offers_tools)
 
@@ -226,8 +229,8 @@ class ChatQwenAudio(BaseChatQwenAudio):
         if self._must_stream(kwargs):
             stream = self._astream(messages, stop, run_manager, **kwargs)
             return decode_chunks([chunk async for chunk in stream])
-        asked = self._ask(messages, stop, kwargs)
-        request = asked.request(await aprepare_messages(asked.messages, asked.rules))
+        asked = await self._ask(messages, stop, kwargs).aprepared()
+        request = asked.request
         reply = await self._service(asked.route).acall(request)
         return decode_reply(reply, request.model, tool_prompt=asked.offers_tools)
 
@@ -238,8 +241,8 @@ class ChatQwenAudio(BaseChatQwenAudio):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        asked = self._ask(messages, stop, kwargs)
-        request = asked.request(prepare_messages(asked.messages, asked.rules))
+        asked = self._ask(messages, stop, kwargs).prepared()
+        request = asked.request
         decoder = StreamDecoder(request.model, asked.offers_tools, self._in_blocks(asked))
         service = self._service(asked.route)
         with decoder.watching(), contextlib.closing(service.stream(request)) as events:
@@ -257,8 +260,8 @@ class ChatQwenAudio(BaseChatQwenAudio):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        asked = self._ask(messages, stop, kwargs)
-        request = asked.request(await aprepare_messages(asked.messages, asked.rules))
+        asked = await self._ask(messages, stop, kwargs).aprepared()
+        request = asked.request
         decoder = StreamDecoder(request.model, asked.offers_tools, self._in_blocks(asked))
         service = self._service(asked.route)
         with decoder.watching():
@@ -395,6 +398,15 @@ class ChatQwenAudio(BaseChatQwenAudio):
         Raises:
             OutputParserException: When invoked, if the answer holds no such data; never None.
         """
+        # Imported here, as it makes Pydantic models of its own.
+        from langchain_qwen_audio._structured import (
+            json_parser,
+            json_prompt,
+            schema_tool,
+            structured,
+            tool_parser,
+        )
+
         if method not in {"function_calling", "json_schema", "json_mode"}:
             raise ValueError(
                 f"method is {method!r}; expected function_calling, json_schema or json_mode"

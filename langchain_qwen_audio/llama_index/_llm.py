@@ -41,7 +41,7 @@ from pydantic import (
 )
 
 from langchain_qwen_audio._abilities import check_parameters
-from langchain_qwen_audio._connections import DEFAULT_TIMEOUT_S
+from langchain_qwen_audio._http import DEFAULT_TIMEOUT_S
 from langchain_qwen_audio.chat_models import ChatQwenAudio
 from langchain_qwen_audio.llama_index._messages import (
     StreamDecoder,

@@ -8,12 +8,12 @@ What LlamaIndex guesses of a recording's format is not passed on: its bytes are 
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import dataclass, field
 from io import IOBase
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+import pybase64
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
@@ -144,7 +144,7 @@ def _encode_image(block: ImageBlock) -> dict[str, Any]:
     if block.image is None and block.path is None:
         return {"type": "image", "url": str(block.url or "")}
     data = block.resolve_image().read()
-    text = base64.b64encode(data).decode("ascii")
+    text = pybase64.b64encode_as_string(data)
     return {"type": "image", "base64": text, "mime_type": block.image_mimetype or ""}
 
 

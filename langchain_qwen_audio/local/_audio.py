@@ -3,7 +3,6 @@
 Everything here blocks; the server calls it in worker threads.
 """
 
-import base64
 import contextlib
 import http.client
 import io
@@ -12,6 +11,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias, cast
 from urllib.parse import urlsplit
+
+import pybase64
 
 from langchain_qwen_audio.local._models import QWEN_AUDIO, Model
 from langchain_qwen_audio.local._uploads import INVALID_URL
@@ -47,7 +48,7 @@ def decode_data_uri(uri: str) -> bytes:
         Refusal: The data is not base64.
     """
     try:
-        return base64.b64decode(uri.partition(";base64,")[2], validate=True)
+        return pybase64.b64decode(uri.partition(";base64,")[2], validate=True)
     except ValueError as error:
         raise Refusal(400, "InvalidParameter", INVALID_URL) from error
 

@@ -5,12 +5,13 @@ https://help.aliyun.com/zh/model-studio/qwen-asr-api-reference ; errors:
 https://docs.qwencloud.com/api-reference/preparation/error-messages
 """
 
-import base64
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import pybase64
 
 from langchain_qwen_audio.local._calls import count_call_tokens, cut_calls, encode_calls
 from langchain_qwen_audio.local._models import Model
@@ -195,7 +196,7 @@ def _chunk(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str,
 
 def _base64(reply: Reply) -> str:
     """Encode all the speech as one text; its pieces are no base64 of their own."""
-    return base64.b64encode(reply.audio).decode()
+    return pybase64.b64encode_as_string(reply.audio)
 
 
 def _encode_audio(data: str, envelope: _Envelope) -> dict[str, Any]:

@@ -192,7 +192,7 @@ def test_a_recording_that_is_heard_whole_has_no_lines() -> None:
 
 def test_more_cuts_than_make_a_picture_are_only_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_display, "cut", lambda blocks, *_: enumerate(blocks))
-    page = page_of(Audio.from_array(tone(10), 16_000))
+    page = page_of(Audio.from_array(tone(60), 16_000))
     assert cuts_of(page) == []
     assert re.search(
         r"heard in \d{3} parts of up to 30 s \(more than can be drawn\)", text_of(page)

@@ -187,7 +187,7 @@ USAGES: dict[str, tuple[Any, Outcome]] = {
         {"input_tokens": 1, "input_tokens_details": {"audio_tokens": "many"}},
         answer("ab"),
     ),
-    # The SDK takes such a reply for no reply at all.
+    # Such a reply is no reply at all, neither here nor to the SDK.
     "a string": ("many", NOT_AN_ANSWER),
     "a list": ([1], NOT_AN_ANSWER),
     "of strings": ({"input_tokens": "many", "output_tokens": "few"}, NOT_AN_ANSWER),

@@ -22,8 +22,8 @@ NAME = "langchain_qwen_audio"
 # A module imports only from lower layers. Inside functions `errors` may be imported anywhere, and
 # an Audio that a notebook shows has `_display` draw it.
 LAYERS = [
-    {"errors", "_annotations", "_profiles", "_deltas", "_fetch", "_files", "_headers"},
-    {"_media_types", "_speech"},
+    {"errors", "_annotations", "_profiles", "_deltas", "_fetch", "_files", "_headers", "_http"},
+    {"_async_http", "_bodies", "_media_types", "_speech"},
     {"_codec", "_routes", "_abilities", "_compatible"},
     {"_tool_prompt", "_structured", "_waveform"},
     {"audio", "_decode", "_refusals"},
@@ -38,7 +38,9 @@ LAYERS = [
     {"document_loaders"},
     {"chains", "cli", "ray", "tools"},
 ]
-KNOW_THE_SDK = {"_connections.py", "_failures.py", "_refusals.py", "_tokens.py", "errors.py"}
+KNOW_THE_SDK = {
+    *("_client.py", "_connections.py", "_failures.py", "_refusals.py", "_tokens.py", "errors.py"),
+}
 # aiohttp is not here: langchain-core loads it itself, through langsmith.
 HEAVY = ["dashscope", "av", "numpy", "fastapi", "uvicorn", "faster_whisper"]
 

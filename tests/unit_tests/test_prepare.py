@@ -408,9 +408,10 @@ def test_clips_that_exceed_the_context_together_are_refused(
 
 @pytest.mark.slow
 def test_what_is_remembered_of_fitted_clips_is_bounded() -> None:
-    # 480 kB each: more than fit.
+    # 480 kB each, once they are mono: more than fit.
     rules = Rules(Profile(max_input_tokens=10**9, max_output_tokens=1), audio_transport="upload")
-    clips = [Audio.from_array(tone(30, 8_000, 100 + number), 8_000) for number in range(150)]
+    tones = [tone(30, 8_000, 100 + number) for number in range(150)]
+    clips = [Audio.from_array(np.column_stack([mono, mono]), 8_000) for mono in tones]
     prepare_messages([{"role": "user", "content": [{"audio": clip} for clip in clips]}], rules)
     assert sum(part.size for parts in _fitted_clips.values() for part in parts) <= CACHE_BYTES
     assert len(_fitted_clips) > 100
