@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint docs format clean
+.PHONY: help demo test test-slow lint docs bench bench-check format clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -16,7 +16,7 @@ help: ## Say what can be made
 demo: .venv/installed ## Hear a real recording with no key, in the embedded stand-in
 	$(BIN)/qwen-audio ask langchain_qwen_audio/samples/welcome.wav "What does the speaker say?" --local
 
-test: .venv/installed ## Run the tests
+test: bench-check ## Run the tests
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 test-slow: .venv/installed ## Run the slow tests too: a Ray cluster, jobs killed late
@@ -32,9 +32,22 @@ docs: .venv/installed ## Build the documentation into site/, warnings as errors,
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	$(BIN)/python -m pytest -q tests/unit_tests/test_site.py
 
+# The peers have an environment of their own.
+.venv-bench/installed: pyproject.toml benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable . \
+		--requirement benchmarks/requirements.txt
+	@touch $@
+
+bench: .venv-bench/installed ## Measure speed beside that of peers
+	.venv-bench/bin/python -m benchmarks.speed
+
+bench-check: .venv/installed ## Compare requests, bytes, copies and imports with those on record
+	$(BIN)/python -m benchmarks.check
+
 format: .venv/installed ## Put the code in shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean: ## Forget the virtual environment and the caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist site
+	rm -rf .venv .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis dist site
