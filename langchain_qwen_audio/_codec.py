@@ -14,7 +14,13 @@ import wave
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from langchain_qwen_audio._headers import PastTags, absurd_claim, has_xing_header, is_wave, promised
+from langchain_qwen_audio._headers import (
+    PastTags,
+    absurd_claim,
+    has_xing_header,
+    is_pcm_wave,
+    promised,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -104,7 +110,7 @@ def _open(file: BinaryIO) -> Iterator[tuple[InputContainer, av.AudioStream]]:
     if claim := absurd_claim(file):
         raise CodecError(f"it claims {claim}")
     options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "none"}
-    if is_wave(file):
+    if is_pcm_wave(file):
         options |= _WAVE_OPTIONS
     try:
         with av.open(

@@ -50,10 +50,10 @@ class PastTags:
         return self._file.tell() - self._start
 
 
-def is_wave(file: BinaryIO) -> bool:
-    """Tell a RIFF file of sound."""
-    head = PastTags(file).read(12)
-    return head[:4] == b"RIFF" and head[8:] == b"WAVE"
+def is_pcm_wave(file: BinaryIO) -> bool:
+    """Tell a WAV file of plain samples, whole numbers or floats, that begins as nearly all do."""
+    head = PastTags(file).read(22)
+    return (head[:4], head[8:16]) == (b"RIFF", b"WAVEfmt ") and head[20:] in {b"\1\0", b"\3\0"}
 
 
 def has_xing_header(file: BinaryIO) -> bool:

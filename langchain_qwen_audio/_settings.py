@@ -181,6 +181,7 @@ class BaseChatQwenAudio(BaseChatModel):
         populate_by_name=True,
         protected_namespaces=(),
         hide_input_in_errors=True,  # the input holds the key
+        defer_build=True,  # nobody makes one of these
     )
 
     @field_validator("api_key")

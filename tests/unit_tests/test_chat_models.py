@@ -238,6 +238,15 @@ def test_a_stream_is_incremental_whatever_the_parameters_say(
     assert parameters_sent(ask, server) == {}
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_a_number_that_json_cannot_say_is_refused_by_name(
+    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, number: str
+) -> None:
+    with pytest.raises(errors.InvalidRequestError, match=f"takes numbers, and top_p is {number}"):
+        ask(model, "?", top_p=float(number))
+    assert server.requests == []
+
+
 def test_an_unknown_model_is_for_the_service_to_refuse(
     ask: Ask, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:

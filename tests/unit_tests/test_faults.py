@@ -173,6 +173,7 @@ CONTENTS: dict[str, tuple[Any, str]] = {
     "an empty list": ([], ""),
     "a string": ("ab", "ab"),
     "two texts": ([{"text": "a"}, {"text": "b"}], "ab"),
+    "bare texts": (["a", {"text": "b"}], "ab"),
     "a text and null": ([{"text": "ab"}, None], "ab"),
     "a text and an unknown part": ([{"text": "ab"}, {"box": [1, 2]}], "ab"),
     "a text and a null text": ([{"text": "ab"}, {"text": None}], "ab"),
