@@ -31,6 +31,7 @@ from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from langchain_qwen_audio._deltas import Deltas
+from langchain_qwen_audio._profiles import PROVIDER
 from langchain_qwen_audio._speech import SpeechDecoder, close_wav
 from langchain_qwen_audio._tool_prompt import Piece, ToolCallParser
 
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from langchain_qwen_audio.errors import StreamInterruptedError
-
-PROVIDER = "dashscope"
 
 
 def decode_reply(reply: Mapping[str, Any], model: str, *, tool_prompt: bool = False) -> ChatResult:

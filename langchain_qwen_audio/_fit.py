@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from langchain_core.exceptions import ModelError
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from langchain_qwen_audio._profiles import Profile
-
-LongAudio = Literal["split", "truncate", "error"]
+    from langchain_qwen_audio._routes import LongAudio
 
 SEARCH_S = 5.0  # a cut is looked for in the last seconds of a part, and never in its first fifth,
 PAUSE_S = 0.2  # in the middle of the quietest stretch of this length,

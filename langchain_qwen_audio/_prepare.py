@@ -18,11 +18,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from langchain_qwen_audio._files import LocalFile, audio_error, path_of_file_url
-from langchain_qwen_audio._fit import LongAudio, context_overflow, fit, passes_at_once
+from langchain_qwen_audio._fit import context_overflow, fit, passes_at_once
 from langchain_qwen_audio._uploads import Upload
 from langchain_qwen_audio.audio import Audio
 
@@ -32,10 +32,7 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._blocks import Element
     from langchain_qwen_audio._encode import WireMessage
     from langchain_qwen_audio._profiles import Profile
-    from langchain_qwen_audio._routes import AudioEncoding
-
-AudioTransport = Literal["auto", "inline", "upload"]
-Fetch = Literal["service", "client"]
+    from langchain_qwen_audio._routes import AudioEncoding, AudioTransport, Fetch, LongAudio
 
 # Media subtypes → what the compatible protocol calls them, where that differs.
 _FORMATS = {"mpeg": "mp3", "3gpp": "3gp", "mp4": "m4a", "amr-wb": "amr", "x-ms-wma": "wma"}

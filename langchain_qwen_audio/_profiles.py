@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Protocol: TypeAlias = Literal["native", "openai"]
 
+PROVIDER = "dashscope"  # as LangChain calls it
+
 MIN_BIT_RATE = 32_000  # speech at fewer bits per second is heard worse; longer clips are cut
 
 

@@ -19,6 +19,9 @@ from langchain_qwen_audio._profiles import (
     profile_of,
 )
 
+LongAudio: TypeAlias = Literal["split", "truncate", "error"]
+AudioTransport: TypeAlias = Literal["auto", "inline", "upload"]
+Fetch: TypeAlias = Literal["service", "client"]
 AudioEncoding: TypeAlias = Literal["data_uri", "input_audio_raw", "audio_url"]
 Region: TypeAlias = Literal[
     "cn-beijing",

@@ -18,13 +18,14 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from langchain_qwen_audio._fit import LongAudio
 from langchain_qwen_audio._http import DEFAULT_TIMEOUT_S
-from langchain_qwen_audio._prepare import AudioTransport, Fetch
 from langchain_qwen_audio._profiles import Protocol
 from langchain_qwen_audio._routes import (
     SHARED_HOSTS,
     AudioEncoding,
+    AudioTransport,
+    Fetch,
+    LongAudio,
     Region,
     is_own_server,
     service_address,

@@ -1,14 +1,16 @@
 """ChatQwenAudio: LangChain messages with audio in, an answer in text out.
 
-messages ─ encode_messages ─► text and Audio ─ prepare ─► SDK messages ─ Service ─┐
-AIMessage, chunks, usage ◄──────────── decode_reply, StreamDecoder ◄── the reply ─┘
+What becomes of a question is in _exchange.py, which is imported with the first one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import importlib
 import json
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+import sys
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
@@ -17,25 +19,13 @@ from langchain_core.callbacks import (
 from langchain_core.language_models import LangSmithParams, ModelProfile
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from langchain_qwen_audio._abilities import asks_for_speech, check_messages, check_parameters
-from langchain_qwen_audio._client import Request, Service
-from langchain_qwen_audio._connections import Endpoint
-from langchain_qwen_audio._decode import PROVIDER, StreamDecoder, decode_chunks, decode_reply
-from langchain_qwen_audio._encode import encode_messages, without_empty_texts
-from langchain_qwen_audio._prepare import (
-    Rules,
-    aprepare_messages,
-    prepare_messages,
-)
-from langchain_qwen_audio._profiles import model_profile, profile_of
+from langchain_qwen_audio._profiles import PROVIDER, model_profile, profile_of
 from langchain_qwen_audio._routes import (
     Route,
     find_route,
     is_own_model,
 )
 from langchain_qwen_audio._settings import BaseChatQwenAudio
-from langchain_qwen_audio._tokens import count_tokens, encode_text
-from langchain_qwen_audio._tool_prompt import encode_tools, native_choice, normalize_choice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -45,41 +35,6 @@ if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
-
-# Fields that a single call may override and that are not parameters of the service.
-_PER_CALL = ("model", "timeout", "max_retries", "model_kwargs")
-
-
-class _Asked(NamedTuple):
-    """What a call asks for: how, of whom, and what is not a parameter."""
-
-    messages: list[dict[str, Any]]
-    rules: Rules
-    route: Route
-    parameters: dict[str, Any]
-    own: dict[str, Any]  # what is not a parameter of the service, see _PER_CALL
-    offers_tools: bool  # in the prompt
-
-    @property
-    def speaks(self) -> bool:
-        return asks_for_speech(self.parameters)
-
-    def prepared(self) -> _Asked:
-        """Make messages of what travels; recordings that are not are held no longer."""
-        return self._replace(messages=prepare_messages(self.messages, self.rules))
-
-    async def aprepared(self) -> _Asked:
-        """Make messages of what travels, without blocking the event loop."""
-        return self._replace(messages=await aprepare_messages(self.messages, self.rules))
-
-    @property
-    def request(self) -> Request:
-        return Request(
-            messages=self.messages,
-            parameters=self.parameters,
-            audio_encoding=self.rules.audio_encoding,
-            **self.own,
-        )
 
 
 class ChatQwenAudio(BaseChatQwenAudio):
@@ -212,12 +167,11 @@ class ChatQwenAudio(BaseChatQwenAudio):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        from langchain_qwen_audio import _decode, _exchange
+
         if self._must_stream(kwargs):
-            return decode_chunks(self._stream(messages, stop, run_manager, **kwargs))
-        asked = self._ask(messages, stop, kwargs).prepared()
-        request = asked.request
-        reply = self._service(asked.route).call(request)
-        return decode_reply(reply, request.model, tool_prompt=asked.offers_tools)
+            return _decode.decode_chunks(self._stream(messages, stop, run_manager, **kwargs))
+        return _exchange.generate(self, messages, stop, kwargs)
 
     async def _agenerate(
         self,
@@ -226,13 +180,13 @@ class ChatQwenAudio(BaseChatQwenAudio):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        await _load_exchange()
+        from langchain_qwen_audio import _decode, _exchange
+
         if self._must_stream(kwargs):
             stream = self._astream(messages, stop, run_manager, **kwargs)
-            return decode_chunks([chunk async for chunk in stream])
-        asked = await self._ask(messages, stop, kwargs).aprepared()
-        request = asked.request
-        reply = await self._service(asked.route).acall(request)
-        return decode_reply(reply, request.model, tool_prompt=asked.offers_tools)
+            return _decode.decode_chunks([chunk async for chunk in stream])
+        return await _exchange.agenerate(self, messages, stop, kwargs)
 
     def _stream(
         self,
@@ -241,17 +195,13 @@ class ChatQwenAudio(BaseChatQwenAudio):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        asked = self._ask(messages, stop, kwargs).prepared()
-        request = asked.request
-        decoder = StreamDecoder(request.model, asked.offers_tools, self._in_blocks(asked))
-        service = self._service(asked.route)
-        with decoder.watching(), contextlib.closing(service.stream(request)) as events:
-            for event in events:
-                for chunk in decoder.decode(event):
-                    if run_manager:
-                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                    yield chunk
-        yield from decoder.finish()
+        from langchain_qwen_audio import _exchange
+
+        with contextlib.closing(_exchange.stream(self, messages, stop, kwargs)) as chunks:
+            for chunk in chunks:
+                if run_manager:
+                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
 
     async def _astream(
         self,
@@ -260,86 +210,18 @@ class ChatQwenAudio(BaseChatQwenAudio):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        asked = await self._ask(messages, stop, kwargs).aprepared()
-        request = asked.request
-        decoder = StreamDecoder(request.model, asked.offers_tools, self._in_blocks(asked))
-        service = self._service(asked.route)
-        with decoder.watching():
-            async with contextlib.aclosing(service.astream(request)) as events:
-                async for event in events:
-                    for chunk in decoder.decode(event):
-                        if run_manager:
-                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                        yield chunk
-        for chunk in decoder.finish():
-            yield chunk
+        await _load_exchange()
+        from langchain_qwen_audio import _exchange
 
-    def _in_blocks(self, asked: _Asked) -> bool:
-        return asked.speaks or self.output_version == "v1"
+        async with contextlib.aclosing(_exchange.astream(self, messages, stop, kwargs)) as chunks:
+            async for chunk in chunks:
+                if run_manager:
+                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
 
     def _must_stream(self, overrides: dict[str, Any]) -> bool:
         """Tell a model that the service does not answer whole."""
         return self.route(overrides.get("model")).profile.must_stream
-
-    def _ask(
-        self, messages: list[BaseMessage], stop: list[str] | None, overrides: dict[str, Any]
-    ) -> _Asked:
-        """Encode messages, and settle what they are sent with: fields, and what this call says."""
-        rest = {"stop": stop, **overrides} if stop is not None else dict(overrides)
-        # LangChain's own: a wish to stream, which has been heard, and notes for its traces.
-        for name in ("stream", "ls_structured_output_format"):
-            rest.pop(name, None)
-        own = {name: rest.pop(name, getattr(self, name)) for name in _PER_CALL}
-        model = own["model"]
-        route = self.route(model)
-        profile = route.profile
-        parameters = {**self._parameters, **own.pop("model_kwargs"), **rest}
-        voice = parameters.pop("voice", None) or self.voice or profile.voice
-        if asks_for_speech(parameters):
-            parameters.setdefault("audio", {"voice": voice, "format": "wav"})
-        check_parameters(model, profile, parameters)
-
-        native = self.tool_calling == "native" or (
-            self.tool_calling == "auto" and profile.native_tools
-        )
-        prompts, offers_tools = _take_prompts(parameters, native=native)
-        wire = encode_messages(
-            messages,
-            "\n\n".join(prompts) if prompts else None,
-            native_tools=native,
-            images=profile.images,
-        )
-        if not profile.text:
-            wire = without_empty_texts(wire)
-        check_messages(model, profile, wire, speaks=asks_for_speech(parameters))
-        if native and (choice := parameters.get("tool_choice")):
-            parameters["tool_choice"] = native_choice(choice, parameters.get("tools") or [])
-            if choice not in {"auto", "none"} and profile.thinking == "on":
-                # A model that thinks cannot be made to call, and this one thinks by default.
-                parameters.setdefault("enable_thinking", False)
-        parameters = {name: value for name, value in parameters.items() if value is not None}
-        return _Asked(wire, self._rules(model, route), route, parameters, own, offers_tools)
-
-    def _rules(self, model: str, route: Route) -> Rules:
-        """Say what may be read, how clips are fitted, and how they travel."""
-        return Rules(
-            profile=route.profile,
-            model=model,
-            audio_encoding=route.audio_encoding if route.protocol == "openai" else None,
-            long_audio=self.long_audio,
-            audio_transport=self.audio_transport,
-            local_files=self.local_files,
-            fetch=self.fetch,
-        )
-
-    def _service(self, route: Route) -> Service:
-        endpoint = Endpoint(
-            base_url=route.address,
-            api_key=self.api_key.get_secret_value(),
-            workspace=self.workspace or "",
-            protocol=route.protocol,
-        )
-        return Service(endpoint, self.http_client, self.http_async_client)
 
     # --- what LangChain asks of a model ---
 
@@ -367,6 +249,8 @@ class ChatQwenAudio(BaseChatQwenAudio):
         Raises:
             ValueError: `tool_choice` names a tool that is not there.
         """
+        from langchain_qwen_audio._tool_prompt import normalize_choice
+
         schemas = [convert_to_openai_tool(tool) for tool in tools]
         choice = normalize_choice(tool_choice, [schema["function"]["name"] for schema in schemas])
         if choice is not None:
@@ -450,6 +334,8 @@ class ChatQwenAudio(BaseChatQwenAudio):
 
     def get_token_ids(self, text: str) -> list[int]:
         """Make the tokens of a text, as Qwen's tokenizer does; nothing is downloaded."""
+        from langchain_qwen_audio._tokens import encode_text
+
         return encode_text(text)
 
     def get_num_tokens_from_messages(
@@ -462,33 +348,23 @@ class ChatQwenAudio(BaseChatQwenAudio):
         Images, and what the service's own template adds, are not counted.
         https://help.aliyun.com/zh/model-studio/audio-language-model
         """
+        from langchain_qwen_audio._encode import encode_messages
+        from langchain_qwen_audio._exchange import rules
+        from langchain_qwen_audio._tokens import count_tokens, encode_text
+
         schemas = [json.dumps(convert_to_openai_tool(tool)) for tool in tools or ()]
         text = sum(len(encode_text(schema)) for schema in schemas)
         route = self.route()
         wire = encode_messages(messages, images=route.profile.images)
-        return text + count_tokens(wire, self._rules(self.model, route))
+        return text + count_tokens(wire, rules(self, self.model, route))
 
     def _resolve_model_profile(self) -> ModelProfile:
         own = is_own_model(self.model, self.base_url, self.protocol)
         return model_profile(profile_of(self.model, self.protocol, own_server=own))
 
 
-def _take_prompts(parameters: dict[str, Any], *, native: bool) -> tuple[list[str], bool]:
-    """Take out of parameters what becomes part of the system message.
-
-    Returns:
-        The texts, and whether tools are offered in them.
-    """
-    prompts: list[str] = []
-    offers_tools = bool(parameters.get("tools")) and not native
-    if offers_tools:
-        prompts.append(
-            encode_tools(
-                parameters.pop("tools"),
-                parameters.pop("tool_choice", None) or "auto",
-                parallel=parameters.pop("parallel_tool_calls", None) is not False,
-            )
-        )
-    if "json_prompt" in parameters:
-        prompts.append(parameters.pop("json_prompt"))
-    return prompts, offers_tools
+async def _load_exchange() -> None:
+    """Import what a question takes, which an event loop would feel."""
+    name = "langchain_qwen_audio._exchange"
+    if name not in sys.modules:
+        await asyncio.to_thread(importlib.import_module, name)

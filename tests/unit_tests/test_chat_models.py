@@ -23,6 +23,7 @@ from langchain_core.tracers.base import BaseTracer
 from pydantic import ValidationError
 
 from langchain_qwen_audio import ChatQwenAudio, errors
+from langchain_qwen_audio._exchange import service
 from langchain_qwen_audio.local import (
     LocalDashScope,
     RawReply,
@@ -499,7 +500,7 @@ SHOWN: dict[str, Callable[[Any], str]] = {
     "identifying parameters": lambda model: str(model._identifying_params),
     "tracing parameters": lambda model: str(model._get_ls_params()),
     "cache key": lambda model: model._get_llm_string(),
-    "repr of its service": lambda model: repr(model._service),
+    "repr of its service": lambda model: repr(service(model, model.route())),
 }
 
 

@@ -31,7 +31,7 @@ LAYERS = [
     {"_encode", "_connections", "_display", "_uploads"},
     {"_prepare"},
     {"_tokens", "_client"},
-    {"_settings"},
+    {"_exchange", "_settings"},
     {"chat_models"},
     {"_checkpoints", "_sources", "_subtitles"},
     {"_transcribe"},
