@@ -35,7 +35,7 @@ docs: .venv/installed ## Build the documentation into site/, warnings as errors,
 # The peers have an environment of their own.
 .venv-bench/installed: pyproject.toml benchmarks/requirements.txt
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable . \
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[local]' \
 		--requirement benchmarks/requirements.txt
 	@touch $@
 

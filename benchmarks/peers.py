@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import dashscope
 import httpx
 from langchain_core.language_models import BaseChatModel, FakeListChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from langchain_qwen_audio import ChatQwenAudio
 
@@ -196,6 +198,53 @@ class Model(Peer):
         return self._model.astream(QUESTION)
 
 
+class Least(BaseChatModel):
+    """A chat model that does the least: raw HTTP, and the first text that is in the reply."""
+
+    sync: Any
+    asynchronous: Any
+
+    @property
+    def _llm_type(self) -> str:
+        return "least"
+
+    def _generate(self, *_: object, **__: object) -> ChatResult:
+        return _result(self.sync.invoke())
+
+    async def _agenerate(self, *_: object, **__: object) -> ChatResult:
+        return _result(await self.asynchronous.ainvoke())
+
+    def _stream(self, *_: object, **__: object) -> Iterator[ChatGenerationChunk]:
+        for text in self.sync.stream():
+            yield ChatGenerationChunk(message=AIMessageChunk(content=text))
+
+    async def _astream(self, *_: object, **__: object) -> AsyncIterator[ChatGenerationChunk]:
+        async for text in self.asynchronous.astream():
+            yield ChatGenerationChunk(message=AIMessageChunk(content=text))
+
+
+def _result(text: str) -> ChatResult:
+    return ChatResult(generations=[ChatGeneration(message=AIMessage(content=text))])
+
+
+class LeastPeer(Model):
+    """LangChain over raw httpx and raw aiohttp: what no chat model of its kind is faster than."""
+
+    def __init__(self, name: str, url: str) -> None:
+        """Make the model."""
+        self._raw = RawAiohttp(url)
+        super().__init__(name, Least(sync=RawHttpx(url), asynchronous=self._raw))
+
+    async def __aenter__(self) -> Self:
+        """Open a session."""
+        await self._raw.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close it."""
+        await self._raw.__aexit__()
+
+
 class Tongyi(Model):
     """ChatTongyi, which calls the SDK's 1.x functions; its async calls are threads."""
 
@@ -240,6 +289,8 @@ def make_peer(name: str, urls: Urls) -> Peer:
             return Sdk(urls.native)
         case "LangChain's floor":  # a fake model that answers at once
             return Model(name, FakeListChatModel(responses=["x" * urls.pieces]))
+        case "LangChain over raw HTTP":
+            return LeastPeer(name, urls.native)
         case "ChatOpenAI":
             from langchain_openai import ChatOpenAI
 
@@ -252,6 +303,6 @@ def make_peer(name: str, urls: Urls) -> Peer:
 
 
 PEERS = (
-    *("raw httpx", "raw aiohttp", "SDK", "LangChain's floor"),
+    *("raw httpx", "raw aiohttp", "SDK", "LangChain's floor", "LangChain over raw HTTP"),
     *("ChatOpenAI", "ChatTongyi", "ChatQwenAudio"),
 )

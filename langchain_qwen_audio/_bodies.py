@@ -9,10 +9,13 @@ in five times the time, which is felt in a stream: they are made to be turned in
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, with_config
 from typing_extensions import TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class _Function(TypedDict, total=False):
@@ -72,9 +75,9 @@ class _Body(TypedDict, total=False):
 
 
 @functools.cache
-def _bodies() -> TypeAdapter[_Body]:
-    """Make what checks bodies, when the first one comes and not at import."""
-    return TypeAdapter(_Body)
+def _check() -> Callable[[Any], _Body]:
+    """Make what checks bodies and copies them, when the first one comes and not at import."""
+    return TypeAdapter(_Body).validator.validate_python
 
 
 def read_body(body: Any) -> dict[str, Any]:
@@ -83,25 +86,22 @@ def read_body(body: Any) -> dict[str, Any]:
     Raises:
         ValidationError: It has another shape.
     """
-    said = _bodies().validate_python(body)
+    said = _check()(body)
     output = said.get("output") or {}
     choices = output.get("choices") or said.get("choices") or []
     if not choices and output.get("text") is not None:  # as older models answer
         content: _Message = {"content": output["text"]}
         choices = [{"finish_reason": output.get("finish_reason"), "message": content}]
+    for choice in choices:
+        message = choice["message"] = choice.get("message") or choice.get("delta") or {}
+        if isinstance(parts := message.get("content"), list):
+            message["content"] = "".join(map(_text, parts))
     return {
         "request_id": said.get("request_id") or said.get("id"),
         "model": said.get("model"),
         "usage": said.get("usage"),
-        "choices": [_read_choice(choice) for choice in choices],
+        "choices": choices,
     }
-
-
-def _read_choice(choice: _Choice) -> dict[str, Any]:
-    message: dict[str, Any] = {**(choice.get("message") or choice.get("delta") or {})}
-    if isinstance(message.get("content"), list):
-        message["content"] = "".join(map(_text, message["content"]))
-    return {"finish_reason": choice.get("finish_reason"), "message": message}
 
 
 def _text(part: Any) -> str:

@@ -60,7 +60,9 @@ def decode_reply(reply: Mapping[str, Any], model: str, *, tool_prompt: bool = Fa
         "content": _spoken(text, speech) if speech.get("data") else text,
         "additional_kwargs": _reasoning(said),
         "usage_metadata": decode_usage(reply.get("usage")),
-        "response_metadata": _metadata({**reply, **_annotations(said)}, model, choices[0]),
+        "response_metadata": _metadata(
+            {**reply, "annotations": said.get("annotations") or None}, model, choices[0]
+        ),
     }
     if calls := _merged(pieces) + _native_calls(said):
         chunk = AIMessageChunk(**parts, tool_call_chunks=calls)  # which reads their arguments
@@ -112,10 +114,6 @@ def _reasoning(said: Mapping[str, Any]) -> dict[str, Any]:
     # vLLM calls it "reasoning".
     thought = said.get("reasoning_content") or said.get("reasoning")
     return {"reasoning_content": thought} if isinstance(thought, str) else {}
-
-
-def _annotations(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {"annotations": said["annotations"]} if said.get("annotations") else {}
 
 
 def _pieces(parser: ToolCallParser | None, text: str) -> list[Piece]:
@@ -189,7 +187,8 @@ class StreamDecoder:
         if reason := _finish_reason(choices[0]):
             self._ended = {"finish_reason": reason}
         said = choices[0]["message"]
-        self._last.update(_annotations(said))
+        if said.get("annotations"):
+            self._last["annotations"] = said["annotations"]
         speech = said.get("audio") or {}
         text = said.get("content") or speech.get("transcript") or ""
         chunks = self._thoughts(said)

@@ -8,6 +8,7 @@ Imported with the first question: a program that imports ChatQwenAudio does not 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,8 +17,9 @@ from langchain_qwen_audio._client import Request, Service
 from langchain_qwen_audio._connections import Endpoint
 from langchain_qwen_audio._decode import StreamDecoder, decode_reply
 from langchain_qwen_audio._encode import encode_messages, without_empty_texts
-from langchain_qwen_audio._prepare import Rules, aprepare_messages, prepare_messages
+from langchain_qwen_audio._prepare import Rules, prepare_messages, urls_to_fetch
 from langchain_qwen_audio._tool_prompt import encode_tools, native_choice
+from langchain_qwen_audio.audio import Audio
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -47,13 +49,12 @@ class _Asked(NamedTuple):
         blocks = asks_for_speech(self.parameters) or llm.output_version == "v1"
         return StreamDecoder(self.own["model"], self.offers_tools, blocks)
 
-    def prepared(self) -> _Asked:
-        """Make messages of what travels; recordings that are not are held no longer."""
-        return self._replace(messages=prepare_messages(self.messages, self.rules))
+    @property
+    def urls_to_fetch(self) -> list[str]:
+        return urls_to_fetch(self.messages, self.rules)
 
-    async def aprepared(self) -> _Asked:
-        """Make messages of what travels, without blocking the event loop."""
-        return self._replace(messages=await aprepare_messages(self.messages, self.rules))
+    def prepared(self, fetched: dict[str, Audio]) -> _Asked:
+        return self._replace(messages=prepare_messages(self.messages, self.rules, fetched))
 
     @property
     def request(self) -> Request:
@@ -69,7 +70,7 @@ def generate(
     llm: ChatQwenAudio, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
 ) -> ChatResult:
     """Ask, and wait for the whole answer."""
-    asked = _ask(llm, messages, stop, kwargs).prepared()
+    asked = _ask(llm, messages, stop, kwargs)
     reply = service(llm, asked.route).call(asked.request)
     return decode_reply(reply, asked.own["model"], tool_prompt=asked.offers_tools)
 
@@ -78,7 +79,7 @@ async def agenerate(
     llm: ChatQwenAudio, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
 ) -> ChatResult:
     """Ask, and wait for the whole answer."""
-    asked = await _ask(llm, messages, stop, kwargs).aprepared()
+    asked = await _aask(llm, messages, stop, kwargs)
     reply = await service(llm, asked.route).acall(asked.request)
     return decode_reply(reply, asked.own["model"], tool_prompt=asked.offers_tools)
 
@@ -87,7 +88,7 @@ def stream(
     llm: ChatQwenAudio, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
 ) -> Generator[ChatGenerationChunk]:
     """Ask, and yield the answer as it comes."""
-    asked = _ask(llm, messages, stop, kwargs).prepared()
+    asked = _ask(llm, messages, stop, kwargs)
     decoder = asked.decoder(llm)
     events = service(llm, asked.route).stream(asked.request)
     with decoder.watching(), contextlib.closing(events):
@@ -100,7 +101,7 @@ async def astream(
     llm: ChatQwenAudio, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
 ) -> AsyncGenerator[ChatGenerationChunk]:
     """Ask, and yield the answer as it comes."""
-    asked = await _ask(llm, messages, stop, kwargs).aprepared()
+    asked = await _aask(llm, messages, stop, kwargs)
     decoder = asked.decoder(llm)
     events = service(llm, asked.route).astream(asked.request)
     with decoder.watching():
@@ -113,6 +114,28 @@ async def astream(
 
 
 def _ask(
+    llm: ChatQwenAudio, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
+) -> _Asked:
+    """Make of messages what travels; recordings that do not are held no longer."""
+    asked = _encode(llm, messages, stop, kwargs)
+    return asked.prepared({url: Audio.from_url(url) for url in asked.urls_to_fetch})
+
+
+async def _aask(
+    llm: ChatQwenAudio, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
+) -> _Asked:
+    """Make of messages what travels; base64, disk and codecs are kept off the event loop."""
+    if all(isinstance(message.content, str) for message in messages):
+        return _ask(llm, messages, stop, kwargs)
+    if llm.fetch == "service":  # as many recordings are held at once as there are threads
+        return await asyncio.to_thread(_ask, llm, messages, stop, kwargs)
+    asked = await asyncio.to_thread(_encode, llm, messages, stop, kwargs)
+    urls = asked.urls_to_fetch
+    clips = await asyncio.gather(*map(Audio.afrom_url, urls))
+    return await asyncio.to_thread(asked.prepared, dict(zip(urls, clips, strict=True)))
+
+
+def _encode(
     llm: ChatQwenAudio,
     messages: list[BaseMessage],
     stop: list[str] | None,

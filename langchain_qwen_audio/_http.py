@@ -30,12 +30,16 @@ class Frugal:
 
     cookies = property(lambda _: _NO_COOKIES)
 
-    def build_request(self, *args: Any, **options: Any) -> httpx.Request:
+    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Make a request, as httpx does."""
         request: httpx.Request = super().build_request(  # type: ignore[misc]
-            *args, **_written(options)
+            method, _parsed(url), **_written(options)
         )
         return request
+
+
+# Parsing an address takes httpx 30 µs, a tenth of a request, and it is nearly always the same one.
+_parsed = functools.lru_cache(maxsize=64)(httpx.URL)
 
 
 def _written(options: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ An element that leaves here is one that the SDK takes, or a clip that is still t
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections import OrderedDict
@@ -27,7 +26,7 @@ from langchain_qwen_audio._uploads import Upload
 from langchain_qwen_audio.audio import Audio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
     from langchain_qwen_audio._blocks import Element
     from langchain_qwen_audio._encode import WireMessage
@@ -65,49 +64,32 @@ class Rules:
     fetch: Fetch = "service"
 
 
-def prepare_messages(messages: list[WireMessage], rules: Rules) -> list[WireMessage]:
-    """Make messages of what travels.
-
-    Raises:
-        AudioError: A clip that cannot be read, heard or sent.
-        ContextOverflowError: More audio than the model's context holds.
-    """
-    fetched = {url: Audio.from_url(url) for url in _urls_to_fetch(messages, rules)}
-    return _prepare(messages, rules, fetched)
-
-
-async def aprepare_messages(messages: list[WireMessage], rules: Rules) -> list[WireMessage]:
-    """Make messages of what travels; disk and codecs are kept off the event loop."""
-    urls = _urls_to_fetch(messages, rules)
-    fetched = dict(zip(urls, await asyncio.gather(*map(Audio.afrom_url, urls)), strict=True))
-    if fetched or any(_is_clip(element) for element in _elements(messages)):
-        return await asyncio.to_thread(_prepare, messages, rules, fetched)
-    return _prepare(messages, rules, fetched)
-
-
-def _elements(messages: list[WireMessage]) -> Iterator[Element]:
-    return (element for message in messages for element in message["content"])
-
-
-def _is_clip(element: Element) -> bool:
-    audio = element.get("audio")
-    return isinstance(audio, Audio) or _has_scheme(audio, "file:")
+def urls_to_fetch(messages: list[WireMessage], rules: Rules) -> list[str]:
+    """List the recordings that are to be downloaded here, not by the service."""
+    if rules.fetch == "service":
+        return []
+    audios = (element.get("audio") for message in messages for element in message["content"])
+    return list({audio: None for audio in audios if _has_scheme(audio, "http:", "https:")})
 
 
 def _has_scheme(audio: object, *schemes: str) -> bool:
     return isinstance(audio, str) and audio[:8].lower().startswith(schemes)
 
 
-def _urls_to_fetch(messages: list[WireMessage], rules: Rules) -> list[str]:
-    if rules.fetch == "service":
-        return []
-    audios = (element.get("audio", "") for element in _elements(messages))
-    return list({audio: None for audio in audios if _has_scheme(audio, "http:", "https:")})
-
-
-def _prepare(
-    messages: list[WireMessage], rules: Rules, fetched: dict[str, Audio]
+def prepare_messages(
+    messages: list[WireMessage], rules: Rules, fetched: Mapping[str, Audio]
 ) -> list[WireMessage]:
+    """Make messages of what travels.
+
+    Args:
+        messages: As `encode_messages` makes them.
+        rules: How.
+        fetched: What `urls_to_fetch` listed, and what was there.
+
+    Raises:
+        AudioError: A clip that cannot be read, heard or sent.
+        ContextOverflowError: More audio than the model's context holds.
+    """
     tokens = 0
     prepared: list[WireMessage] = []
     for message in messages:

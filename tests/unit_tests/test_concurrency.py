@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import itertools
 import json
 import math
 import os
@@ -33,8 +31,10 @@ from langchain_qwen_audio.local import (
     sse_event,
 )
 
+from .recordings import audio_urls, kinds, tone
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Callable, Iterable
 
 ways = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 
@@ -261,7 +261,7 @@ def test_many_first_calls_set_up_the_connections_once() -> None:
         asyncio.run(model.ainvoke("the SDK is imported once a process"))
         first_s, second_s = asyncio.run(compare(model))
     # Reading the certificates takes about 30 ms: once is not noticed, 200 times are six seconds.
-    assert first_s < second_s + 2.0
+    assert first_s < second_s + 4.0
 
 
 def test_batches_from_many_threads_share_an_instance() -> None:
@@ -284,52 +284,23 @@ def test_batches_from_many_threads_share_an_instance() -> None:
 # --- the event loop ---------------------------------------------------------------------------
 
 
-async def silences(work: Awaitable[Any]) -> list[float]:
-    """Await `work`; return how long the loop did nothing else, time after time."""
-    beats: list[float] = []
-
-    async def heart() -> None:
-        while True:
-            await asyncio.sleep(0.005)
-            beats.append(time.monotonic())
-
-    # What other tests have left in this process would be looked at by the garbage collector, at
-    # length: that silence is not the model's.
-    gc.collect()
-    gc.freeze()
-    try:
-        beats.append(time.monotonic())
-        beating = asyncio.create_task(heart())
-        await work
-        beating.cancel()
-    finally:
-        gc.unfreeze()
-    return sorted(
-        after - before for before, after in itertools.pairwise([*beats, time.monotonic()])
-    )
-
-
-async def test_the_loop_keeps_ticking_during_two_hundred_calls_with_audio() -> None:
-    noise = np.random.default_rng(0).integers(-9_999, 9_999, (50, 150_000), np.int16)
-    clips = [clip_of(samples) for samples in noise]
+async def test_the_loop_prepares_none_of_two_hundred_calls_audio() -> None:
+    clips = [Audio.from_array(tone(59, 48_000, 300.0 + n), 48_000) for n in range(10)]
     contents: list[list[Any]] = [
         [clip.to_block(), {"type": "text", "text": str(number)}]
-        for number, clip in enumerate(clips * 4)
+        for number, clip in enumerate(clips * 20)
     ]
-    async with LocalDashScope(reply=echo, max_log=1) as server:
-        model = model_of(server)
+    async with LocalDashScope(reply=echo) as server:
+        model = model_of(server, audio_transport="upload")
         await model.ainvoke("warm up")
-        answers: list[Any] = []
-
-        async def ask_all() -> None:
-            calls = (model.ainvoke([("user", content)]) for content in contents)
-            answers.extend(await asyncio.gather(*calls))
-
-        silences_s = await silences(ask_all())
-        # Were clips read, cut and encoded on the loop, that would be one silence, or 200 long ones.
-        assert silences_s[-1] < 0.4 * sum(silences_s)
-        assert silences_s[int(len(silences_s) * 0.95)] < 0.25
-        assert len(server.requests[-1].body) > 400_000
+        # How long a thread has worked does not depend on what else the machine does.
+        of_all_s, of_the_loop_s = time.process_time(), time.thread_time()
+        answers = await asyncio.gather(*(model.ainvoke([("user", it)]) for it in contents))
+        of_all_s, of_the_loop_s = time.process_time() - of_all_s, time.thread_time() - of_the_loop_s
+        # Base64 is read, ten minutes are cut and encoded: on the loop, that would be nearly all.
+        assert of_the_loop_s < 0.5 * of_all_s
+        assert len(audio_urls(server)) == 2
+        assert kinds(server).count("upload") == 20
     assert [answer.text for answer in answers] == [f"echo {number}" for number in range(200)]
 
 

@@ -537,7 +537,7 @@ def test_a_refused_connection_is_a_connection_error_at_once(ask: Ask) -> None:
     begun = time.monotonic()
     with pytest.raises(errors.APIConnectionError) as caught:
         ask(ChatQwenAudio(base_url=base_url, api_key="local", max_retries=0), "?")
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10
     assert not isinstance(caught.value, errors.APITimeoutError)
     assert caught.value.is_retryable
 

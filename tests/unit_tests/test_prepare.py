@@ -412,7 +412,7 @@ def test_what_is_remembered_of_fitted_clips_is_bounded() -> None:
     rules = Rules(Profile(max_input_tokens=10**9, max_output_tokens=1), audio_transport="upload")
     tones = [tone(30, 8_000, 100 + number) for number in range(150)]
     clips = [Audio.from_array(np.column_stack([mono, mono]), 8_000) for mono in tones]
-    prepare_messages([{"role": "user", "content": [{"audio": clip} for clip in clips]}], rules)
+    prepare_messages([{"role": "user", "content": [{"audio": clip} for clip in clips]}], rules, {})
     assert sum(part.size for parts in _fitted_clips.values() for part in parts) <= CACHE_BYTES
     assert len(_fitted_clips) > 100
 

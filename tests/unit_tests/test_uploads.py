@@ -93,7 +93,7 @@ def travelling(size: int, limit: int, transport: str) -> Any:
     assert len(data) == size
     profile = Profile(max_input_tokens=6_144, max_output_tokens=2_048, max_data_uri_bytes=limit)
     rules = Rules(profile, audio_transport=transport)  # type: ignore[arg-type]
-    (message,) = prepare_messages(encode_messages(ask_about(Audio.from_bytes(data))), rules)
+    (message,) = prepare_messages(encode_messages(ask_about(Audio.from_bytes(data))), rules, {})
     return message["content"][0]["audio"]
 
 

@@ -152,7 +152,7 @@ def test_speech(ask: Ask, server: LocalDashScope) -> None:
 
 
 def test_breaking_off_a_stream_ends_it(server: LocalDashScope, llm: QwenAudio) -> None:
-    server.script(*[Reply(fragments=("a",) * 50, pause_s=0.1)] * 2)
+    server.script(*[Reply(fragments=("a",) * 50, pause_s=1.0)] * 2)
     started = time.monotonic()
     stream = llm.stream_chat(HI)
     assert next(stream).delta == "a"
@@ -164,7 +164,7 @@ def test_breaking_off_a_stream_ends_it(server: LocalDashScope, llm: QwenAudio) -
             break
 
     asyncio.run(later())
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 40
 
 
 # --- what is asked for ------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import gc
 import logging
 import math
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -71,7 +72,7 @@ def test_stop_waits_for_no_stalled_stream(caplog: pytest.LogCaptureFixture) -> N
         assert server.open_connections == 6
         began = time.monotonic()
         server.stop()
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5
         assert server.open_connections == 0
         assert server.disconnects == 0
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
@@ -79,7 +80,7 @@ def test_stop_waits_for_no_stalled_stream(caplog: pytest.LogCaptureFixture) -> N
 
 def test_stop_waits_for_no_worker(caplog: pytest.LogCaptureFixture) -> None:
     gate = threading.Event()
-    server = LocalDashScope(reply=lambda _: str(gate.wait(5))).start()
+    server = LocalDashScope(reply=lambda _: str(gate.wait(30))).start()
     failures: list[Exception] = []
 
     def call() -> None:
@@ -93,7 +94,7 @@ def test_stop_waits_for_no_worker(caplog: pytest.LogCaptureFixture) -> None:
     wait_until(lambda: len(server.requests) == 1)
     began = time.monotonic()
     server.stop()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 5
     gate.set()
     thread.join()
     assert len(failures) == 1
@@ -131,10 +132,12 @@ def test_connections_are_counted_and_kept(server: LocalDashScope) -> None:
 
 def test_replies_on_a_kept_connection_do_not_wait_for_an_ack() -> None:
     with LocalDashScope(reply="ok") as server, httpx.Client() as client:
-        began = time.monotonic()
+        waits_s = []
         for _ in range(50):
+            began = time.monotonic()
             client.post(**request(server, user(QUESTION)))
-        assert time.monotonic() - began < 50 * 0.02
+            waits_s.append(time.monotonic() - began)
+        assert statistics.median(waits_s) < 0.035, "a delayed ACK comes after 40 ms"
 
 
 @pytest.mark.asyncio
@@ -159,7 +162,7 @@ async def test_hundreds_of_streams_at_once() -> None:
         bodies = await asyncio.gather(*(read(port) for _ in range(500)))
         assert all(body.endswith(b"\r\n\r\nok") for body in bodies)
         assert server.connections_accepted == 500
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60, "one after the other they take 250 s"
 
 
 def test_importing_and_making_a_server_loads_nothing_heavy() -> None:
