@@ -21,7 +21,6 @@ import tracemalloc
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pybase64
@@ -63,6 +62,7 @@ class Result:
         what: What was done.
         unit: Of the values.
         values: The median of each peer.
+        turns: What these are the medians of, where peers took turns.
         compared: What becomes of them, and what should.
         notes: What else was seen.
     """
@@ -70,13 +70,27 @@ class Result:
     what: str
     unit: str
     values: dict[str, float] = field(default_factory=dict)
+    turns: dict[str, list[float]] = field(default_factory=dict)
     compared: list[Compared] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of_turns(cls, what: str, turns: dict[str, list[float]]) -> Result:
+        """Take the seconds of each peer's turns."""
+        turns = {name: [taken * MILLI for taken in seconds] for name, seconds in turns.items()}
+        values = {name: statistics.median(taken) for name, taken in turns.items()}
+        return cls(what, "ms", values, turns)
+
     def compare(self, to: str, limit: float, *, mine: str = OURS) -> None:
-        """Note the ratio of a value to that of peers, whose names are joined by " + "."""
-        whole = sum(self.values[name] for name in to.split(" + "))
-        self.compared.append(Compared(f"÷ {to}", self.values[mine] / whole, limit))
+        """Note the ratio of a value to that of peers, whose names are joined by " + ".
+
+        Of turns it is the median of each turn's ratio: a machine that is slower for a while is so
+        for all who take part in the turn.
+        """
+        turns = self.turns or {name: [value] for name, value in self.values.items()}
+        others = map(sum, zip(*(turns[name] for name in to.split(" + ")), strict=True))
+        ratios = (value / other for value, other in zip(turns[mine], others, strict=True))
+        self.compared.append(Compared(f"÷ {to}", statistics.median(ratios), limit))
 
 
 # --- one at a time ----------------------------------------------------------------------------
@@ -84,18 +98,18 @@ class Result:
 
 def timed(
     ways: Mapping[str, Callable[[], object]], rounds: int, in_a_row: int = 10
-) -> dict[str, float]:
-    """Time ways to do the same, in turns of some in a row; the median of each, in seconds."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(-1, rounds):  # the first round warms up
+) -> dict[str, list[float]]:
+    """Time ways to do the same, in turns of some in a row; the medians of each, in seconds."""
+    turns: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds + 1):
         for name, way in ways.items():
+            times = []
             for _ in range(in_a_row):
                 began = time.perf_counter()
                 way()
-                took = time.perf_counter() - began
-                if number >= 0:
-                    times[name].append(took)
-    return {name: statistics.median(taken) for name, taken in times.items()}
+                times.append(time.perf_counter() - began)
+            turns[name].append(statistics.median(times))
+    return {name: medians[1:] for name, medians in turns.items()}  # the first one warms up
 
 
 def working(urls: Urls, way: str) -> dict[str, Callable[[], Any]]:
@@ -114,8 +128,7 @@ def working(urls: Urls, way: str) -> dict[str, Callable[[], Any]]:
 def invoke(service: Service) -> Iterator[Result]:
     """Time a call with a short message."""
     asks = working(Urls.of(service), "invoke")
-    seconds = timed(asks, rounds=60)
-    result = Result("`invoke`, a short message", "ms", _milliseconds(seconds))
+    result = Result.of_turns("`invoke`, a short message", timed(asks, rounds=60))
     result.compare(f"{SDK} + {FLOOR}", 1.10)
     result.compare("ChatOpenAI", 0.5)
     yield result
@@ -124,14 +137,14 @@ def invoke(service: Service) -> Iterator[Result]:
 def stream(service: Service) -> Iterator[Result]:
     """Time a stream of 50 fragments, and its first one."""
     asks = working(Urls.of(service, pieces=PIECES), "stream")
-    whole = timed({name: partial(_all, ask) for name, ask in asks.items()}, rounds=30)
-    result = Result(f"`stream`, {PIECES} fragments", "ms", _milliseconds(whole))
+    whole = timed({name: partial(_all, ask) for name, ask in asks.items()}, rounds=40)
+    result = Result.of_turns(f"`stream`, {PIECES} fragments", whole)
     result.compare(f"{SDK} + {FLOOR}", 1.15)
     result.compare("ChatOpenAI", 0.35)
     yield result
 
     first = timed({name: partial(_first, ask) for name, ask in asks.items()}, rounds=30)
-    result = Result("time to the first fragment", "ms", _milliseconds(first))
+    result = Result.of_turns("time to the first fragment", first)
     later = result.values[OURS] - result.values[SDK]
     result.compared.append(Compared("ms after the SDK's", later, 1.0))
     yield result
@@ -152,10 +165,6 @@ def _first(ask: Callable[[], Iterator[object]]) -> None:
     fragments.close()  # type: ignore[attr-defined]
 
 
-def _milliseconds(seconds: dict[str, float]) -> dict[str, float]:
-    return {name: value * MILLI for name, value in seconds.items()}
-
-
 # --- many at once, each peer in a process of its own ------------------------------------------
 
 
@@ -173,23 +182,22 @@ def _in_turns(job: Callable[[str, Urls], Any], urls: Urls, rounds: int) -> dict[
 
 def many(service: Service) -> Iterator[Result]:
     """Time 300 calls at once to a service that takes 100 ms."""
-    times = _in_turns(_many, Urls.of(service, delay_ms=100), rounds=2)
-    medians = {name: statistics.median(chain(*taken)) for name, taken in times.items()}
-    result = Result("300 `ainvoke` at once, 100 ms of service time", "ms", _milliseconds(medians))
+    times = _in_turns(_many, Urls.of(service, delay_ms=100), rounds=3)
+    result = Result.of_turns("300 `ainvoke` at once, 100 ms of service time", times)
     result.compare("raw aiohttp", 1.5)
     result.compare("ChatOpenAI", 0.3)
     yield result
 
 
-def _many(name: str, urls: Urls) -> list[float]:
-    async def ask_all() -> list[float]:
+def _many(name: str, urls: Urls) -> float:
+    async def ask_all() -> float:
         times = []
         async with make_peer(name, urls) as peer:
             for _ in range(6):
                 began = time.perf_counter()
                 await asyncio.gather(*(peer.ainvoke() for _ in range(300)))
                 times.append(time.perf_counter() - began)
-        return times[1:]
+        return statistics.median(times[1:])
 
     return asyncio.run(ask_all())
 
@@ -271,8 +279,7 @@ def imports(_: Service) -> Iterator[Result]:
         for name, statement in IMPORTS.items():
             if name in {"langchain_core", OURS} or number % 8 == 0:  # few are enough for the others
                 taken[name].append(seconds(statement))
-    medians = {name: statistics.median(values[1:]) for name, values in taken.items()}
-    result = Result("import", "ms", _milliseconds(medians))
+    result = Result.of_turns("import", {name: turns[1:] for name, turns in taken.items()})
     result.compare("langchain_core", 1.05)
     loaded = f"{IMPORTS[OURS]}; import sys; print(*[m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run(  # noqa: S603
@@ -295,7 +302,7 @@ def large(service: Service) -> Iterator[Result]:
         SDK: lambda: _ask_sdk(service, text),
         OURS: lambda: model.invoke([_message(text)]),
     }
-    result = Result("an 8 MB clip, inline", "ms", _milliseconds(timed(asks, 8, 3)))
+    result = Result.of_turns("an 8 MB clip, inline", timed(asks, 8, 3))
     result.compare(SDK, 1.1)
     yield result
 
@@ -475,8 +482,7 @@ def history(service: Service) -> Iterator[Result]:
             messages += [("user", content), ("assistant", "She says welcome.")]
         messages.append(("user", "And now?"))
         asks[f"{turns} turns"] = partial(model.invoke, messages)
-    seconds = timed(asks, 5, 5)
-    result = Result("a long conversation", "ms", _milliseconds(seconds))
+    result = Result.of_turns("a long conversation", timed(asks, 5, 5))
     result.compare("100 turns", 2.2, mine="200 turns")
     result.compare("200 turns", 2.2, mine="400 turns")
     yield result

@@ -20,7 +20,7 @@ from langchain_qwen_audio._bodies import read_body
 from langchain_qwen_audio._compatible import audio_url_messages, compatible
 from langchain_qwen_audio._connections import Endpoint, async_client, sync_client
 from langchain_qwen_audio._uploads import Job, Upload, aupload_all, forgetting, upload_all
-from langchain_qwen_audio._watch import is_stream
+from langchain_qwen_audio._watch import is_stream, time_events
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping
@@ -198,11 +198,14 @@ class Service:
                     if not is_stream(response):
                         response.read()
                         check(response)
+                    timer = time_events(response)
                     reply = Stream(response, read_body)
                     with contextlib.closing(cast("Events", iter(reply))) as events:
                         for event in events:
                             attempts.begin()
                             yield event
+                            if event["choices"]:
+                                timer.restart()
                     attempts.end()
                 return
             except ModelError as error:
@@ -229,11 +232,14 @@ class Service:
                     if not is_stream(response):
                         await response.aread()
                         check(response)
+                    timer = time_events(response)
                     reply = AsyncStream(response, read_body)
                     async with contextlib.aclosing(aiter(reply)) as events:
                         async for event in events:
                             attempts.begin()
                             yield event
+                            if event["choices"]:
+                                timer.restart()
                     attempts.end()
                 return
             except ModelError as error:

@@ -139,10 +139,10 @@ def _native_calls(said: Mapping[str, Any]) -> list[ToolCallChunk]:
     """Read the calls of a model that has native calling, whole or in pieces."""
     return [
         tool_call_chunk(
-            name=call.get("function", {}).get("name"),
-            args=call.get("function", {}).get("arguments"),
-            id=call.get("id") or None,
-            index=call.get("index", position),
+            name=call["function"]["name"],
+            args=call["function"]["arguments"],
+            id=call["id"] or None,
+            index=position if call["index"] is None else call["index"],
         )
         for position, call in enumerate(said.get("tool_calls") or [])
     ]

@@ -14,14 +14,42 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-# Where the service answers, and what every event there has that says something: heartbeats do not.
-_SIGNS = {"/multimodal-generation/generation": b'"output"', "/chat/completions": b'"choices"'}
-_BEGAN = "langchain_qwen_audio_began"
+# Where the service answers.
+_PATHS = ("/multimodal-generation/generation", "/chat/completions")
+_TIMER = "langchain_qwen_audio_timer"
+
+
+class Timer:
+    """Ends a body that trickles: a whole reply by its total time, a stream between events.
+
+    A connection that is silent is ended by httpx itself; one that sends a byte now and then, or
+    heartbeats and nothing else, is not.
+
+    Attributes:
+        limit_s: How long what is awaited may take.
+        awaited: What that is, for errors.
+    """
+
+    def __init__(self, limit_s: float | None) -> None:
+        self.limit_s = limit_s
+        self.awaited = "whole reply"
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin to wait for the next event; how long the last one was looked at does not count."""
+        self._since = time.monotonic()
+
+    def check(self) -> None:
+        """End the body when what is awaited takes too long."""
+        if self.limit_s is not None and time.monotonic() - self._since > self.limit_s:
+            raise httpx.ReadTimeout(f"no {self.awaited} within {self.limit_s:g} s")
 
 
 def note_start(request: httpx.Request) -> None:
     """Remember when a request began."""
-    request.extensions = {**request.extensions, _BEGAN: time.monotonic()}
+    if request.url.path.endswith(_PATHS):
+        timer = Timer(request.extensions.get("timeout", {}).get("read"))
+        request.extensions = {**request.extensions, _TIMER: timer}
 
 
 async def anote_start(request: httpx.Request) -> None:
@@ -31,14 +59,23 @@ async def anote_start(request: httpx.Request) -> None:
 
 def watch_response(response: httpx.Response) -> None:
     """Time the body."""
-    if sign := _sign(response):
-        response.stream = _Timed(response, sign)
+    if _TIMER in response.request.extensions:
+        assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101
+        response.stream = _Timed(response.stream, response.request.extensions[_TIMER])
 
 
 async def awatch_response(response: httpx.Response) -> None:
     """Time the body."""
-    if sign := _sign(response):
-        response.stream = _AsyncTimed(response, sign)
+    if _TIMER in response.request.extensions:
+        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101
+        response.stream = _AsyncTimed(response.stream, response.request.extensions[_TIMER])
+
+
+def time_events(response: httpx.Response) -> Timer:
+    """Time what comes between the events of a response, not the whole of it."""
+    timer: Timer = response.request.extensions[_TIMER]
+    timer.awaited = "event"
+    return timer
 
 
 def is_stream(response: httpx.Response) -> bool:
@@ -46,44 +83,13 @@ def is_stream(response: httpx.Response) -> bool:
     return response.is_success and "text/event-stream" in response.headers.get("content-type", "")
 
 
-def _sign(response: httpx.Response) -> bytes:
-    path = response.request.url.path
-    return next((sign for end, sign in _SIGNS.items() if path.endswith(end)), b"")
-
-
-class _Timer:
-    """Ends a body that trickles: a whole reply by its total time, a stream between events.
-
-    A connection that is silent is ended by httpx itself; one that sends a byte now and then, or
-    heartbeats and nothing else, is not.
-    """
-
-    def __init__(self, response: httpx.Response, sign: bytes) -> None:
-        extensions = response.request.extensions
-        self.limit_s = extensions.get("timeout", {}).get("read")
-        self._since = extensions.get(_BEGAN, time.monotonic())
-        self._sign = sign if is_stream(response) else b""
-        self._tail = b""
-
-    def check(self, piece: bytes) -> None:
-        now = time.monotonic()
-        if self._sign:
-            if self._sign in piece or self._sign in self._tail + piece[: len(self._sign)]:
-                self._since = now
-            self._tail = (self._tail + piece[-len(self._sign) :])[-len(self._sign) :]
-        if self.limit_s is not None and now - self._since > self.limit_s:
-            what = "no event" if self._sign else "no whole reply"
-            raise httpx.ReadTimeout(f"{what} within {self.limit_s:g} s")
-
-
 class _Timed(httpx.SyncByteStream):
-    def __init__(self, response: httpx.Response, sign: bytes) -> None:
-        assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101
-        self._stream, self._timer = response.stream, _Timer(response, sign)
+    def __init__(self, stream: httpx.SyncByteStream, timer: Timer) -> None:
+        self._stream, self._timer = stream, timer
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._stream:
-            self._timer.check(piece)
+            self._timer.check()
             yield piece
 
     def close(self) -> None:
@@ -91,9 +97,8 @@ class _Timed(httpx.SyncByteStream):
 
 
 class _AsyncTimed(httpx.AsyncByteStream):
-    def __init__(self, response: httpx.Response, sign: bytes) -> None:
-        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101
-        self._stream, self._timer = response.stream, _Timer(response, sign)
+    def __init__(self, stream: httpx.AsyncByteStream, timer: Timer) -> None:
+        self._stream, self._timer = stream, timer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces = aiter(self._stream)
@@ -106,7 +111,7 @@ class _AsyncTimed(httpx.AsyncByteStream):
                 return
             except TimeoutError as error:
                 raise httpx.ReadTimeout(f"nothing within {self._timer.limit_s:g} s") from error
-            self._timer.check(piece)
+            self._timer.check()
             yield piece
 
     async def aclose(self) -> None:
