@@ -182,7 +182,7 @@ def _in_turns(job: Callable[[str, Urls], Any], urls: Urls, rounds: int) -> dict[
 
 def many(service: Service) -> Iterator[Result]:
     """Time 300 calls at once to a service that takes 100 ms."""
-    times = _in_turns(_many, Urls.of(service, delay_ms=100), rounds=3)
+    times = _in_turns(_many, Urls.of(service, delay_ms=100), rounds=2)
     result = Result.of_turns("300 `ainvoke` at once, 100 ms of service time", times)
     result.compare("raw aiohttp", 1.5)
     result.compare("ChatOpenAI", 0.3)
@@ -275,7 +275,7 @@ def imports(_: Service) -> Iterator[Result]:
         return float(done.stdout)
 
     taken: dict[str, list[float]] = {name: [] for name in IMPORTS}
-    for number in range(41):
+    for number in range(31):
         for name, statement in IMPORTS.items():
             if name in {"langchain_core", OURS} or number % 8 == 0:  # few are enough for the others
                 taken[name].append(seconds(statement))

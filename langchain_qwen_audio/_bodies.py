@@ -25,8 +25,8 @@ def read_body(body: Any) -> dict[str, Any]:
             message = {"content": output["text"]}
             choices = [{"finish_reason": output.get("finish_reason"), "message": message}]
         return {
-            "request_id": _string(body.get("request_id") or body.get("id")),
-            "model": _string(body.get("model")),
+            "request_id": body.get("request_id") or body.get("id"),
+            "model": body.get("model"),
             "usage": _object(body.get("usage")),
             "choices": [_read_choice(choice) for choice in choices],
         }
