@@ -1,7 +1,7 @@
-"""Thousands of calls at once to a service that misbehaves → an account of every one.
+"""Thousands of calls at once to a server that fails on purpose → the result of every one.
 
-The stand-in runs in a process of its own. Each question has an id; what becomes of each of its
-attempts is drawn from the id, so that both sides know it without asking each other. See README.md.
+The local test server runs in a separate process. Each question has an id; the outcome of each of
+its attempts is derived from the id, so that both sides know it. See README.md.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ BEGUN = {"cut": errors.StreamInterruptedError, "silence": errors.StreamTimeoutEr
 
 
 def fates_of(number: int) -> list[str]:
-    """Draw what becomes of each attempt of a question."""
+    """Derive the outcome of each attempt of a question."""
     return random.Random(number).choices(  # noqa: S311  # not a secret
         list(FATES), list(FATES.values()), k=MAX_RETRIES + 1
     )
@@ -138,7 +138,7 @@ def _begun(is_stream: bool, *then: Any) -> RawReply:
 
 
 def serve(pipe: Connection) -> None:
-    """Run the stand-in; tell its address, then what it has seen as often as asked."""
+    """Run the local test server; send its address, then its counts at each request."""
     _allow_many_files()
     script = Script()
     with contextlib.suppress(EOFError, KeyboardInterrupt), LocalDashScope(reply=script) as server:
@@ -154,10 +154,10 @@ def serve(pipe: Connection) -> None:
 
 @dataclass
 class Account:
-    """What became of the questions of one phase."""
+    """The results of the questions of one phase."""
 
     name: str
-    asked: dict[int, Way]
+    questions: dict[int, Way]
     ends: dict[int, str] = field(default_factory=dict)
     mixed_up: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
@@ -167,11 +167,11 @@ class Account:
     @property
     def hung(self) -> int:
         """How many questions never ended."""
-        return len(self.asked) - len(self.ends)
+        return len(self.questions) - len(self.ends)
 
     @property
     def faults(self) -> list[str]:
-        """Say what must not be."""
+        """List what is wrong."""
         counts = {
             "mixed up": len(self.mixed_up),
             "ended unexpectedly": len(self.unexpected),
@@ -180,9 +180,9 @@ class Account:
         return [f"{self.name}: {count} {what}" for what, count in counts.items() if count]
 
     def close(self, number: int, end: str | errors.QwenAudioError, took_s: float) -> None:
-        """Note how a question ended, and hold it against what was expected."""
+        """Record how a question ended, and compare it with what was expected."""
         self.took_s.append(took_s)
-        allowed = expected(number, self.asked[number])
+        allowed = expected(number, self.questions[number])
         if isinstance(end, str):
             name, text, whole = "right", end, answer_to(number)
         else:
@@ -198,7 +198,7 @@ class Account:
     def print(self) -> None:
         """Print the phase as a table."""
         took = sorted(self.took_s)
-        print(f"\n{self.name}: {len(self.asked)} questions in {self.wall_s:.1f} s")
+        print(f"\n{self.name}: {len(self.questions)} questions in {self.wall_s:.1f} s")
         for name, count in sorted(Counter(self.ends.values()).items(), key=lambda item: -item[1]):
             print(f"  {name:<28}{count:>8}")
         for label, count in (("mixed up", len(self.mixed_up)), ("hung", self.hung)):
@@ -270,7 +270,7 @@ def _clip() -> Audio:
 
 
 def _question(number: int, clip: Audio) -> Any:
-    """Ask about an id, and in one question of ten about a second of audio too."""
+    """Make a question about an id, and in one of ten with a second of audio."""
     audio = [clip.to_block()] if number % 10 == 0 else []
     text = {"type": "text", "text": f"question {number}"}
     return [{"role": "user", "content": [*audio, text]}]
@@ -281,10 +281,10 @@ def _ways(numbers: Iterable[int]) -> dict[int, Way]:
 
 
 async def load_async(model: ChatQwenAudio, account: Account, concurrency: int) -> None:
-    """Ask all questions, so many at once."""
-    clip, questions = _clip(), iter(account.asked.items())
+    """Send all questions, so many at once."""
+    clip, questions = _clip(), iter(account.questions.items())
 
-    async def ask(number: int, way: Way) -> str:
+    async def send(number: int, way: Way) -> str:
         if way == "invoke":
             return (await model.ainvoke(_question(number, clip))).text
         return "".join([chunk.text async for chunk in model.astream(_question(number, clip))])
@@ -294,7 +294,7 @@ async def load_async(model: ChatQwenAudio, account: Account, concurrency: int) -
             begun = time.monotonic()
             end: str | errors.QwenAudioError
             try:
-                end = await ask(number, way)
+                end = await send(number, way)
             except errors.QwenAudioError as error:
                 end = error
             account.close(number, end, time.monotonic() - begun)
@@ -310,10 +310,10 @@ async def load_async(model: ChatQwenAudio, account: Account, concurrency: int) -
 
 
 def load_threads(model: ChatQwenAudio, account: Account, threads: int) -> None:
-    """Ask all questions from so many threads."""
+    """Send all questions from so many threads."""
     clip = _clip()
 
-    def ask(number: int, way: Way) -> None:
+    def send(number: int, way: Way) -> None:
         begun = time.monotonic()
         end: str | errors.QwenAudioError
         try:
@@ -327,7 +327,7 @@ def load_threads(model: ChatQwenAudio, account: Account, threads: int) -> None:
 
     begun = time.monotonic()
     pool = ThreadPoolExecutor(threads)
-    futures = [pool.submit(ask, number, way) for number, way in account.asked.items()]
+    futures = [pool.submit(send, number, way) for number, way in account.questions.items()]
     for future in futures:
         with contextlib.suppress(TimeoutError):
             future.result(timeout=max(0.0, begun + DEADLINE_S - time.monotonic()))
@@ -348,7 +348,7 @@ def measured(vitals: Vitals, work: Callable[[], Coroutine[Any, Any, None]]) -> N
 
 @contextlib.contextmanager
 def service() -> Iterator[tuple[str, Callable[[], tuple[int, ...]]]]:
-    """Run the stand-in in another process; yield its address and how to ask what it has seen."""
+    """Run the local test server in another process; yield its address, and a way to its counts."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(theirs,), daemon=True)
@@ -372,7 +372,7 @@ def service() -> Iterator[tuple[str, Callable[[], tuple[int, ...]]]]:
 def main() -> int:
     """Run the benchmark; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--calls", type=int, default=3000, help="questions to ask (%(default)s)")
+    parser.add_argument("--calls", type=int, default=3000, help="questions to send (%(default)s)")
     parser.add_argument("--concurrency", type=int, default=1000, help="at once (%(default)s)")
     parser.add_argument("--threads", type=int, default=64, help="of the sync phase (%(default)s)")
     options = parser.parse_args()

@@ -1,7 +1,7 @@
-"""The ways to ask the service: this package, what it stands on, and what people use instead.
+"""The clients that are compared: this package, what it is built on, and its alternatives.
 
-Every peer asks the same question of the same service (`service.py`), each in its own protocol and
-in whatever way it works at all. A peer is made once, and its connections are its own.
+Every peer sends the same request to the same server (`service.py`), in its own protocol and in the
+calling modes that it has. A peer is made once, and has its own connections.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ HEADERS = {"Authorization": f"Bearer {KEY}"}
 
 
 class Peer:
-    """One way to ask; those that a peer does not have raise NotImplementedError."""
+    """One client; calling modes that it does not have raise NotImplementedError."""
 
     name: str
 
     def invoke(self) -> object:
-        """Ask, and return the answer."""
+        """Send the request, and return the answer."""
         raise NotImplementedError
 
     def stream(self) -> Iterator[object]:
-        """Ask, and yield the fragments of the answer."""
+        """Send the request, and yield the fragments of the answer."""
         raise NotImplementedError
 
     async def ainvoke(self) -> object:
-        """Ask, and return the answer."""
+        """Send the request, and return the answer."""
         raise NotImplementedError
 
     def astream(self) -> AsyncIterator[object]:
-        """Ask, and yield the fragments of the answer."""
+        """Send the request, and yield the fragments of the answer."""
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
@@ -76,12 +76,12 @@ class RawHttpx(Peer):
         self._client = httpx.Client(headers=HEADERS)
 
     def invoke(self) -> object:
-        """Ask, and return the answer."""
+        """Send the request, and return the answer."""
         reply = self._client.post(self._url, json=BODY).json()
         return reply["output"]["choices"][0]["message"]["content"][0]["text"]
 
     def stream(self) -> Iterator[object]:
-        """Ask, and yield the fragments of the answer."""
+        """Send the request, and yield the fragments of the answer."""
         with self._client.stream("POST", self._url, json=STREAM_BODY, headers=SSE) as reply:
             for line in reply.iter_lines():
                 if line.startswith("data:"):
@@ -110,13 +110,13 @@ class RawAiohttp(Peer):
         await self._session.close()
 
     async def ainvoke(self) -> object:
-        """Ask, and return the answer."""
+        """Send the request, and return the answer."""
         async with self._session.post(self._url, json=BODY) as reply:
             answer = await reply.json()
         return answer["output"]["choices"][0]["message"]["content"][0]["text"]
 
     async def astream(self) -> AsyncIterator[object]:
-        """Ask, and yield the fragments of the answer."""
+        """Send the request, and yield the fragments of the answer."""
         async with self._session.post(self._url, json=STREAM_BODY, headers=SSE) as reply:
             async for line in reply.content:
                 if line.startswith(b"data:"):
@@ -154,20 +154,20 @@ class Sdk(Peer):
         return {"model": MODEL, "messages": messages, "stream": stream}
 
     def invoke(self) -> object:
-        """Ask, and return the answer."""
+        """Send the request, and return the answer."""
         return self._client.multimodal.chat.create(**self._question(stream=False)).output_text
 
     def stream(self) -> Iterator[object]:
-        """Ask, and yield the fragments of the answer."""
+        """Send the request, and yield the fragments of the answer."""
         yield from self._client.multimodal.chat.create(**self._question(stream=True))
 
     async def ainvoke(self) -> object:
-        """Ask, and return the answer."""
+        """Send the request, and return the answer."""
         chat = self._async_client.multimodal.chat
         return (await chat.create(**self._question(stream=False))).output_text
 
     async def astream(self) -> AsyncIterator[object]:
-        """Ask, and yield the fragments of the answer."""
+        """Send the request, and yield the fragments of the answer."""
         async for chunk in await self._async_client.multimodal.chat.create(
             **self._question(stream=True)
         ):
@@ -182,19 +182,19 @@ class Model(Peer):
         self.name, self._model = name, model
 
     def invoke(self) -> object:
-        """Ask, and return the answer."""
+        """Send the request, and return the answer."""
         return self._model.invoke(QUESTION)
 
     def stream(self) -> Iterator[object]:
-        """Ask, and yield the fragments of the answer."""
+        """Send the request, and yield the fragments of the answer."""
         return self._model.stream(QUESTION)
 
     async def ainvoke(self) -> object:
-        """Ask, and return the answer."""
+        """Send the request, and return the answer."""
         return await self._model.ainvoke(QUESTION)
 
     def astream(self) -> AsyncIterator[object]:
-        """Ask, and yield the fragments of the answer."""
+        """Send the request, and yield the fragments of the answer."""
         return self._model.astream(QUESTION)
 
 
@@ -270,7 +270,7 @@ class Urls(NamedTuple):
 
     @classmethod
     def of(cls, service: Service, *, delay_ms: int = 0, pieces: int = 50) -> Urls:
-        """Ask the service."""
+        """Find the addresses of the server."""
         return cls(
             native=service.url(delay_ms=delay_ms, pieces=pieces),
             compatible=service.url("openai", delay_ms=delay_ms, pieces=pieces),

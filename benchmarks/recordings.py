@@ -1,10 +1,10 @@
-"""An hour of speech through the loader → memory, speed, bytes on the wire; and words misheard.
+"""An hour of speech through the loader → memory, speed, bytes sent; and word errors.
 
     python benchmarks/recordings.py [--minutes 60] [--delay 0.2] [--concurrency 8]
 
-No key and no network: the service is the stand-in, in a process of its own, so that its work does
-not show in the numbers. First it answers at once, or after `--delay` seconds, whatever it is sent;
-then, for a recording of some minutes, it really listens, with Whisper. Needs jiwer.
+No key and no network: the server is the local test server, in a separate process, so that its work
+does not show in the numbers. First it answers every request after `--delay` seconds with the same
+text; then, for a recording of some minutes, it transcribes with Whisper. Needs jiwer.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 RATE = 16_000
 SAMPLES = Path(str(files("langchain_qwen_audio"))) / "samples"
-SPOKEN = ("welcome.wav", "standin.mp3")  # and what they say is in files beside them
+SPOKEN = ("welcome.wav", "speech_output.mp3")  # their transcripts are in files beside them
 PAUSES_S = (0.6, 1.0, 0.8, 1.4)
-MAX_MORE_ERRORS = 0.03  # of the words, because a recording was cut
+MAX_MORE_ERRORS = 0.03  # of the words, because a recording was split
 MAX_MB_IN_FLIGHT = 80.0  # of one segment of four minutes, in all its forms
 
 
@@ -44,7 +44,7 @@ MAX_MB_IN_FLIGHT = 80.0  # of one segment of four minutes, in all its forms
 
 
 def talk(path: Path, length_s: float) -> list[str]:
-    """Write a WAV file of known sentences with pauses; tell what is said in it, in order."""
+    """Write a WAV file of known sentences with pauses; return its sentences, in order."""
     spoken = [
         (
             b"".join(Audio.from_bytes((SAMPLES / name).read_bytes()).decode(RATE)),
@@ -81,11 +81,11 @@ def to_mp3(source: Path, target: Path) -> None:
         writer.mux(stream.encode(None))
 
 
-# --- the service, in a process of its own -----------------------------------------------------
+# --- the server, in a separate process --------------------------------------------------------
 
 
 class Service:
-    """Answers whatever it is sent, after a while, and counts."""
+    """Answers every request after a delay, and counts."""
 
     def __init__(self, delay_s: float) -> None:
         """Start with nothing seen."""
@@ -96,11 +96,11 @@ class Service:
         """Answer one request."""
         self.requests += 1
         self.sent += len(request.body)
-        return Reply("what is said", delay_s=self.delay_s)
+        return Reply("a transcript", delay_s=self.delay_s)
 
 
 def serve(pipe: Connection, delay_s: float | None) -> None:
-    """Run the stand-in, which listens if it has no delay; tell its address, then its counts."""
+    """Run the local test server, with Whisper if without a delay; send its address and counts."""
     service = None if delay_s is None else Service(delay_s)
     with contextlib.suppress(EOFError), LocalDashScope(reply=service, max_log=1) as server:
         pipe.send(server.base_url)
@@ -110,7 +110,7 @@ def serve(pipe: Connection, delay_s: float | None) -> None:
 
 @contextlib.contextmanager
 def service(delay_s: float | None) -> Iterator[tuple[str, Connection]]:
-    """Start the service; yield its address and the pipe to ask for its counts."""
+    """Start the server; yield its address, and the pipe that its counts come by."""
     context = multiprocessing.get_context("spawn")
     pipe, theirs = context.Pipe()
     process = context.Process(target=serve, args=(theirs, delay_s), daemon=True)
@@ -136,12 +136,12 @@ class Run(NamedTuple):
 
 
 def peak_mb() -> float:
-    """Tell the most memory that this process ever had."""
+    """Read the most memory that this process ever had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
-def listen(pipe: Connection, path: Path, base_url: str, model: str, concurrency: int) -> None:
-    """Load a recording, in a process of its own, and send what it took."""
+def load(pipe: Connection, path: Path, base_url: str, model: str, concurrency: int) -> None:
+    """Load a recording, in a separate process, and send what it took."""
     import av  # noqa: F401  # loaded once, however long the recording
     import dashscope.v2.errors  # noqa: F401
 
@@ -156,12 +156,12 @@ def listen(pipe: Connection, path: Path, base_url: str, model: str, concurrency:
 
 
 def measure(path: Path, model: str, delay_s: float, concurrency: int) -> list[str]:
-    """Load a recording, print a line about it, and say what must not be."""
+    """Load a recording, print a line about it, and list what is wrong."""
     context = multiprocessing.get_context("spawn")
     with service(delay_s) as (base_url, counts):
         pipe, theirs = context.Pipe()
         arguments = (theirs, path, base_url, model, concurrency)
-        process = context.Process(target=listen, args=arguments)
+        process = context.Process(target=load, args=arguments)
         process.start()
         theirs.close()
         run: Run = pipe.recv()
@@ -176,7 +176,7 @@ def measure(path: Path, model: str, delay_s: float, concurrency: int) -> list[st
     )
     faults = {
         "more memory than is allowed": run.peak_mb > MAX_MB_IN_FLIGHT * concurrency,
-        "segments that were asked about twice, or not": requests != run.segments,
+        "segments that were requested twice, or not at all": requests != run.segments,
     }
     return [f"{path.suffix[1:]}, {model}: {fault}" for fault, is_so in faults.items() if is_so]
 
@@ -185,16 +185,16 @@ def measure(path: Path, model: str, delay_s: float, concurrency: int) -> list[st
 
 
 def words_in(text: str) -> list[str]:
-    """Leave the words alone."""
+    """List the words, without punctuation."""
     return re.findall(r"[a-z']+", text.lower())
 
 
-def errors_by_word(said: list[str], heard: list[str]) -> list[int]:
-    """Count what was changed, left out or put in, at each of the words heard and at their end."""
+def errors_by_word(spoken: list[str], transcribed: list[str]) -> list[int]:
+    """Count what was changed, left out or added, at each transcribed word and at their end."""
     import jiwer
 
-    errors = [0] * (len(heard) + 1)
-    for chunk in jiwer.process_words(" ".join(said), " ".join(heard)).alignments[0]:
+    errors = [0] * (len(transcribed) + 1)
+    for chunk in jiwer.process_words(" ".join(spoken), " ".join(transcribed)).alignments[0]:
         if chunk.type == "delete":
             errors[chunk.hyp_start_idx] += chunk.ref_end_idx - chunk.ref_start_idx
         elif chunk.type != "equal":
@@ -204,37 +204,37 @@ def errors_by_word(said: list[str], heard: list[str]) -> list[int]:
 
 
 def count_words(folder: Path, minutes: float) -> list[str]:
-    """Let Whisper listen to known sentences, print a line for each segment, and judge."""
+    """Transcribe known sentences with Whisper, print a line for each segment, and judge."""
     path = folder / "words.wav"
-    said = [words_in(text) for text in talk(path, minutes * 60)]
+    spoken = [words_in(text) for text in talk(path, minutes * 60)]
     with service(None) as (base_url, _):
         llm = ChatQwenAudio(model="qwen3-asr-flash", base_url=base_url, api_key="local")
         alone = QwenAudioLoader([str(SAMPLES / name) for name in SPOKEN], llm=llm).load()
         segments = QwenAudioLoader(path, llm=llm, segment_s=30, max_concurrency=2).load()
     least = [
         sum(errors_by_word(words, words_in(it.page_content)))
-        for words, it in zip(said, alone, strict=False)
+        for words, it in zip(spoken, alone, strict=False)
     ]
-    heard = [words_in(it.page_content) for it in segments]
-    errors = errors_by_word(list(itertools.chain(*said)), list(itertools.chain(*heard)))
-    print(f"\n{minutes:g} minutes of known sentences, heard by Whisper: words, and wrong ones")
+    transcribed = [words_in(it.page_content) for it in segments]
+    errors = errors_by_word(list(itertools.chain(*spoken)), list(itertools.chain(*transcribed)))
+    print(f"\n{minutes:g} minutes of known sentences, transcribed by Whisper: words, wrong words")
     position = 0
-    for segment, words in zip(segments, heard, strict=True):
+    for segment, words in zip(segments, transcribed, strict=True):
         wrong = sum(errors[position : position + len(words)])
         position += len(words)
         times = f"{segment.metadata['start_s']:8.2f} to {segment.metadata['end_s']:7.2f} s"
         print(f"  {times}{len(words):>6}{wrong:>6}{wrong / max(1, len(words)):>8.1%}")
-    count = sum(map(len, said))
+    count = sum(map(len, spoken))
     rate = sum(errors) / count
-    expected = sum(itertools.islice(itertools.cycle(least), len(said))) / count
+    expected = sum(itertools.islice(itertools.cycle(least), len(spoken))) / count
     print(f"  {'all':<21}{count:>6}{sum(errors):>6}{rate:>8.1%}")
     print(f"  {'if each sentence were a clip':<33}{expected:>8.1%}")
     worse = rate - expected > MAX_MORE_ERRORS
-    return [f"{rate:.1%} of the words are wrong, {expected:.1%} without cuts"] if worse else []
+    return [f"{rate:.1%} of the words are wrong, {expected:.1%} without splitting"] if worse else []
 
 
 def main() -> int:
-    """Run it all; 1 if something is not as it must be."""
+    """Run everything; return 1 if something is wrong."""
     parser = argparse.ArgumentParser(description="An hour of speech through the loader.")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--delay", type=float, default=0.2, help="seconds that an answer takes")

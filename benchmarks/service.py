@@ -1,11 +1,11 @@
-"""A stand-in written for speed: canned replies in both protocols, from a process of its own.
+"""A server written for speed: fixed replies in both protocols, from a separate process.
 
     with Service() as service:
         service.url(delay_ms=100)        # DashScope's native protocol: …/api/v1
         service.url("openai", pieces=50) # the OpenAI-compatible one: …/compatible-mode/v1
         service.seen()                   # requests and bytes so far
 
-What it costs is the same for everybody who asks, and small: about a tenth of a millisecond.
+Its cost is the same for every client, and small: about a tenth of a millisecond.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ POLICY = {
 
 
 class Seen(NamedTuple):
-    """What the service has been sent: requests that are not questions of what was seen."""
+    """What the server has received, without the requests for these counts."""
 
     requests: int
     body_bytes: int
 
 
 class Service:
-    """The service, while the context lasts."""
+    """The server, while the context lasts."""
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -68,12 +68,12 @@ class Service:
         delay_ms: int = 0,
         pieces: int = 50,
     ) -> str:
-        """Name the address of a service that answers after a while, in so many fragments."""
+        """Make the address of a server that answers after a delay, in so many fragments."""
         path = NATIVE if protocol == "native" else OPENAI
         return f"{self._host}/{delay_ms}/{pieces}{path}"
 
     def seen(self) -> Seen:
-        """Ask what it has been sent since it was asked before."""
+        """Read what it has received since the last call."""
         with urllib.request.urlopen(f"{self._host}/seen") as reply:  # noqa: S310  # our own
             return Seen(**json.load(reply))
 
@@ -138,14 +138,14 @@ def _events(protocol: str, pieces: int) -> list[bytes]:
     return [b"data: " + _json(chunk) + b"\n\n" for chunk in chunks] + [b"data: [DONE]\n\n"]
 
 
-def _json(said: Any) -> bytes:
-    return json.dumps(said, separators=(",", ":")).encode()
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 class _Connection(asyncio.Protocol):
     """One connection: request after request, each answered as its path says."""
 
-    requests = body_bytes = 0  # of all connections, since somebody asked
+    requests = body_bytes = 0  # of all connections, since they were read last
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101
@@ -174,7 +174,7 @@ class _Connection(asyncio.Protocol):
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._left -= len(data)
         type(self).body_bytes += len(data)
-        # Where a body says that it wants a stream, it says so in its last or first few bytes.
+        # The field that requests a stream is in the first or last few bytes of a body.
         if not self._tail or self._left <= 0:
             self._is_stream |= any(sign in data[:4096] or sign in data[-4096:] for sign in STREAMS)
         self._tail = (self._tail + data[-8:])[-8:]
@@ -220,7 +220,7 @@ class _Connection(asyncio.Protocol):
             ]
         for event in (*_EVENTS[protocol, pieces], b"0\r\n\r\n"):
             if not self._transport.is_closing():
-                self._transport.write(event)  # one by one, as a model says them
+                self._transport.write(event)  # one by one, as a model sends them
 
     def _reply(self, body: bytes) -> None:
         self._transport.write(

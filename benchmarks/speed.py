@@ -29,8 +29,9 @@ from benchmarks import clips
 from benchmarks.peers import KEY, MODEL, PEERS, Peer, Urls, make_peer, ours
 from benchmarks.service import Service
 from langchain_qwen_audio import Audio, ChatQwenAudio
-from langchain_qwen_audio._fit import fit, segments
-from langchain_qwen_audio._profiles import ASR, QWEN_AUDIO
+from langchain_qwen_audio._models.profiles import ASR, QWEN_AUDIO
+from langchain_qwen_audio._request.conversion import convert
+from langchain_qwen_audio._transcription.segments import split_recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -113,7 +114,7 @@ def timed(
 
 
 def working(urls: Urls, way: str) -> dict[str, Callable[[], Any]]:
-    """Find the peers that have a way to ask, by trying."""
+    """Find the peers that have a calling mode, by trying."""
     found = {}
     for name in PEERS:
         ask = getattr(make_peer(name, urls), way)
@@ -157,7 +158,7 @@ def _all(ask: Callable[[], Iterator[object]]) -> None:
 
 
 def _first(ask: Callable[[], Iterator[object]]) -> None:
-    """Wait for the first fragment that says something; the rest is not waited for."""
+    """Wait for the first fragment with text; the rest is not read."""
     fragments = ask()
     for fragment in fragments:
         if getattr(fragment, "content", fragment):
@@ -409,22 +410,22 @@ def _ask_sdk_natively(service: Service, text: str, history: list[Any]) -> object
     return _sdk_clients[url].multimodal.chat.create(model=MODEL, messages=messages).output_text
 
 
-# --- preparing --------------------------------------------------------------------------------
+# --- conversion -------------------------------------------------------------------------------
 
 
-def prepare(_: Service) -> Iterator[Result]:
-    """Measure how fast audio is probed, converted and cut, on one core."""
+def conversion(_: Service) -> Iterator[Result]:
+    """Measure how fast audio is detected, converted and split, on one core."""
     hour = 3600.0
     jobs: dict[str, tuple[float, Callable[[], object]]] = {}
     short = clips.wav(seconds=16, sample_rate=48_000, channels=2)
-    jobs["16 s, 48 kHz stereo WAV"] = (16.0, lambda: fit(Audio.from_bytes(short), QWEN_AUDIO))
+    jobs["16 s, 48 kHz stereo WAV"] = (16.0, lambda: convert(Audio.from_bytes(short), QWEN_AUDIO))
     with clips.hour_long() as files:
         for kind, path in files.items():
             jobs[f"an hour of {kind}, cut"] = (
                 hour,
                 partial(_cut, path),
             )
-        result = Result("preparing audio, on one core", "× real time")
+        result = Result("converting audio, on one core", "× real time")
         for name, (length_s, job) in jobs.items():
             taken = []
             for _round in range(5 if length_s < hour else 1):
@@ -446,19 +447,19 @@ def prepare(_: Service) -> Iterator[Result]:
 
 
 def _cut(path: str) -> None:
-    for part in segments(Audio.from_path(path), ASR, 240.0):
+    for part in split_recording(Audio.from_path(path), ASR, 240.0):
         part.audio.to_block()
 
 
 # Prints the most memory that cutting a file takes, in MB above what cutting some of it has left.
 _MEMORY = """
 import re, sys
-from benchmarks.speed import Audio, QWEN_AUDIO, _cut, fit
+from benchmarks.speed import Audio, QWEN_AUDIO, _cut, convert
 
 def memory(what):
     return int(re.search(what + r":\\s+(\\d+) kB", open("/proc/self/status").read())[1]) / 1000
 
-fit(Audio.from_path(sys.argv[1]).excerpt(0.0, 40.0), QWEN_AUDIO)
+convert(Audio.from_path(sys.argv[1]).excerpt(0.0, 40.0), QWEN_AUDIO)
 before = memory("VmRSS")
 _cut(sys.argv[1])
 print(memory("VmHWM") - before)
@@ -490,7 +491,9 @@ def history(service: Service) -> Iterator[Result]:
 
 MEASUREMENTS = {
     measurement.__name__: measurement
-    for measurement in (*(invoke, stream, many, thousand, imports, large, sent, prepare, history),)
+    for measurement in (
+        *(invoke, stream, many, thousand, imports, large, sent, conversion, history),
+    )
 }
 
 

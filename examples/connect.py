@@ -1,4 +1,7 @@
-"""What the examples share: the service if there is a key, the local stand-in if there is none."""
+"""What the examples share: the service if there is a key, the local test server if there is none.
+
+The local test server needs `pip install "langchain-qwen-audio[local]"`.
+"""
 
 import functools
 import http.server
@@ -14,17 +17,17 @@ SAMPLE = Path(langchain_qwen_audio.__file__).parent / "samples" / "welcome.wav"
 
 
 def connect(**fields: Any) -> ChatQwenAudio:
-    """Make a model of the service, or of the stand-in, and say which."""
+    """Make a model for the service, or for the local test server, and print which."""
     if os.environ.get("DASHSCOPE_API_KEY"):
         return ChatQwenAudio(**fields)
     from langchain_qwen_audio.local import LocalDashScope
 
-    print("There is no DASHSCOPE_API_KEY: a local stand-in answers, not Qwen-Audio.\n")
+    print("There is no DASHSCOPE_API_KEY: the local test server answers, not Qwen-Audio.\n")
     return ChatQwenAudio(base_url=LocalDashScope().start().base_url, api_key="local", **fields)
 
 
 def sample_url() -> str:
-    """Find a recording that whoever answers can fetch."""
+    """Find a URL of a recording that the service, or the local test server, can fetch."""
     if os.environ.get("DASHSCOPE_API_KEY"):
         return "https://dashscope.oss-cn-beijing.aliyuncs.com/audios/welcome.mp3"
     handler = functools.partial(_Quiet, directory=str(SAMPLE.parent))

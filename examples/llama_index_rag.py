@@ -1,7 +1,7 @@
 """Ask about an archive with LlamaIndex: transcribe, index, and answer with the seconds cited.
 
-The embeddings count words, so that the example runs with no key and no download; put a real model
-in their place.
+It needs `pip install "langchain-qwen-audio[llama-index]"`. The embeddings count words, so that the
+example runs with no key and no download; use a real embedding model instead.
 """
 
 import re
@@ -32,9 +32,9 @@ class WordCounts(BaseEmbedding):
         return self._get_text_embedding(query)
 
 
-place = connect()  # the service, or the stand-in
-llm = QwenAudio(base_url=place.base_url, api_key=place.api_key, model="qwen3.5-omni-flash")
-asr = QwenAudio(base_url=place.base_url, api_key=place.api_key, model="qwen3-asr-flash")
+chat = connect()  # the service, or the local test server
+llm = QwenAudio(base_url=chat.base_url, api_key=chat.api_key, model="qwen3.5-omni-flash")
+asr = QwenAudio(base_url=chat.base_url, api_key=chat.api_key, model="qwen3-asr-flash")
 
 reader = QwenAudioReader(asr, segment_s=10)
 index = VectorStoreIndex.from_documents(
@@ -50,8 +50,8 @@ for found in answer.source_nodes:
     print(f"found {cited['source']} from {cited['start_s']} to {cited['end_s']} s:")
     print(f"  {found.node.get_content()}")
 
-# The words may not say it all: listen to the best place again.
+# The transcript may not be enough: send the audio of the best match.
 cited = answer.source_nodes[0].node.metadata
-sound = Audio.from_path(cited["source"]).excerpt(cited["start_s"], cited["end_s"])
-blocks = [AudioBlock(audio=sound.data), TextBlock(text=question)]
+excerpt = Audio.from_path(cited["source"]).excerpt(cited["start_s"], cited["end_s"])
+blocks = [AudioBlock(audio=excerpt.data), TextBlock(text=question)]
 print(llm.chat([ChatMessage(blocks=blocks)]))

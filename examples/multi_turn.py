@@ -1,4 +1,4 @@
-"""Go on asking about the same recording."""
+"""Ask two questions about the same recording."""
 
 from connect import SAMPLE, connect
 from langchain_core.messages import BaseMessage, HumanMessage

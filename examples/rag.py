@@ -1,7 +1,7 @@
-"""Ask about an archive: transcribe, index, find the seconds that matter, and listen to them again.
+"""Ask about an archive: transcribe, index, find the segments that match, and send their audio.
 
-The embeddings count words, so that the example runs with no key and no download; put a real model
-in their place.
+The embeddings count words, so that the example runs with no key and no download; use a real
+embedding model instead.
 """
 
 import re
@@ -35,11 +35,11 @@ loader = QwenAudioLoader(SAMPLE.parent, llm=connect(model="qwen3-asr-flash"), se
 index = InMemoryVectorStore.from_documents(loader.load(), WordCounts())
 print(loader.summary)
 
-listener = connect(model="qwen3.5-omni-flash")
+model = connect(model="qwen3.5-omni-flash")
 for found in index.similarity_search(question, k=1):
     place = found.metadata
     print(f"found {place['source']} from {place['start_s']} to {place['end_s']} s:")
     print(f"  {found.page_content}")
-    sound = Audio.from_path(place["source"]).excerpt(place["start_s"], place["end_s"])
-    asked = HumanMessage([sound.to_block(), {"type": "text", "text": question}])
-    print(f"[{place['start_s']:.0f} s] {listener.invoke([asked]).text}")
+    excerpt = Audio.from_path(place["source"]).excerpt(place["start_s"], place["end_s"])
+    message = HumanMessage([excerpt.to_block(), {"type": "text", "text": question}])
+    print(f"[{place['start_s']:.0f} s] {model.invoke([message]).text}")

@@ -1,4 +1,4 @@
-"""Ask with a voice, and play the answer's."""
+"""Send a spoken question, and play the spoken answer."""
 
 import shutil
 import subprocess

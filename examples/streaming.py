@@ -1,4 +1,4 @@
-"""Print an answer as it is written."""
+"""Stream an answer."""
 
 from connect import SAMPLE, connect
 from langchain_core.messages import HumanMessage

@@ -1,4 +1,4 @@
-"""Speak to the model: a recording and no text at all."""
+"""Send a spoken question: a recording and no text."""
 
 from connect import SAMPLE, connect
 from langchain_core.messages import HumanMessage

@@ -1,4 +1,4 @@
-"""LangChain applications that hear, over Alibaba Cloud's audio models."""
+"""Audio models for LangChain and LlamaIndex: Qwen-Audio, Qwen-Omni, Qwen speech recognition."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from langchain_qwen_audio._annotations import AudioInfo
-    from langchain_qwen_audio._display import show_messages
+    from langchain_qwen_audio._notebook.conversation import show_messages
+    from langchain_qwen_audio._response.audio_info import AudioInfo
     from langchain_qwen_audio.audio import Audio
     from langchain_qwen_audio.chains import create_recording_qa_chain
     from langchain_qwen_audio.chat_models import ChatQwenAudio
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         TranscriptFormat,
     )
     from langchain_qwen_audio.tools import AskAudio, ListAudio, LoadAudio, QwenAudioToolkit
+
+__version__ = "0.1.0"
 
 __all__ = [
     "AskAudio",
@@ -42,8 +44,8 @@ _HOME = {
         "langchain_qwen_audio.document_loaders",
     ),
     "Audio": "langchain_qwen_audio.audio",
-    "AudioInfo": "langchain_qwen_audio._annotations",
-    "show_messages": "langchain_qwen_audio._display",
+    "AudioInfo": "langchain_qwen_audio._response.audio_info",
+    "show_messages": "langchain_qwen_audio._notebook.conversation",
     "create_recording_qa_chain": "langchain_qwen_audio.chains",
     "ChatQwenAudio": "langchain_qwen_audio.chat_models",
 }

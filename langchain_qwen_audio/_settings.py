@@ -18,17 +18,23 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from langchain_qwen_audio._http import DEFAULT_TIMEOUT_S
-from langchain_qwen_audio._profiles import Protocol
-from langchain_qwen_audio._routes import (
+from langchain_qwen_audio._models.profiles import Profile, ProtocolName
+from langchain_qwen_audio._models.routes import (
     SHARED_HOSTS,
-    AudioEncoding,
     AudioTransport,
     Fetch,
     LongAudio,
     Region,
+    Route,
+    find_route,
     is_own_server,
     service_address,
+)
+from langchain_qwen_audio._protocols.openai import AudioEncoding
+from langchain_qwen_audio._service.default_timeouts import (
+    DEFAULT_TIMEOUT_S,
+    DEFAULT_TOTAL_TIMEOUT_S,
+    MAX_TIMEOUT_S,
 )
 
 # Fields that travel to the service as parameters, under their own names.
@@ -129,8 +135,13 @@ class BaseChatQwenAudio(BaseChatModel):
     asr_options: AsrOptions | None = None
     """What helps qwen3-asr-flash to transcribe: `language`, `enable_itn`."""
 
-    timeout: float = Field(default=DEFAULT_TIMEOUT_S, gt=0)
-    """Seconds to wait for a connection, and for each next sign of life from the service."""
+    timeout: float = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S)
+    """Seconds to wait for a connection, and for each next sign of life from the service: a whole
+    reply, or the next event of a stream."""
+
+    total_timeout: float | None = Field(default=DEFAULT_TOTAL_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S)
+    """Seconds that a call may take in all, with its uploads, retries and the waits between; a
+    stream with what is done between its chunks. None is no limit."""
 
     max_retries: int = Field(default=2, ge=0)
     """How often a failed request is repeated, where that can help; 2 means at most 3 requests."""
@@ -142,16 +153,17 @@ class BaseChatQwenAudio(BaseChatModel):
     """Parameters of the service that have no field here, sent as they are."""
 
     long_audio: LongAudio = "split"
-    """What to do with a clip longer than the model hears: send it as consecutive parts ("split"),
+    """What to do with a clip longer than the model takes: send it as consecutive parts ("split"),
     its beginning with a warning ("truncate"), or not at all ("error")."""
 
     audio_transport: AudioTransport = "auto"
-    """How clips travel: as base64 where that fits and uploaded otherwise ("auto"), or always as one
-    of them ("inline", "upload")."""
+    """How clips travel: as base64 where that is small enough and uploaded otherwise ("auto"), or
+    always as one of them ("inline", "upload")."""
 
-    local_files: bool | list[Path] = True
-    """Which `file://` URLs in users' messages are read: all, none, or those below the given
-    directories. A server that takes messages from strangers sets False."""
+    local_files: bool | list[Path] = False
+    """Which `file://` URLs in users' messages are read: none, those below the given directories, or
+    all (True), where nobody else writes the messages. Your own files need none of it: put
+    `Audio.from_path(path).to_block()` into a message."""
 
     fetch: Fetch = "service"
     """Who downloads `http(s)://` URLs: the service, or this machine ("client"), for URLs that the
@@ -161,7 +173,7 @@ class BaseChatQwenAudio(BaseChatModel):
     """How tools are offered: as the endpoint's own parameter ("native"), in the prompt, for models
     that have no native calling, or as the model takes them ("auto")."""
 
-    protocol: Protocol | None = None
+    protocol: ProtocolName | None = None
     """DashScope's "native" protocol or its OpenAI-compatible one ("openai"); by default as the
     model takes it. Models that this package does not know may need to be told."""
 
@@ -194,7 +206,7 @@ class BaseChatQwenAudio(BaseChatModel):
         if not bare:
             raise ValueError(
                 "no API key: set the environment variable DASHSCOPE_API_KEY or pass api_key=…; "
-                "to try without a key, use the local stand-in "
+                "to try without a key, use the local test server "
                 "(langchain_qwen_audio.local.LocalDashScope)"
             )
         if not re.fullmatch(r"[!-~]+", bare):
@@ -210,14 +222,34 @@ class BaseChatQwenAudio(BaseChatModel):
         return workspace
 
     @property
-    def _address(self) -> str:
+    def address(self) -> str:
+        """The base URL of the service, or of the user's own server."""
         return (self.base_url or service_address(self.region, self.workspace)).rstrip("/")
 
     @property
-    def _parameters(self) -> dict[str, Any]:
+    def request_parameters(self) -> dict[str, Any]:
         """The parameters that the fields set, `model_kwargs` aside."""
         values = {name: getattr(self, name) for name in _PARAMETERS}
         return {name: value for name, value in values.items() if value is not None}
+
+    def route(self, model: str | None = None) -> Route:
+        """Say how a model is used, and what it takes when used so.
+
+        Args:
+            model: Its name; this model's own by default.
+
+        Raises:
+            NotFoundError: It is retired, or not available through this class.
+            InvalidRequestError: It does not have the `protocol` of this model.
+        """
+        name = self.model if model is None else model
+        return find_route(name, self.address, self.protocol, self.audio_encoding)
+
+    def has_native_tools(self, profile: Profile) -> bool:
+        """Tell whether tools are offered through the endpoint, rather than in the prompt."""
+        return self.tool_calling == "native" or (
+            self.tool_calling == "auto" and profile.native_tools
+        )
 
     @property
     def lc_secrets(self) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Recordings as one small value: where they come from, what they are, how long they are.
 
-The type of a clip is read from its bytes, never from its name or from what somebody claimed.
+The format is detected from the content, not from the file name or a claimed MIME type.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pybase64
 
-from langchain_qwen_audio import _codec, _fetch
-from langchain_qwen_audio._files import LocalFile, audio_error
-from langchain_qwen_audio._media_types import media_type, normalize_mime_type
-from langchain_qwen_audio._profiles import QWEN_AUDIO
-from langchain_qwen_audio._speech import close_wav
+from langchain_qwen_audio._media import codec as _codec
+from langchain_qwen_audio._media import download as _fetch
+from langchain_qwen_audio._media.local_files import LocalFile
+from langchain_qwen_audio._media.mime_types import media_type, normalize_mime_type
+from langchain_qwen_audio._media.samples import SAMPLE_BYTES, SAMPLE_RATE, byte_count, length_of
+from langchain_qwen_audio._media.wav import close_wav, encode_wav
+from langchain_qwen_audio.errors import AudioError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +44,7 @@ def _decode_loose_base64(text: str, name: str) -> bytes:
     try:
         return pybase64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise audio_error(
+        raise AudioError(
             f"{name}: {text[:40]!r}… came where base64 is expected ({error}); for a local file "
             "use Audio.from_path(path).to_block()"
         ) from error
@@ -102,7 +104,7 @@ class Audio:
         try:
             return cls(_fetch.fetch(url), name=url)
         except _fetch.FetchError as error:
-            raise audio_error(f"{url}: it cannot be fetched: {error}") from error
+            raise AudioError(f"{url}: it cannot be fetched: {error}") from error
 
     @classmethod
     async def afrom_url(cls, url: str) -> Audio:
@@ -110,7 +112,7 @@ class Audio:
         try:
             return cls(await _fetch.afetch(url), name=url)
         except _fetch.FetchError as error:
-            raise audio_error(f"{url}: it cannot be fetched: {error}") from error
+            raise AudioError(f"{url}: it cannot be fetched: {error}") from error
 
     @classmethod
     def from_bytes(
@@ -130,7 +132,7 @@ class Audio:
         """Read an encoded recording from a file-like object, from where it stands to its end."""
         data = file.read()
         if not isinstance(data, bytes):
-            raise audio_error(f"{name}: a file of text came, expected one opened in binary mode")
+            raise AudioError(f"{name}: a file of text came, expected one opened in binary mode")
         return cls(data, name=name)
 
     @classmethod
@@ -146,7 +148,7 @@ class Audio:
             AudioError: The text is not base64, empty, or longer than any clip.
         """
         if len(text) > MAX_BASE64_CHARS:
-            raise audio_error(
+            raise AudioError(
                 f"{name}: {len(text):,} characters of base64 came, at most {MAX_BASE64_CHARS:,} "
                 "are taken; pass a file:// or https:// URL instead"
             )
@@ -155,7 +157,7 @@ class Audio:
         except (binascii.Error, ValueError):
             data, text = _decode_loose_base64(text, name), ""
         if not data:
-            raise audio_error(f"{name}: the base64 text is empty, expected a recording")
+            raise AudioError(f"{name}: the base64 text is empty, expected a recording")
         return cls(data, name=name, claimed_mime_type=mime_type, base64_text=text)
 
     @classmethod
@@ -173,11 +175,9 @@ class Audio:
         """
         channels, data = _samples_of(samples, name)
         if not _codec.MIN_SAMPLE_RATE <= sample_rate <= _codec.MAX_SAMPLE_RATE:
-            raise audio_error(
-                f"{name}: a sample rate of {sample_rate} Hz came, expected e.g. 16000"
-            )
-        frames = len(data) // _codec.SAMPLE_BYTES // channels
-        wav = _codec.encode_wav([data], int(sample_rate), channels)
+            raise AudioError(f"{name}: a sample rate of {sample_rate} Hz came, expected e.g. 16000")
+        frames = len(data) // SAMPLE_BYTES // channels
+        wav = encode_wav([data], int(sample_rate), channels)
         return cls(wav, name=name, duration_s=frames / sample_rate)
 
     @classmethod
@@ -192,7 +192,7 @@ class Audio:
             if isinstance(block, dict) and block.get("type") == "audio" and block.get("base64"):
                 wav = close_wav(cls.from_base64(block["base64"]).data)
                 return cls(wav, name=str(block.get("id") or "speech"))
-        raise audio_error(
+        raise AudioError(
             f"an answer came with no speech in it: {message.text[:60]!r}; a Qwen-Omni model speaks "
             "when asked with modalities=['text', 'audio']"
         )
@@ -200,7 +200,7 @@ class Audio:
     # --- what it is ---
 
     def _asdict(self) -> dict[str, Any]:
-        """Say what makes this recording again; LangGraph's checkpoints ask namedtuples for it.
+        """Return what makes this recording again; LangGraph's checkpoints call it.
 
         One of a file is kept as the file's name and identity, not as its bytes.
         """
@@ -216,9 +216,9 @@ class Audio:
 
     def _repr_html_(self) -> str:
         """Show it in a notebook: a player, and its waveform."""
-        from langchain_qwen_audio._display import audio_html
+        from langchain_qwen_audio._notebook.player import player_html
 
-        return audio_html(self)
+        return player_html(self)
 
     @property
     def size(self) -> int:
@@ -230,7 +230,7 @@ class Audio:
         """The encoded recording, read from its file if it has one."""
         if isinstance(self._source, bytes):
             return self._source
-        with self.open() as file:
+        with self._explained(), self._source.open() as file:
             return file.read()
 
     def open(self) -> BinaryIO:
@@ -239,7 +239,10 @@ class Audio:
         Raises:
             AudioError: The file is not there any more, or not the one that it was.
         """
-        return self._source.open() if isinstance(self._source, LocalFile) else BytesIO(self._source)
+        if isinstance(self._source, bytes):
+            return BytesIO(self._source)
+        with self._explained():
+            return self._source.open()
 
     @property
     def base64(self) -> str:
@@ -249,7 +252,7 @@ class Audio:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the bytes, in hexadecimal: equal for equal recordings."""
-        with self.open() as file:
+        with self._explained(), self.open() as file:
             return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
     @cached_property
@@ -294,17 +297,9 @@ class Audio:
         if self._duration_s is None:
             self._duration_s = self.probe.declared_s
         if self._duration_s is None:
-            sizes = (len(block) for block in self.decode(_codec.SAMPLE_RATE))
-            self._duration_s = sum(sizes) / _codec.SAMPLE_BYTES / _codec.SAMPLE_RATE
+            sizes = (len(block) for block in self.decode(SAMPLE_RATE))
+            self._duration_s = length_of(sum(sizes))
         return self._duration_s
-
-    @property
-    def tokens(self) -> int:
-        """Tokens that Qwen-Audio counts for it: 25 a second, at least 25.
-
-        https://help.aliyun.com/zh/model-studio/audio-language-model
-        """
-        return QWEN_AUDIO.clip_tokens(self.duration_s)
 
     def decode(self, sample_rate: int) -> Iterator[bytes]:
         """Yield the sound as mono, signed 16-bit, native-endian samples, in bounded memory.
@@ -319,14 +314,14 @@ class Audio:
                 yield block
             if isinstance(self._source, LocalFile):
                 self._source.require_unchanged(file)  # while it was read
-        heard_s = size / _codec.SAMPLE_BYTES / sample_rate
+        decoded_s = length_of(size, sample_rate)
         declared_s = self.probe.declared_s or 0.0
         if not size:
-            raise audio_error(f"{self.name}: there is no sound in it, its length is zero")
-        if declared_s - heard_s > max(_TOLERANCE_S, _TOLERANCE * declared_s):
-            raise audio_error(
+            raise AudioError(f"{self.name}: there is no sound in it, its length is zero")
+        if declared_s - decoded_s > max(_TOLERANCE_S, _TOLERANCE * declared_s):
+            raise AudioError(
                 f"{self.name}: it is truncated: its header says {declared_s:.2f} s, and only "
-                f"{heard_s:.2f} s are there"
+                f"{decoded_s:.2f} s are there"
             )
 
     def excerpt(self, start_s: float = 0.0, end_s: float | None = None) -> Audio:
@@ -339,29 +334,28 @@ class Audio:
         Raises:
             AudioError: The recording has no such part.
         """
-        rate, size = _codec.SAMPLE_RATE, _codec.SAMPLE_BYTES
         length_s = self.duration_s
         stop_s = length_s if end_s is None else min(end_s, length_s)
         if not max(0.0, start_s) < stop_s:
             until = "the end" if end_s is None else f"{end_s:g} s"
-            raise audio_error(
+            raise AudioError(
                 f"{self.name}: there is nothing from {start_s:g} s to {until}; it is "
                 f"{length_s:.1f} s long"
             )
-        first = int(max(0.0, start_s) * rate) * size
-        last = None if stop_s == length_s else int(stop_s * rate) * size
+        first = byte_count(max(0.0, start_s))
+        last = None if stop_s == length_s else byte_count(stop_s)
         samples, position = bytearray(), 0
-        for block in self.decode(rate):
+        for block in self.decode(SAMPLE_RATE):
             end = len(block) if last is None else min(len(block), last - position)
             samples += block[max(0, first - position) : end]
             position += len(block)
             if last is not None and position >= last:
                 break
         if not samples:
-            raise audio_error(f"{self.name}: there is no sound from {start_s:g} s on")
-        wav = _codec.encode_wav([bytes(samples)], rate)
+            raise AudioError(f"{self.name}: there is no sound from {start_s:g} s on")
+        wav = encode_wav([samples], SAMPLE_RATE)
         return Audio(
-            wav, name=f"{self.name} from {start_s:g} s", duration_s=len(samples) / size / rate
+            wav, name=f"{self.name} from {start_s:g} s", duration_s=length_of(len(samples))
         )
 
     def to_block(self) -> dict[str, Any]:
@@ -376,8 +370,11 @@ class Audio:
     def _explained(self) -> Iterator[None]:
         try:
             yield
+        except OSError as error:
+            reason = error.strerror or error  # without the path, which is not for everybody
+            raise AudioError(f"{self.name}: it cannot be read ({reason})") from error
         except _codec.CodecError as error:
-            raise audio_error(
+            raise AudioError(
                 f"{self.name}: {self.size:,} bytes came that are not usable audio: {error}"
             ) from error
 
@@ -392,20 +389,20 @@ def _samples_of(samples: Any, name: str) -> tuple[int, bytes]:
     try:
         view = memoryview(samples)
     except (TypeError, ValueError, BufferError) as error:
-        raise audio_error(
+        raise AudioError(
             f"{name}: {type(samples).__name__} came, expected a NumPy array or a buffer"
         ) from error
     kind, shape = view.format.lstrip("@=<"), view.shape or ()
     channels = shape[1] if len(shape) == 2 else 1
     if len(shape) not in {1, 2} or not 1 <= channels <= _codec.MAX_CHANNELS:
-        raise audio_error(
+        raise AudioError(
             f"{name}: an array of shape {shape} came, expected (frames,) or (frames, channels); "
             "transpose it if channels come first"
         )
     if not view.nbytes:
-        raise audio_error(f"{name}: an empty array came, expected samples")
+        raise AudioError(f"{name}: an empty array came, expected samples")
     if kind not in _codec.SAMPLE_FORMATS:
-        raise audio_error(
+        raise AudioError(
             f"{name}: samples of buffer format {view.format!r} came, expected int16, float32 or "
             "float64; use array.astype"
         )

@@ -1,12 +1,13 @@
-"""A question about a recording of any length → an answer that cites its seconds.
+"""A question about a recording of any length → an answer that cites points in time.
 
-{"audio", "question"} ─ map: each segment is asked ─► notes ─ reduce: combined ─► {"answer", …}
+{"audio", "question"} ─ map: a note of each segment ─► notes ─ reduce: combined ─► {"answer", …}
 
 Built from LangChain's runnables: invoke, stream, batch, callbacks and traces are theirs.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
+from typing_extensions import Unpack
 
-from langchain_qwen_audio._subtitles import clock
-from langchain_qwen_audio._tokens import encode_text
+from langchain_qwen_audio._media.durations import format_time
+from langchain_qwen_audio._request.token_count import token_ids
+from langchain_qwen_audio._transcription.options import LoadOptions
 from langchain_qwen_audio.document_loaders import QwenAudioLoader
 
 if TYPE_CHECKING:
@@ -59,26 +62,32 @@ def create_recording_qa_chain(
     *,
     combine_llm: BaseChatModel | None = None,
     max_notes_tokens: int = 4_000,
-    **options: Any,
+    **options: Unpack[LoadOptions],
 ) -> Runnable[dict[str, Any], dict[str, Any]]:
     """Make a chain that answers a question about a recording, however long, with citations.
 
-    Each segment of the recording is asked for what helps to answer (map); of these notes the answer
-    is made (reduce). A model that only transcribes takes down its words instead.
+    From each segment of the recording the model notes what helps to answer (map). From these notes
+    the answer is made (reduce). A model that only transcribes notes all words.
+
+    Example:
+        ```python
+        chain = create_recording_qa_chain(ChatQwenAudio(model="qwen3.5-omni-flash"))
+        result = chain.invoke({"audio": "meeting.mp3", "question": "What was decided?"})
+        result["answer"], [note.metadata["start_s"] for note in result["citations"]]
+        ```
 
     Args:
-        llm: The model that listens.
-        combine_llm: The model that makes the answer of the notes; `llm` by default, where that
-            takes text.
+        llm: The model that takes the audio.
+        combine_llm: The model that makes the answer from the notes; `llm` by default, if it takes
+            text.
         max_notes_tokens: Tokens of notes that are combined at once; more of them are shortened
             first.
-        **options: As `QwenAudioLoader` takes them: `segment_s`, `max_concurrency`, `checkpoint`,
-            `on_error`, `show_progress`.
+        **options: See `LoadOptions`; `prompt` and `transcript_format` are set by the chain.
 
     Returns:
         A runnable from `{"audio": …, "question": str}`, with any source that `QwenAudioLoader`
-        takes, to the same with `answer`; `documents`, the notes with their seconds; and
-        `citations`, those documents that the answer cites, in its order.
+        takes, to the same with `answer`; `documents`, the notes with their start and end; and
+        `citations`, the documents that the answer cites, in its order.
 
     Raises:
         ValueError: `llm` only transcribes, and there is no `combine_llm`.
@@ -88,19 +97,20 @@ def create_recording_qa_chain(
         raise ValueError(f"{llm.model} only transcribes: pass combine_llm=…, which answers")
     combine = combine_llm or llm
 
-    def loader(asked: dict[str, Any]) -> QwenAudioLoader:
-        prompt = NOTE_PROMPT.format(question=asked["question"]) if takes_text else None
-        return QwenAudioLoader(asked["audio"], llm=llm, prompt=prompt, **options)
+    def loader(inputs: dict[str, Any]) -> QwenAudioLoader:
+        prompt = NOTE_PROMPT.format(question=inputs["question"]) if takes_text else None
+        # A prompt among the options is a TypeError.
+        return QwenAudioLoader(inputs["audio"], llm=llm, prompt=prompt, **options)  # type: ignore[misc]
 
-    def says_something(note: Document) -> bool:
-        said = note.page_content.strip(" .*\"'\n")
-        return bool(said) and not (takes_text and said.upper() == NOTHING)
+    def is_useful(note: Document) -> bool:
+        text = note.page_content.strip(" .*\"'\n")
+        return bool(text) and not (takes_text and text.upper() == NOTHING)
 
-    def notes(asked: dict[str, Any]) -> list[Document]:
-        return [note for note in loader(asked).lazy_load() if says_something(note)]
+    def notes(inputs: dict[str, Any]) -> list[Document]:
+        return [note for note in loader(inputs).lazy_load() if is_useful(note)]
 
-    async def anotes(asked: dict[str, Any]) -> list[Document]:
-        return [note async for note in loader(asked).alazy_load() if says_something(note)]
+    async def anotes(inputs: dict[str, Any]) -> list[Document]:
+        return [note async for note in loader(inputs).alazy_load() if is_useful(note)]
 
     shorten = ChatPromptTemplate.from_template(SHORTEN_PROMPT) | combine | StrOutputParser()
     shortener = _Shortener(shorten, max_notes_tokens)
@@ -124,16 +134,17 @@ class _Shortener:
     shorten: Runnable[dict[str, Any], str]
     max_tokens: int
 
-    def run(self, asked: dict[str, Any]) -> str:
-        notes = _written(asked["documents"])
+    def run(self, inputs: dict[str, Any]) -> str:
+        notes = _as_texts(inputs["documents"])
         while groups := self._groups(notes):
-            notes = _shorter(notes, self.shorten.batch(_inputs(groups, asked)))
+            notes = _shorter(notes, self.shorten.batch(_prompts(groups, inputs)))
         return "\n".join(notes)
 
-    async def arun(self, asked: dict[str, Any]) -> str:
-        notes = _written(asked["documents"])
-        while groups := self._groups(notes):
-            notes = _shorter(notes, await self.shorten.abatch(_inputs(groups, asked)))
+    async def arun(self, inputs: dict[str, Any]) -> str:
+        notes = _as_texts(inputs["documents"])
+        # Counting tokens loads a tokenizer, and takes its time where notes are many.
+        while groups := await asyncio.to_thread(self._groups, notes):
+            notes = _shorter(notes, await self.shorten.abatch(_prompts(groups, inputs)))
         return "\n".join(notes)
 
     def _groups(self, notes: list[str]) -> list[list[str]]:
@@ -141,7 +152,7 @@ class _Shortener:
 
         No groups if all notes together are short enough.
         """
-        sizes = [len(encode_text(note)) for note in notes]
+        sizes = [len(token_ids(note)) for note in notes]
         if sum(sizes) <= self.max_tokens or len(notes) < 2:
             return []
         groups: list[list[str]] = [[]]
@@ -155,12 +166,12 @@ class _Shortener:
         return groups
 
 
-def _inputs(groups: list[list[str]], asked: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"notes": "\n".join(group), "question": asked["question"]} for group in groups]
+def _prompts(groups: list[list[str]], inputs: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"notes": "\n".join(group), "question": inputs["question"]} for group in groups]
 
 
-def _written(documents: Iterable[Document]) -> list[str]:
-    return [f"[{clock(note.metadata['start_s'])}] {note.page_content}" for note in documents]
+def _as_texts(documents: Iterable[Document]) -> list[str]:
+    return [f"[{format_time(note.metadata['start_s'])}] {note.page_content}" for note in documents]
 
 
 def _shorter(before: list[str], after: list[str]) -> list[str]:
@@ -170,10 +181,10 @@ def _shorter(before: list[str], after: list[str]) -> list[str]:
     return after
 
 
-def _citations(asked: dict[str, Any]) -> list[Document]:
+def _citations(inputs: dict[str, Any]) -> list[Document]:
     notes: dict[str, list[Document]] = {}
-    for note in asked["documents"]:
-        notes.setdefault(clock(note.metadata["start_s"]), []).append(note)
-    brackets = _BRACKETS.findall(asked["answer"])
+    for note in inputs["documents"]:
+        notes.setdefault(format_time(note.metadata["start_s"]), []).append(note)
+    brackets = _BRACKETS.findall(inputs["answer"])
     cited = dict.fromkeys(time for inside in brackets for time in _TIME.findall(inside))
     return [note for time in cited for note in notes.get(time, [])]

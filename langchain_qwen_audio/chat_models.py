@@ -1,6 +1,6 @@
 """ChatQwenAudio: LangChain messages with audio in, an answer in text out.
 
-What becomes of a question is in _exchange.py, which is imported with the first one.
+What becomes of a question is in _pipeline.py, which is imported with the first one.
 """
 
 from __future__ import annotations
@@ -19,12 +19,8 @@ from langchain_core.callbacks import (
 from langchain_core.language_models import LangSmithParams, ModelProfile
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from langchain_qwen_audio._profiles import PROVIDER, model_profile, profile_of
-from langchain_qwen_audio._routes import (
-    Route,
-    find_route,
-    is_own_model,
-)
+from langchain_qwen_audio._models.profiles import PROVIDER, model_profile, profile_of
+from langchain_qwen_audio._models.routes import is_own_model
 from langchain_qwen_audio._settings import BaseChatQwenAudio
 
 if TYPE_CHECKING:
@@ -33,20 +29,21 @@ if TYPE_CHECKING:
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
+    from langchain_core.prompt_values import PromptValue
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
 
 
 class ChatQwenAudio(BaseChatQwenAudio):
-    """Chat model over Alibaba Cloud's models that hear: Qwen-Audio, Qwen-Omni and Qwen-ASR.
+    """Chat model over Alibaba Cloud's models that take audio: Qwen-Audio, Qwen-Omni and Qwen-ASR.
 
     One class and one message format for all of them, and for open-weights models on a server of
-    your own; the model's name decides how it is asked. What a model cannot take is refused before
+    your own; the model's name decides how it is used. What a model does not take is refused before
     any request.
 
     Setup:
         Install `langchain-qwen-audio` and set the environment variable `DASHSCOPE_API_KEY`.
-        With no key, use the stand-in: `langchain_qwen_audio.local.LocalDashScope`.
+        With no key, use the local test server: `langchain_qwen_audio.local.LocalDashScope`.
 
     Instantiate:
         ```python
@@ -83,14 +80,14 @@ class ChatQwenAudio(BaseChatQwenAudio):
         import asyncio
 
 
-        async def listen():
+        async def answer_twice():
             answer = await model.ainvoke([message])
             async for chunk in model.astream([message]):
                 print(chunk.text, end="")
             return answer
 
 
-        asyncio.run(listen())
+        asyncio.run(answer_twice())
         ```
 
     Tool calling:
@@ -150,16 +147,6 @@ class ChatQwenAudio(BaseChatQwenAudio):
             `langchain_qwen_audio.errors`.
     """
 
-    def route(self, model: str | None = None) -> Route:
-        """Say how a model is asked, and what it takes when asked so: this one, or another.
-
-        Raises:
-            NotFoundError: It is retired, or not to be asked by this package.
-            InvalidRequestError: It cannot be asked in the protocol that was told.
-        """
-        name = self.model if model is None else model
-        return find_route(name, self._address, self.protocol, self.audio_encoding)
-
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -167,11 +154,12 @@ class ChatQwenAudio(BaseChatQwenAudio):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        from langchain_qwen_audio import _decode, _exchange
+        from langchain_qwen_audio import _pipeline
+        from langchain_qwen_audio._response.messages import chunks_to_chat_result
 
         if self._must_stream(kwargs):
-            return _decode.decode_chunks(self._stream(messages, stop, run_manager, **kwargs))
-        return _exchange.generate(self, messages, stop, kwargs)
+            return chunks_to_chat_result(self._stream(messages, stop, run_manager, **kwargs))
+        return _pipeline.generate(self, messages, _with_stop(kwargs, stop))
 
     async def _agenerate(
         self,
@@ -180,13 +168,14 @@ class ChatQwenAudio(BaseChatQwenAudio):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        await _load_exchange()
-        from langchain_qwen_audio import _decode, _exchange
+        await _load_pipeline()
+        from langchain_qwen_audio import _pipeline
+        from langchain_qwen_audio._response.messages import chunks_to_chat_result
 
         if self._must_stream(kwargs):
             stream = self._astream(messages, stop, run_manager, **kwargs)
-            return _decode.decode_chunks([chunk async for chunk in stream])
-        return await _exchange.agenerate(self, messages, stop, kwargs)
+            return chunks_to_chat_result([chunk async for chunk in stream])
+        return await _pipeline.agenerate(self, messages, _with_stop(kwargs, stop))
 
     def _stream(
         self,
@@ -195,9 +184,11 @@ class ChatQwenAudio(BaseChatQwenAudio):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        from langchain_qwen_audio import _exchange
+        from langchain_qwen_audio import _pipeline
 
-        with contextlib.closing(_exchange.stream(self, messages, stop, kwargs)) as chunks:
+        with contextlib.closing(
+            _pipeline.stream(self, messages, _with_stop(kwargs, stop))
+        ) as chunks:
             for chunk in chunks:
                 if run_manager:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -210,10 +201,12 @@ class ChatQwenAudio(BaseChatQwenAudio):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        await _load_exchange()
-        from langchain_qwen_audio import _exchange
+        await _load_pipeline()
+        from langchain_qwen_audio import _pipeline
 
-        async with contextlib.aclosing(_exchange.astream(self, messages, stop, kwargs)) as chunks:
+        async with contextlib.aclosing(
+            _pipeline.astream(self, messages, _with_stop(kwargs, stop))
+        ) as chunks:
             async for chunk in chunks:
                 if run_manager:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -223,7 +216,17 @@ class ChatQwenAudio(BaseChatQwenAudio):
         """Tell a model that the service does not answer whole."""
         return self.route(overrides.get("model")).profile.must_stream
 
-    # --- what LangChain asks of a model ---
+    # --- LangChain's interface ---
+
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        """Refuse blocks that LangChain core, which looks at messages first, would stumble over."""
+        prompt = super()._convert_input(model_input)
+        messages = prompt.to_messages()
+        if not all(isinstance(message.content, str) for message in messages):
+            from langchain_qwen_audio._request.readable_blocks import check_readable
+
+            check_readable(messages)
+        return prompt
 
     def bind_tools(
         self,
@@ -243,13 +246,13 @@ class ChatQwenAudio(BaseChatQwenAudio):
         Args:
             tools: Functions, Pydantic classes, TypedDicts, LangChain tools or OpenAI schemas.
             tool_choice: "auto", "none", "any" (also "required" or True), or the name of a tool.
-            parallel_tool_calls: False asks for at most one call in an answer.
+            parallel_tool_calls: False requests at most one call in an answer.
             **kwargs: Bound as they are.
 
         Raises:
             ValueError: `tool_choice` names a tool that is not there.
         """
-        from langchain_qwen_audio._tool_prompt import normalize_choice
+        from langchain_qwen_audio._tool_calling.tool_choice import normalize_choice
 
         schemas = [convert_to_openai_tool(tool) for tool in tools]
         choice = normalize_choice(tool_choice, [schema["function"]["name"] for schema in schemas])
@@ -274,16 +277,16 @@ class ChatQwenAudio(BaseChatQwenAudio):
             schema: A Pydantic class, a TypedDict, or a JSON schema with a title.
             method: "function_calling" offers the schema as a tool that must be called (see
                 `bind_tools`); "json_schema" puts the schema into the system message; "json_mode"
-                asks for a JSON object, whose keys the prompt must name.
+                requests a JSON object, whose keys the prompt must name.
             include_raw: Return `{"raw": AIMessage, "parsed": …, "parsing_error": …}`.
-            corrective_retry: Ask once more where an answer cannot be used, saying why.
+            corrective_retry: Send one more request where an answer cannot be used, saying why.
             **kwargs: Bound as they are.
 
         Raises:
             OutputParserException: When invoked, if the answer holds no such data; never None.
         """
         # Imported here, as it makes Pydantic models of its own.
-        from langchain_qwen_audio._structured import (
+        from langchain_qwen_audio._tool_calling.structured_output import (
             json_parser,
             json_prompt,
             schema_tool,
@@ -320,8 +323,8 @@ class ChatQwenAudio(BaseChatQwenAudio):
     def _identifying_params(self) -> dict[str, Any]:
         return {
             "model": self.model,
-            "base_url": self._address,
-            **self._parameters,
+            "base_url": self.address,
+            **self.request_parameters,
             **self.model_kwargs,
         }
 
@@ -334,9 +337,9 @@ class ChatQwenAudio(BaseChatQwenAudio):
 
     def get_token_ids(self, text: str) -> list[int]:
         """Make the tokens of a text, as Qwen's tokenizer does; nothing is downloaded."""
-        from langchain_qwen_audio._tokens import encode_text
+        from langchain_qwen_audio._request.token_count import token_ids
 
-        return encode_text(text)
+        return token_ids(text)
 
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
@@ -344,27 +347,28 @@ class ChatQwenAudio(BaseChatQwenAudio):
         """Count the tokens of messages: text by Qwen's tokenizer, audio by its length.
 
         Audio is so many tokens a second (25 for Qwen-Audio), and at least a second; a recording at
-        a URL, whose length is not known here, counts as the longest clip that the model hears.
+        a URL, whose length is not known here, counts as the longest clip that the model takes.
         Images, and what the service's own template adds, are not counted.
         https://help.aliyun.com/zh/model-studio/audio-language-model
         """
-        from langchain_qwen_audio._encode import encode_messages
-        from langchain_qwen_audio._exchange import rules
-        from langchain_qwen_audio._tokens import count_tokens, encode_text
+        from langchain_qwen_audio._pipeline import count_message_tokens
+        from langchain_qwen_audio._request.token_count import token_ids
 
         schemas = [json.dumps(convert_to_openai_tool(tool)) for tool in tools or ()]
-        text = sum(len(encode_text(schema)) for schema in schemas)
-        route = self.route()
-        wire = encode_messages(messages, images=route.profile.images)
-        return text + count_tokens(wire, rules(self, self.model, route))
+        of_tools = sum(len(token_ids(schema)) for schema in schemas)
+        return of_tools + count_message_tokens(self, messages)
 
     def _resolve_model_profile(self) -> ModelProfile:
         own = is_own_model(self.model, self.base_url, self.protocol)
         return model_profile(profile_of(self.model, self.protocol, own_server=own))
 
 
-async def _load_exchange() -> None:
+def _with_stop(kwargs: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
+    return kwargs if stop is None else {"stop": stop, **kwargs}
+
+
+async def _load_pipeline() -> None:
     """Import what a question takes, which an event loop would feel."""
-    name = "langchain_qwen_audio._exchange"
+    name = "langchain_qwen_audio._pipeline"
     if name not in sys.modules:
         await asyncio.to_thread(importlib.import_module, name)

@@ -1,4 +1,4 @@
-"""The `qwen-audio` command: ask about a recording, transcribe many, or serve the local stand-in.
+"""The `qwen-audio` command: ask a model about recordings, transcribe them, or serve for tests.
 
 Exit codes: 0 it worked, 1 it failed, 2 the call was wrong, 130 interrupted.
 """
@@ -7,47 +7,65 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import mimetypes
+import errno
 import os
+import signal
 import sys
 import threading
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, get_args
+
+from langchain_qwen_audio._cli_inputs import (
+    STANDARD,
+    CommandError,
+    find_recordings,
+    parse_question,
+)
+from langchain_qwen_audio._models.routes import Region, is_own_server
+from langchain_qwen_audio._transcription.formats import FORMATS_BY_SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from langchain_core.documents import Document
-    from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+    from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 
+    from langchain_qwen_audio._transcription.transcript_folder import TranscriptFolder
     from langchain_qwen_audio.chat_models import ChatQwenAudio
+    from langchain_qwen_audio.document_loaders import QwenAudioParser
 
+_ASK_MODEL, _ASR_MODEL = "qwen-audio-turbo-latest", "qwen3-asr-flash"
 DEFAULT_PROMPT = "What is said in this recording?"
-_FORMATS = {"txt": "text", "srt": "srt", "vtt": "vtt", "jsonl": "jsonl"}
 _INTERRUPTED, _PIPE_CLOSED = 130, 141  # as shells count SIGINT and SIGPIPE
-_URL_PREFIXES = ("http://", "https://", "oss://", "file://")
-
-
-class _UsageError(Exception):
-    """The call was wrong; the message says how."""
+_VARIABLES = """\
+environment variables:
+  DASHSCOPE_API_KEY    key of the service; --local needs none
+  DASHSCOPE_REGION     region of the key (default: cn-beijing)
+  DASHSCOPE_BASE_URL   address of the service, or of a server of your own; --region wins over it
+  DASHSCOPE_WORKSPACE  workspace id, for regions that have no shared host
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     args = _parser().parse_args(argv)
+    # A text that the terminal cannot show is no reason to lose a response.
+    with contextlib.suppress(AttributeError):
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        run: Any = args.run
-        run(args)
-    except _UsageError as error:
-        return _fail(str(error), 2)
+        args.run(args)
+    except CommandError as error:
+        return _fail(str(error), error.code)
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second one waits for nothing at all
+        return _fail(args.interrupted, _INTERRUPTED)
     except BrokenPipeError:
         # The reader went away (`| head`); Python would complain once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _PIPE_CLOSED
+    except ImportError as error:
+        return _fail(str(error), 1)
     except Exception as error:  # noqa: BLE001  # a command shows one line, not a traceback
         return _fail(f"{type(error).__name__}: {error}", 1)
     return 0
@@ -58,46 +76,168 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
+# --- arguments --------------------------------------------------------------------------------
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="qwen-audio", description="Recordings in, answers out.")
+    look: dict[str, Any] = {
+        "epilog": _VARIABLES,
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
+    parser = argparse.ArgumentParser(
+        prog="qwen-audio", description="Recordings in, text out, by Qwen's audio models.", **look
+    )
     parser.add_argument("--version", action="version", version=version("langchain-qwen-audio"))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, about, add_arguments in (
+        ("ask", f"Send recordings and a question to the model ({_ASK_MODEL}).", _add_ask),
+        ("transcribe", f"Transcribe recordings of any length ({_ASR_MODEL}).", _add_transcribe),
+        ("serve", "Run the local test server.", _add_serve),
+    ):
+        add_arguments(commands.add_parser(name, help=about, description=about, **look))
+    return parser
 
-    ask = commands.add_parser("ask", help="ask about recordings")
+
+def _add_ask(ask: argparse.ArgumentParser) -> None:
+    ask.usage = "qwen-audio ask [options] AUDIO… [PROMPT]"
     ask.add_argument(
         "inputs",
         nargs="+",
         metavar="AUDIO… [PROMPT]",
-        help=f"files or URLs, then what to ask (default: {DEFAULT_PROMPT!r})",
+        help="files, URLs or - (standard input), then the question, unless --prompt gives it",
     )
-    ask.add_argument("--local", action="store_true", help="no key: ask the local stand-in")
-    ask.add_argument("--model", default="qwen-audio-turbo-latest", help="name of the model")
-    ask.add_argument("--no-stream", action="store_true", help="print the answer when it is whole")
-    ask.set_defaults(run=_ask)
+    ask.add_argument("--prompt", help=f"the question (default: {DEFAULT_PROMPT!r})")
+    _add_model_options(ask, _ASK_MODEL)
+    ask.add_argument("--no-stream", action="store_true", help="print the response when it is whole")
+    ask.set_defaults(run=_ask, interrupted="interrupted")
 
-    transcribe = commands.add_parser("transcribe", help="write down recordings of any length")
-    transcribe.add_argument("paths", nargs="+", metavar="PATH", help="files, directories or URLs")
-    transcribe.add_argument("--format", choices=_FORMATS, default="txt", help="what is written")
-    transcribe.add_argument(
-        "--out", type=Path, default=Path(), help="directory to write to (default: this one)"
-    )
-    transcribe.add_argument("--local", action="store_true", help="no key: the local stand-in")
-    transcribe.add_argument("--model", default="qwen3-asr-flash", help="name of the model")
-    transcribe.add_argument(
-        "--resume", action="store_true", help="go on with a job that was stopped in this directory"
-    )
-    transcribe.set_defaults(run=_transcribe)
 
-    serve = commands.add_parser("serve", help="run the local stand-in of the service")
-    serve.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1 (default: 8000)")
-    serve.set_defaults(run=_serve)
-    return parser
+def _add_transcribe(transcribe: argparse.ArgumentParser) -> None:
+    add = transcribe.add_argument
+    add(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="files, folders, patterns, http(s) URLs or - (standard input)",
+    )
+    add("--format", choices=FORMATS_BY_SUFFIX, default="txt", help="what is written (default: txt)")
+    add(
+        "--out",
+        metavar="DIR",
+        help="directory to write to, or - for standard output (default: "
+        "this directory; if PATH is - alone, standard output)",
+    )
+    add("--overwrite", action="store_true", help="replace files that this command did not write")
+    add(
+        "--fresh",
+        action="store_true",
+        help="begin again: delete the responses that earlier runs "
+        "kept in DIR/.qwen-audio; without it a job goes on where it was",
+    )
+    add(
+        "--prompt",
+        help="what to request of each segment instead of a transcript; for speech "
+        "recognition models, names and terms that help them",
+    )
+    _add_model_options(transcribe, _ASR_MODEL)
+    transcribe.set_defaults(
+        run=_transcribe,
+        interrupted="interrupted; responses that came are kept: the same command, without --fresh, "
+        "goes on from here",
+    )
+
+
+def _add_serve(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument(
+        "--port",
+        type=_port,
+        default=8000,
+        help="port on 127.0.0.1, 0 for a free one (default: %(default)s)",
+    )
+    serve.set_defaults(run=_serve, interrupted="stopped")
+
+
+def _add_model_options(parser: argparse.ArgumentParser, model: str) -> None:
+    parser.add_argument("--model", default=model, help="name of the model (default: %(default)s)")
+    parser.add_argument(
+        "--language", metavar="CODE", help="language spoken (zh, en, …), for speech recognition"
+    )
+    where = parser.add_mutually_exclusive_group()
+    regions = get_args(Region)
+    where.add_argument(
+        "--region",
+        choices=regions,
+        metavar="REGION",
+        help=f"region of the key: {', '.join(regions)}",
+    )
+    where.add_argument(
+        "--local",
+        action="store_true",
+        help="use a local test server, with Whisper in English; needs no key",
+    )
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) <= 65_535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port; expected 0 to 65535")
+
+
+# --- the model --------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _model(args: argparse.Namespace) -> Iterator[ChatQwenAudio]:
+    if args.local:
+        from langchain_qwen_audio.local import LocalDashScope
+
+        with LocalDashScope(models=[args.model]) as server:
+            print("A local test server replies, with Whisper: it is not Qwen.", file=sys.stderr)
+            yield _make_model(args, base_url=server.base_url, api_key="local")
+    else:
+        _require_key(args)
+        where = {"region": args.region, "base_url": None} if args.region else {}
+        yield _make_model(args, **where)
+
+
+def _require_key(args: argparse.Namespace) -> None:
+    names = ("DASHSCOPE_BASE_URL", "DASHSCOPE_HTTP_BASE_URL")
+    base_url = next((os.environ[name] for name in names if name in os.environ), None)
+    own_server = not args.region and is_own_server(base_url)
+    if not own_server and not os.environ.get("DASHSCOPE_API_KEY", "").strip():
+        raise CommandError(
+            "no API key: set the environment variable DASHSCOPE_API_KEY, or add --local to use "
+            "the local test server, which needs none"
+        )
+
+
+def _make_model(args: argparse.Namespace, **where: Any) -> ChatQwenAudio:
+    from pydantic import ValidationError
+
+    from langchain_qwen_audio.chat_models import ChatQwenAudio
+
+    if args.language:
+        where["asr_options"] = {"language": args.language}
+    try:
+        model = ChatQwenAudio(model=args.model, local_files=True, **where)
+    except ValidationError as error:
+        reasons = (it["msg"].removeprefix("Value error, ") for it in error.errors())
+        raise CommandError("; ".join(reasons)) from error
+    if args.language and not model.route().profile.transcribes:
+        raise CommandError(
+            f"--language is for speech recognition models such as {_ASR_MODEL}; {args.model} "
+            'takes a prompt: --prompt "Transcribe this recording, which is in German."'
+        )
+    return model
+
+
+# --- ask --------------------------------------------------------------------------------------
 
 
 def _ask(args: argparse.Namespace) -> None:
     from langchain_core.messages import HumanMessage
 
-    content, prompt = _parse_inputs(args.inputs)
+    content, prompt = parse_question(args.inputs, args.prompt)
     with _model(args) as model:
         if prompt is None and model.route().profile.text:
             prompt = DEFAULT_PROMPT
@@ -124,92 +264,82 @@ def _print_stream(model: ChatQwenAudio, message: HumanMessage) -> AIMessage:
     return whole
 
 
-def _parse_inputs(inputs: list[str]) -> tuple[list[str | dict[Any, Any]], str | None]:
-    """Tell recordings from the prompt, which is the last argument if it is no recording."""
-    recordings, prompt = inputs, None
-    if len(inputs) > 1 and not _names_a_recording(inputs[-1]):
-        *recordings, prompt = inputs
-    return [_block(recording) for recording in recordings], prompt
-
-
-def _names_a_recording(text: str) -> bool:
-    kind = mimetypes.guess_type(text)[0] or ""
-    return (
-        text.lower().startswith(_URL_PREFIXES)
-        or _is_file(text)
-        or (kind.startswith(("audio/", "video/")) and " " not in text)
-    )
-
-
-def _is_file(text: str) -> bool:
-    try:
-        return Path(text).expanduser().is_file()
-    except OSError:  # a long prompt is no file name
-        return False
-
-
-def _block(recording: str) -> dict[str, Any]:
-    if recording.lower().startswith(_URL_PREFIXES):
-        return {"type": "audio", "url": recording}
-    if not _is_file(recording):
-        raise _UsageError(f"{recording}: no such file; expected a recording or a URL")
-    return {"type": "audio", "url": Path(recording).expanduser().resolve().as_uri()}
-
-
-@contextlib.contextmanager
-def _model(args: argparse.Namespace) -> Iterator[ChatQwenAudio]:
-    from langchain_qwen_audio.chat_models import ChatQwenAudio
-
-    if args.local:
-        from langchain_qwen_audio.local import LocalDashScope
-
-        print("A local stand-in answers, by Whisper: not Qwen.", file=sys.stderr)
-        with LocalDashScope(models=[args.model]) as server:
-            yield ChatQwenAudio(model=args.model, base_url=server.base_url, api_key="local")
-    elif not os.environ.get("DASHSCOPE_API_KEY", "").strip():
-        raise _UsageError(
-            "no API key: set the environment variable DASHSCOPE_API_KEY, or add --local to ask "
-            "the local stand-in, which needs none"
-        )
-    else:
-        yield ChatQwenAudio(model=args.model)
+# --- transcribe -------------------------------------------------------------------------------
 
 
 def _transcribe(args: argparse.Namespace) -> None:
-    from langchain_qwen_audio._checkpoints import DirectoryStore
-    from langchain_qwen_audio._sources import recordings
-    from langchain_qwen_audio.document_loaders import SUBTITLE_S, QwenAudioParser
-
-    suffix, segment_s = args.format, SUBTITLE_S if args.format in {"srt", "vtt"} else None
-    found = list(recordings(args.paths))
-    targets = _targets([recording.source for recording in found], args.out, suffix)
-    done = DirectoryStore(args.out / ".qwen-audio")
-    if not args.resume:
-        done.mdelete([*done.yield_keys()])
-    failed = 0
-    args.out.mkdir(parents=True, exist_ok=True)
+    found, skipped = find_recordings(args.paths)
+    to_stdout = args.out == STANDARD or (args.out is None and args.paths == [STANDARD])
+    if to_stdout and len(found) > 1 and args.format != "jsonl":
+        raise CommandError(
+            f"{len(found)} recordings came, and standard output takes one; --format jsonl says "
+            "which text is of which"
+        )
+    folder = _folder(args, to_stdout=to_stdout)
+    targets = folder.name_files([it.source for it in found], args.format)
+    if not to_stdout:
+        _require_free(folder, targets)
+    for reason in skipped:
+        print(f"skipped: {reason}", file=sys.stderr)
+    whole = 0
     with _model(args) as model:
-        parser = QwenAudioParser(
-            model,
-            segment_s=segment_s,
-            checkpoint=done,
-            on_error="document",
-            show_progress=sys.stderr.isatty(),
-        )
-        heard = _by_recording(parser.documents(found))
-        for target, segments in zip(targets, heard, strict=True):
-            target.write_text(_encoder(suffix)(segments), encoding="utf-8")
-            print(target, flush=True)
-            errors = [it for it in segments if "error" in it.metadata]
-            failed += bool(errors)
-            for it in errors:
-                print(f"{it.metadata['source']}: {it.page_content}", file=sys.stderr)
+        parser = _make_parser(args, model, folder, to_stdout=to_stdout)
+        folder.prepare(fresh=args.fresh)
+        transcripts = _by_recording(parser.documents(found))
+        for target, segments in zip(targets, transcripts, strict=True):
+            whole += not _report_errors(segments)
+            if text := _write_transcript(segments, args.format):
+                _deliver(text, target, None if to_stdout else folder)
         print(parser.summary, file=sys.stderr)
-    if failed:
-        raise RuntimeError(
-            f"{failed} of {len(found)} recordings were not heard whole; --resume asks again for "
-            "what failed, and for nothing else"
+    if failed := len(found) + len(skipped) - whole:
+        raise CommandError(
+            f"{failed} of {len(found) + len(skipped)} recordings were not transcribed whole; the "
+            "same command sends only what failed",
+            1,
         )
+
+
+def _folder(args: argparse.Namespace, *, to_stdout: bool) -> TranscriptFolder:
+    from langchain_qwen_audio._transcription.transcript_folder import TranscriptFolder
+
+    path = Path("." if to_stdout else args.out or ".").expanduser()
+    if path.exists() and not path.is_dir():
+        raise CommandError(f"--out {path}: it is a file; expected a directory, or -")
+    return TranscriptFolder(path, overwrite=args.overwrite)
+
+
+def _require_free(folder: TranscriptFolder, targets: list[Path]) -> None:
+    try:
+        folder.require_free(targets)
+    except FileExistsError as error:
+        raise CommandError(str(error)) from error
+
+
+def _make_parser(
+    args: argparse.Namespace, model: ChatQwenAudio, folder: TranscriptFolder, *, to_stdout: bool
+) -> QwenAudioParser:
+    from langchain_qwen_audio.document_loaders import QwenAudioParser
+
+    return QwenAudioParser(
+        model,
+        prompt=_segment_prompt(args, model),
+        segment_s=FORMATS_BY_SUFFIX[args.format].segment_s,
+        checkpoint=folder.checkpoint,
+        on_error="document",
+        show_progress=sys.stderr.isatty() and not (to_stdout and sys.stdout.isatty()),
+    )
+
+
+def _segment_prompt(args: argparse.Namespace, model: ChatQwenAudio) -> str | SystemMessage | None:
+    from langchain_core.messages import SystemMessage
+
+    profile = model.route().profile
+    if args.prompt is None or profile.text:
+        prompt: str | None = args.prompt
+        return prompt
+    if not profile.system:
+        raise CommandError(f"--prompt: {args.model} takes audio alone")
+    return SystemMessage(args.prompt)
 
 
 def _by_recording(segments: Iterable[Document]) -> Iterator[list[Document]]:
@@ -223,35 +353,45 @@ def _by_recording(segments: Iterable[Document]) -> Iterator[list[Document]]:
         yield held
 
 
-def _targets(sources: list[str], out: Path, suffix: str) -> list[Path]:
-    """Name a file for each recording, none twice."""
-    targets: list[Path] = []
-    for source in sources:
-        stem = Path(urlsplit(source).path if "://" in source else source).stem or "recording"
-        number = 2
-        target = out / f"{stem}.{suffix}"
-        while target in targets:
-            target = out / f"{stem}-{number}.{suffix}"
-            number += 1
-        targets.append(target)
-    return targets
+def _report_errors(segments: list[Document]) -> bool:
+    """Print the errors of a recording; tell whether there are any."""
+    errors = [it for it in segments if "error" in it.metadata]
+    for it in errors:
+        print(f"{it.metadata['source']}: {it.page_content}", file=sys.stderr)
+    return bool(errors)
 
 
-def _encoder(suffix: str) -> Callable[[list[Document]], str]:
-    from langchain_qwen_audio import _subtitles
+def _deliver(text: str, target: Path, folder: TranscriptFolder | None) -> None:
+    if folder is None:
+        print(text, end="", flush=True)
+    else:
+        folder.write(target, text)
+        print(target, flush=True)
 
-    encode: Callable[[list[Document]], str] = getattr(_subtitles, f"encode_{_FORMATS[suffix]}")
-    return encode
+
+def _write_transcript(segments: list[Document], suffix: str) -> str:
+    """Write a transcript that ends with one newline; "" if every segment failed."""
+    if all("error" in segment.metadata for segment in segments):
+        return ""
+    return FORMATS_BY_SUFFIX[suffix].write(segments).rstrip("\n") + "\n"
+
+
+# --- serve ------------------------------------------------------------------------------------
 
 
 def _serve(args: argparse.Namespace) -> None:
     from langchain_qwen_audio.local import LocalDashScope
 
-    with LocalDashScope(port=args.port) as server:
-        print(f"A local stand-in of DashScope, not Qwen-Audio, listens on {server.base_url}")
-        print(f'  ChatQwenAudio(base_url="{server.base_url}", api_key="local")')
-        print("Stop it with Ctrl+C.", flush=True)
-        threading.Event().wait()
+    server = LocalDashScope(port=args.port)
+    try:
+        server.start()
+    except OSError as error:
+        reason = "it is in use" if error.errno == errno.EADDRINUSE else str(error)
+        raise CommandError(f"port {args.port}: {reason}; choose another with --port", 1) from error
+    print(f"A local test server, with Whisper and not Qwen, is at {server.base_url}")
+    print(f'  ChatQwenAudio(base_url="{server.base_url}", api_key="local")')
+    print("Ctrl-C stops it.", flush=True)
+    threading.Event().wait()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
-"""What can go wrong, each as one class that both LangChain's and the SDK's handlers catch.
+"""What can go wrong, each as one class, which LangChain's own error handlers catch too.
 
-Importing this module imports the DashScope SDK; the rest of the package imports it when
-something goes wrong, or when the first request is made.
+Where an error of the DashScope SDK, of httpx or of aiohttp led to it, that one is its `__cause__`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from dashscope.v2 import errors as sdk
 from langchain_core.exceptions import (
     ContextOverflowError as _ContextOverflowError,
 )
@@ -25,19 +24,29 @@ from langchain_core.exceptions import (
 )
 
 
-class QwenAudioError(ModelError, sdk.DashScopeError):
+class QwenAudioError(ModelError):
     """Base of every error that this package raises.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import QwenAudioError
+
+        try:
+            model.invoke(messages)
+        except QwenAudioError as error:
+            print(error, error.is_retryable, error.request_id)
+        ```
 
     Attributes:
         message: What happened, and what to do about it.
         code: The service's own code (`Throttling.RateQuota`), if it gave one.
         status: The HTTP status of the reply, if there was a reply.
-        request_id: The service's id of the request, to quote to its support.
+        request_id: The service's id of the request. Quote it to the service's support.
+        body: The body of the reply, if there was one.
+        headers: The headers of the reply.
         is_retryable: Whether the same request may succeed later.
         text: What had arrived of a stream by then.
     """
-
-    text: str = ""
 
     def __init__(
         self,
@@ -46,44 +55,52 @@ class QwenAudioError(ModelError, sdk.DashScopeError):
         code: str | None = None,
         status: int | None = None,
         request_id: str | None = None,
-        **rest: Any,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        is_retryable: bool | None = None,
     ) -> None:
-        sdk.DashScopeError.__init__(
-            self, message, code=code, status_code=status, request_id=request_id, **rest
-        )
-
-    @property
-    def status(self) -> int | None:
-        """The HTTP status of the reply, or None when there was no reply."""
-        return self.status_code
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+        self.request_id = request_id
+        self.body = body
+        self.headers = dict(headers or {})
+        self.text = ""
+        if is_retryable is not None:
+            self.is_retryable = is_retryable
 
     def __str__(self) -> str:
         facts = {"code": self.code, "status": self.status, "request_id": self.request_id}
-        said = ", ".join(f"{name}={value}" for name, value in facts.items() if value)
-        return f"{self.message} ({said})" if said else str(self.message)
+        known = ", ".join(f"{name}={value}" for name, value in facts.items() if value)
+        return f"{self.message} ({known})" if known else self.message
 
 
-class AuthenticationError(QwenAudioError, ModelAuthenticationError, sdk.AuthenticationError):
+class AuthenticationError(QwenAudioError, ModelAuthenticationError):
     """The key is wrong, or belongs to another region."""
 
 
-class PermissionDeniedError(QwenAudioError, ModelPermissionDeniedError, sdk.PermissionDeniedError):
+class PermissionDeniedError(QwenAudioError, ModelPermissionDeniedError):
     """The key is right but may not do this: no access, no money, or no free quota left."""
 
 
-class InvalidRequestError(QwenAudioError, ModelInvalidRequestError, sdk.BadRequestError):
+class InvalidRequestError(QwenAudioError, ModelInvalidRequestError):
     """The service cannot take the request as it is."""
 
 
 class MessageError(InvalidRequestError, ValueError):
-    """A message holds something that this model cannot be sent; nothing was sent."""
+    """A message holds something that this model does not take. Nothing was sent."""
 
 
 class AudioError(InvalidRequestError, ValueError):
     """The audio cannot be used: it is not audio, empty, broken, too large or not readable."""
 
 
-class ContentFilterError(InvalidRequestError, sdk.ContentFilterError):
+class CheckpointError(QwenAudioError):
+    """The directory of a checkpoint cannot be made. Nothing was sent."""
+
+
+class ContentFilterError(InvalidRequestError):
     """The service's moderation refused the input or the output."""
 
 
@@ -91,35 +108,35 @@ class ContextOverflowError(InvalidRequestError, _ContextOverflowError):
     """The input is longer than the model's context."""
 
 
-class NotFoundError(QwenAudioError, ModelNotFoundError, sdk.NotFoundError):
+class NotFoundError(QwenAudioError, ModelNotFoundError):
     """There is no such model, or not at this address."""
 
 
-class RateLimitError(QwenAudioError, ModelRateLimitError, sdk.RateLimitError):
+class RateLimitError(QwenAudioError, ModelRateLimitError):
     """Too many requests or tokens in too short a time."""
 
     is_retryable = True
 
 
-class APIError(QwenAudioError, ModelAPIError, sdk.InternalServerError):
-    """The service failed, or answered with something that is not an answer."""
+class APIError(QwenAudioError, ModelAPIError):
+    """The service failed, or its reply has no answer in it."""
 
     is_retryable = True
 
 
-class APIConnectionError(QwenAudioError, ModelConnectionError, sdk.APIConnectionError):
+class APIConnectionError(QwenAudioError, ModelConnectionError):
     """The service cannot be reached, or the connection broke."""
 
     is_retryable = True
 
 
-class APITimeoutError(APIConnectionError, ModelTimeoutError, sdk.APITimeoutError):
-    """The service did not answer in time."""
+class APITimeoutError(APIConnectionError, ModelTimeoutError):
+    """The service did not reply in time."""
 
 
 class StreamInterruptedError(APIConnectionError):
-    """A stream broke off after it had begun; what had arrived by then is in `text`."""
+    """A stream broke off after it had begun. What had arrived by then is in `text`."""
 
 
 class StreamTimeoutError(StreamInterruptedError, APITimeoutError):
-    """A stream fell silent after it had begun; what had arrived by then is in `text`."""
+    """A stream fell silent after it had begun. What had arrived by then is in `text`."""

@@ -1,8 +1,8 @@
-"""Past one machine: recordings as a Ray dataset → what a model says of their segments, as another.
+"""On a cluster: recordings as a Ray dataset → transcripts of their segments as another.
 
 recordings ─ repartition ─► map_batches: actors, each with a Transcriber ─► rows ─ write_parquet
                                     │ checkpoint: one store for all of them
-                                    │ SharedRateLimiter: one actor that all of them ask
+                                    │ SharedRateLimiter: one actor for all of them
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from langchain_core.document_loaders import Blob
 from langchain_core.rate_limiters import BaseRateLimiter, InMemoryRateLimiter
 from langchain_core.stores import InMemoryBaseStore
+from typing_extensions import Unpack
 
-from langchain_qwen_audio import _sources
-from langchain_qwen_audio._checkpoints import store_of
-from langchain_qwen_audio._files import audio_error
-from langchain_qwen_audio._sources import Recording, Source, recording_of
-from langchain_qwen_audio._transcribe import Said, Transcriber
+from langchain_qwen_audio._transcription.options import TranscribeOptions
+from langchain_qwen_audio._transcription.sources import Recording, Source, recording_of
+from langchain_qwen_audio._transcription.sources import recordings as find_recordings
+from langchain_qwen_audio._transcription.transcriber import SegmentTranscript, Transcriber
+from langchain_qwen_audio.errors import AudioError
 
 try:
     import pyarrow as pa
     import ray
     import ray.data
 except ImportError as error:
-    raise ImportError('a cluster needs Ray: pip install "langchain-qwen-audio[ray]"') from error
+    raise ImportError(
+        'langchain_qwen_audio.ray needs Ray: pip install "langchain-qwen-audio[ray]"'
+    ) from error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from langchain_core.messages import SystemMessage
-
-    from langchain_qwen_audio._checkpoints import ByteStore
     from langchain_qwen_audio.audio import Audio
     from langchain_qwen_audio.chat_models import ChatQwenAudio
 
-__all__ = ["SCHEMA", "SharedRateLimiter", "listen"]
+__all__ = ["SCHEMA", "SharedRateLimiter", "TranscribeOptions", "transcribe"]
 
 RayDataset: TypeAlias = Any  # ray.data.Dataset, which has no types of its own
 
@@ -68,50 +68,46 @@ BYTES = "bytes"  # the column in which `ray.data.read_binary_files` puts what it
 ACTOR_CPUS = 0.25  # an actor waits for the service nearly all of its time
 
 
-def listen(
+def transcribe(
     recordings: RayDataset | Source | Iterable[Source],
     *,
     llm: ChatQwenAudio,
-    prompt: str | SystemMessage | None = None,
-    segment_s: float | None = None,
-    overlap_s: float = 0.0,
-    max_concurrency: int = 4,
-    checkpoint: ByteStore | str | os.PathLike[str] | None = None,
     requests_per_second: float | None = None,
     num_actors: int = 2,
     num_cpus: float = ACTOR_CPUS,
     batch_size: int = 1,
     column: str = "source",
+    **options: Unpack[TranscribeOptions],
 ) -> RayDataset:
-    """Listen to recordings on a Ray cluster, as `QwenAudioLoader` does on one machine.
+    """Transcribe recordings on a Ray cluster, as `QwenAudioLoader` does on one machine.
 
     Nothing runs before the dataset is written or iterated. Its rows are segments, in order within a
     recording, in the columns of `SCHEMA`: `source`; `segment`, from 0; `start_s` and `end_s` in
-    seconds; `text`, null where the model said nothing because of an error; `model`; `language` and
-    `emotion`, where the model tells; `input_tokens` and `output_tokens`, as they were when the
-    segment was asked about; and `error`, null where there was none. A recording that cannot be
-    read, or a segment that failed three times, is a row with its error, for one bad file must not
-    end a job of days. Wrong keys, missing rights and unknown models do end it.
+    seconds; `text`, null where there is an error; `model`; `language` and `emotion`, where the
+    model tells; `input_tokens` and `output_tokens` of the request that the text is from; and
+    `error`, null where there was none. A recording that cannot be read, or a segment that failed
+    after the model's `max_retries`, is a row with its error: one bad file must not end a job of
+    days. Wrong keys, missing rights and unknown models do end it.
 
-    A worker that dies is replaced, and the recordings that it had in hand are listened to again:
-    each is in the result once, and whole. With a checkpoint only those segments are asked about
-    (and paid for) again whose answers had not come; without one, all of these recordings'.
+    A worker that dies is replaced, and the recordings that it was working on are transcribed again:
+    each is in the result once, and whole. With a checkpoint only the segments whose transcripts had
+    not come are requested (and paid for) again; without one, all segments of these recordings.
 
     Example:
         ```python
         import ray
         from langchain_qwen_audio import ChatQwenAudio
-        from langchain_qwen_audio.ray import listen
+        from langchain_qwen_audio.ray import transcribe
 
-        heard = listen(
+        transcripts = transcribe(
             ray.data.read_binary_files("s3://calls/2026/", include_paths=True),
             column="path",
             llm=ChatQwenAudio(model="qwen3-asr-flash"),
-            checkpoint="/shared/heard",
+            checkpoint="/shared/checkpoint",
             requests_per_second=20,
             num_actors=16,
         )
-        heard.write_parquet("s3://transcripts/2026/")
+        transcripts.write_parquet("s3://transcripts/2026/")
         ```
 
     Args:
@@ -119,33 +115,32 @@ def listen(
             URL that every worker can reach, and in the column `bytes`, if there is one, its
             content. Or sources as `QwenAudioLoader` takes them: directories and patterns are
             searched here, paths become absolute, and the bytes of blobs travel.
-        llm: The model that listens. It travels to the workers, and its key with it.
-        prompt: What the model is asked about each segment; by default, to write down what is said.
-        segment_s: Seconds of the longest segment.
-        overlap_s: Seconds of the end of each segment that the next one repeats.
-        max_concurrency: Segments that an actor has in flight at once.
-        checkpoint: What keeps what the model has said: a directory that all workers share, or a
-            LangChain store of bytes that pickles. `QwenAudioLoader` reads it too.
-        requests_per_second: What all actors together may ask for; see `SharedRateLimiter`, which
-            `llm` may have as its own `rate_limiter` instead.
-        num_actors: How many processes listen; each holds a model.
+        llm: The model. It travels to the workers, and its key with it.
+        requests_per_second: Requests of all actors together; see `SharedRateLimiter`, which `llm`
+            may have as its own `rate_limiter` instead.
+        num_actors: How many processes transcribe; each holds a model.
         num_cpus: What an actor takes of Ray's count of CPUs, which must leave some for reading and
             writing.
         batch_size: Recordings that an actor takes at once. One by one they are spread most evenly;
             of short clips several are in flight at once only if they are taken together.
         column: The column with the paths or URLs.
+        **options: See `TranscribeOptions`. `max_concurrency` is of each actor. A checkpoint is a
+            directory that all workers share, or a LangChain store of bytes that pickles;
+            `QwenAudioLoader` reads it too.
 
     Returns:
         A `ray.data.Dataset`: `write_parquet(path)`, `iter_rows()`, or further stages.
 
     Raises:
-        AudioError: Sources name nothing; of a dataset's rows that is said in the result.
-        TypeError: The model's rate limiter or connections, or the checkpoint, are of one process.
+        AudioError: Sources name nothing; for a row of a dataset the result says so.
+        TypeError: The model's rate limiter or connections, or the checkpoint, are of one process;
+            or there is no such option.
         ValueError: A value is out of its range.
     """
     for name, value in {"num_actors": num_actors, "batch_size": batch_size}.items():
         if value < 1:
             raise ValueError(f"{name} is {value}; expected 1 or more")
+    checkpoint = options.get("checkpoint")
     _require_shared(llm, checkpoint)
     if requests_per_second is not None:
         if llm.rate_limiter is not None:
@@ -153,21 +148,14 @@ def listen(
         limiter = SharedRateLimiter(requests_per_second)
         llm = llm.model_copy(update={"rate_limiter": limiter})
     if isinstance(checkpoint, str | os.PathLike):
-        checkpoint = Path(checkpoint).expanduser().absolute()  # workers run elsewhere
-    transcriber = Transcriber(
-        llm=llm,
-        prompt=prompt,
-        segment_s=segment_s,
-        overlap_s=overlap_s,
-        max_concurrency=max_concurrency,
-        on_error="document",
-        checkpoint=None if checkpoint is None else store_of(checkpoint),
-    )
+        # Workers run in other directories.
+        options["checkpoint"] = Path(checkpoint).expanduser().absolute()
+    transcriber = Transcriber(llm, **options, on_error="document")
     if not isinstance(recordings, ray.data.Dataset):
         recordings, column = _dataset(recordings), "source"
     # Ray's unit of work, and of what is repeated when a worker dies, is a block.
-    heard = recordings.repartition(target_num_rows_per_block=batch_size).map_batches(
-        _Listener,
+    transcripts = recordings.repartition(target_num_rows_per_block=batch_size).map_batches(
+        _TranscriberActor,
         fn_constructor_args=(transcriber, column),
         batch_size=batch_size,
         batch_format="pyarrow",
@@ -179,8 +167,8 @@ def listen(
     # Rows come when a recording is through. At a low rate that may take longer than the half hour
     # after which Ray would take the job for stuck; the model has its own timeout. (Datasets share
     # this setting with those that they were made of.)
-    heard.context.execution_no_progress_timeout_s = -1
-    return heard
+    transcripts.context.execution_no_progress_timeout_s = -1
+    return transcripts
 
 
 def _require_shared(llm: ChatQwenAudio, checkpoint: object) -> None:
@@ -196,7 +184,7 @@ def _require_shared(llm: ChatQwenAudio, checkpoint: object) -> None:
         raise TypeError("an in-memory checkpoint is lost with its worker: pass a directory")
 
 
-class _Listener:
+class _TranscriberActor:
     """What an actor runs: a `Transcriber`, over one batch of recordings after the other."""
 
     def __init__(self, transcriber: Transcriber, column: str) -> None:
@@ -205,20 +193,20 @@ class _Listener:
 
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
         found = _recordings(batch, self._column)
-        with contextlib.closing(self._transcriber.run(found)) as heard:
-            for said in heard:
-                yield pa.Table.from_pylist([_row(said)], schema=SCHEMA)
+        with contextlib.closing(self._transcriber.run(found)) as transcripts:
+            for transcript in transcripts:
+                yield pa.Table.from_pylist([_row(transcript)], schema=SCHEMA)
 
 
-def _dataset(sources: Source | Iterable[Source]) -> RayDataset:
+def _dataset(paths: Source | Iterable[Source]) -> RayDataset:
     """Make a dataset of what `QwenAudioLoader` takes."""
-    several = [sources] if isinstance(sources, str | os.PathLike | Blob) else sources
+    several = [paths] if isinstance(paths, str | os.PathLike | Blob) else paths
     rows: list[dict[str, Any]] = []
     for source in several:
         if isinstance(source, Blob):
             rows.append({"source": str(source.source or "blob"), BYTES: source.as_bytes()})
         else:
-            found = (recording.source for recording in _sources.recordings(source))
+            found = (recording.source for recording in find_recordings(source))
             rows += ({"source": _absolute(name), BYTES: None} for name in found)
     schema = pa.schema({"source": pa.string(), BYTES: pa.large_binary()})
     return ray.data.from_arrow(pa.Table.from_pylist(rows, schema=schema))
@@ -230,7 +218,7 @@ def _absolute(source: str) -> str:
 
 
 def _recordings(batch: pa.Table, column: str) -> Iterator[Recording]:
-    """Find the recordings in rows; what a row lacks is said when it is opened."""
+    """Find the recordings in rows; a row that names none is an error when it is opened."""
     contents = batch[BYTES] if BYTES in batch.column_names else None
     for number, source in enumerate(batch[column].to_pylist()):
         data = None if contents is None else contents[number].as_py()
@@ -241,17 +229,17 @@ def _recordings(batch: pa.Table, column: str) -> Iterator[Recording]:
 
 
 def _open(source: str | None) -> Audio:
-    found = [] if source is None else list(_sources.recordings(source))
+    found = [] if source is None else list(find_recordings(source))
     if len(found) != 1:
-        raise audio_error(f"{source}: expected one recording in a row, not {len(found)}")
+        raise AudioError(f"{source}: expected one recording in a row, not {len(found)}")
     return found[0].open()
 
 
-def _row(said: Said) -> dict[str, Any]:
-    usage: dict[str, Any] = {**(said.usage or {})}
-    row = {name: usage.get(name, getattr(said, name, None)) for name in SCHEMA.names}
-    if said.error is not None:
-        row |= {"text": None, "error": f"{type(said.error).__name__}: {said.error}"}
+def _row(transcript: SegmentTranscript) -> dict[str, Any]:
+    usage: dict[str, Any] = {**(transcript.usage or {})}
+    row = {name: usage.get(name, getattr(transcript, name, None)) for name in SCHEMA.names}
+    if (error := transcript.error) is not None:
+        row |= {"text": None, "error": f"{type(error).__name__}: {error}"}
     return row
 
 
@@ -301,7 +289,7 @@ class SharedRateLimiter(BaseRateLimiter):
 class _Turns:
     """What the limiter's actor runs.
 
-    They wait here, and not where they asked: so nobody holds a turn of an actor that has died.
+    Callers wait here, not in their own process, so that nobody holds a turn of an actor that died.
     """
 
     interval_s: float

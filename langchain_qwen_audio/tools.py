@@ -1,13 +1,15 @@
-"""Tools that give any tool-calling model ears.
+"""Tools that let any tool-calling model use recordings.
 
-`load_audio` puts a recording into the conversation, for a model that hears; `ask_audio` asks a
-model that hears, for one that does not.
+`load_audio` puts a recording into the conversation, for a model that takes audio; `ask_audio` has
+such a model answer a question about it, for one that takes only text.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -18,19 +20,20 @@ from langchain_core.runnables.config import patch_config
 from langchain_core.tools import BaseTool, BaseToolkit, ToolException
 from pydantic import BaseModel, Field, ValidationError
 
-from langchain_qwen_audio._codec import SAMPLE_BYTES, SAMPLE_RATE
-from langchain_qwen_audio._files import LocalFile
-from langchain_qwen_audio._media_types import SUFFIXES
-from langchain_qwen_audio._waveform import SILENCE_DBFS, STEP_S, dbfs
+from langchain_qwen_audio._media.local_files import LocalFile
+from langchain_qwen_audio._media.loudness import LoudnessMeter, dbfs
+from langchain_qwen_audio._media.mime_types import SUFFIXES
+from langchain_qwen_audio._media.samples import SAMPLE_RATE
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.chat_models import ChatQwenAudio
+from langchain_qwen_audio.errors import AudioError
 
 MAX_LISTED = 200
 _T = TypeVar("_T")
 
 
-def _say_what_is_wrong(error: ValidationError) -> str:
-    """Tell the calling model how its arguments must be."""
+def _explain_arguments(error: ValidationError) -> str:
+    """Tell the calling model what is wrong with its arguments."""
     wrong = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
     return "; ".join(wrong)
 
@@ -38,14 +41,14 @@ def _say_what_is_wrong(error: ValidationError) -> str:
 class _AudioTool(BaseTool):
     """What the tools share: where recordings may come from, and how large they may be.
 
-    A mistake that the calling model can mend comes back to it as a tool message of status error;
-    anything else raises.
+    A mistake that the calling model can correct comes back to it as a tool message of status
+    "error"; anything else raises.
     """
 
-    _cure: ClassVar[str] = ""  # for a recording that is too long
+    _if_too_long: ClassVar[str] = ""  # what the calling model can do then
 
     root_dir: Path | None = None
-    """Folder whose recordings may be named; nothing outside of it, through `..` or links, is."""
+    """Folder whose recordings may be named; nothing outside of it is, through `..` or links."""
 
     allow_urls: bool = False
     """Whether http(s) URLs may be named; they are downloaded here, from the public network only."""
@@ -57,7 +60,7 @@ class _AudioTool(BaseTool):
     """Length of the longest recording, or part of one, in seconds."""
 
     handle_tool_error: bool | str | Callable[[ToolException], str] | None = True
-    handle_validation_error: bool | str | Callable[[Any], str] | None = _say_what_is_wrong
+    handle_validation_error: bool | str | Callable[[Any], str] | None = _explain_arguments
 
     def _open(self, audio: str) -> Audio:
         """Find a recording.
@@ -68,7 +71,7 @@ class _AudioTool(BaseTool):
         if audio.lower().startswith(("http://", "https://")):
             if not self.allow_urls:
                 raise ToolException(f"{audio}: URLs are not allowed here; name a file")
-            found = _mendable(lambda: Audio.from_url(audio))
+            found = _correctable(lambda: Audio.from_url(audio))
         elif self.root_dir is None:
             raise ToolException(f"{audio}: files are not allowed here; name a URL")
         else:
@@ -77,16 +80,14 @@ class _AudioTool(BaseTool):
             raise ToolException(
                 f"{audio}: it is {found.size:,} bytes large, at most {self.max_bytes:,} are taken"
             )
-        _mendable(lambda: found.probe)
+        _correctable(lambda: found.probe)
         return found
 
     def _find(self, audio: str, root: Path) -> Audio:
-        from langchain_qwen_audio.errors import AudioError
-
         try:
             file = LocalFile.find(root / audio, within=[root])
         except AudioError as error:
-            # The same whether it is missing or elsewhere, so that nothing is learnt of elsewhere.
+            # The same whether it is missing or elsewhere, so that nothing elsewhere is revealed.
             raise ToolException(f"{audio}: there is no such recording in the folder") from error
         return Audio(file, name=audio)
 
@@ -94,14 +95,12 @@ class _AudioTool(BaseTool):
         if length_s > self.max_duration_s:
             raise ToolException(
                 f"{name}: it is {length_s:.1f} s long, at most {self.max_duration_s:g} s are taken "
-                f"at once{self._cure}"
+                f"at once{self._if_too_long}"
             )
 
 
-def _mendable(step: Callable[[], _T]) -> _T:
-    """Do a step whose failure the calling model can mend by naming something else."""
-    from langchain_qwen_audio.errors import AudioError
-
+def _correctable(step: Callable[[], _T]) -> _T:
+    """Do a step whose failure the calling model can correct by naming something else."""
     try:
         return step()
     except AudioError as error:
@@ -121,7 +120,7 @@ class LoadAudio(_AudioTool):
 
     The message holds a short description and the recording, as a standard block (of type "file",
     which LangChain core leaves alone in tool messages, where it makes a JSON string of "audio"); a
-    `ChatQwenAudio` hears it on its next turn. The artifact is the `Audio`.
+    `ChatQwenAudio` takes it as audio input on its next turn. The artifact is the `Audio`.
 
     Example:
         ```python
@@ -129,12 +128,13 @@ class LoadAudio(_AudioTool):
         ```
     """
 
-    _cure: ClassVar[str] = "; name a part of it, with start_s and end_s"
+    _if_too_long: ClassVar[str] = "; name a part of it, with start_s and end_s"
 
     name: str = "load_audio"
     description: str = (
-        "Load a recording so that you can hear it. Says how long it is, in what format, how loud "
-        "and how much of it is silence. Optionally only the part from start_s to end_s, in seconds."
+        "Load a recording into the conversation, as audio input. Returns its length, format, "
+        "loudness and how much of it is silence. Optionally only the part from start_s to end_s, "
+        "in seconds."
     )
     args_schema: type[BaseModel] = _LoadInput
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
@@ -149,11 +149,11 @@ class LoadAudio(_AudioTool):
         found = self._open(audio)
         if start_s is not None or end_s is not None:
             begin = start_s or 0.0
-            length_s = _mendable(lambda: found.duration_s)
+            length_s = _correctable(lambda: found.duration_s)
             self._require_length(min(length_s, end_s or length_s) - begin, audio)
-            found = _mendable(lambda: found.excerpt(begin, end_s))
-        self._require_length(_mendable(lambda: found.duration_s), audio)
-        text = {"type": "text", "text": _mendable(lambda: _describe(found))}
+            found = _correctable(lambda: found.excerpt(begin, end_s))
+        self._require_length(_correctable(lambda: found.duration_s), audio)
+        text = {"type": "text", "text": _correctable(lambda: _describe(found))}
         return [text, {**found.to_block(), "type": "file"}], found
 
     async def _arun(
@@ -168,23 +168,13 @@ class LoadAudio(_AudioTool):
 
 
 def _describe(audio: Audio) -> str:
-    """Say in a line how long a recording is, what it is, how loud, and how much of it is silent."""
-    step = int(STEP_S * SAMPLE_RATE) * SAMPLE_BYTES
-    buffer, levels, peak = b"", [], 0
-    for block in audio.decode(SAMPLE_RATE):
-        buffer += block
-        whole = len(buffer) // step * step
-        for at in range(0, whole, step):
-            samples = memoryview(buffer)[at : at + step].cast("h")
-            levels.append(sum(map(abs, samples)) / len(samples))
-            peak = max(peak, *samples, -min(samples))
-        buffer = buffer[whole:]
-    steps = max(1, len(levels))
-    silent = sum(dbfs(level) < SILENCE_DBFS for level in levels)
+    """Describe a recording in a line: its length, format, loudness and silence."""
+    meter = LoudnessMeter(SAMPLE_RATE)
+    deque(meter.watch(audio.decode(SAMPLE_RATE)), maxlen=0)
     return (
         f"{audio.name}: {audio.duration_s:.1f} s, {audio.mime_type}, {audio.sample_rate} Hz, "
-        f"{audio.channels} channel(s), level {dbfs(sum(levels) / steps):.0f} dBFS, "
-        f"peak {dbfs(peak):.0f} dBFS, {100 * silent / steps:.0f} % silence"
+        f"{audio.channels} channel(s), level {dbfs(meter.mean):.0f} dBFS, "
+        f"peak {dbfs(meter.peak):.0f} dBFS, {meter.silent_percent:.0f} % silence"
     )
 
 
@@ -194,7 +184,7 @@ class _AskInput(BaseModel):
 
 
 class AskAudio(_AudioTool):
-    """Ask a model that hears about a recording, and return its answer.
+    """Have a model that takes audio answer a question about a recording.
 
     Callbacks and config pass through to the model, so that its tokens stream with the agent's.
 
@@ -208,13 +198,13 @@ class AskAudio(_AudioTool):
 
     name: str = "ask_audio"
     description: str = (
-        "Ask a question about a recording and get the answer of a model that hears it: what is "
-        "said, by whom, in what mood, what else is to be heard."
+        "Ask a question about a recording. A model that takes audio answers: what is said, by "
+        "whom, in what mood, and what other sounds there are."
     )
     args_schema: type[BaseModel] = _AskInput
 
     llm: ChatQwenAudio
-    """The model that hears."""
+    """The model that answers."""
 
     def _run(
         self,
@@ -241,7 +231,7 @@ class AskAudio(_AudioTool):
 
     def _question(self, audio: str, question: str) -> HumanMessage:
         found = self._open(audio)
-        self._require_length(_mendable(lambda: found.duration_s), audio)
+        self._require_length(_correctable(lambda: found.duration_s), audio)
         return HumanMessage([found.to_block(), {"type": "text", "text": question}])
 
 
@@ -255,13 +245,13 @@ class ListAudio(BaseTool):
     """The folder."""
 
     def _run(self, run_manager: CallbackManagerForToolRun | None = None) -> str:  # noqa: ARG002
-        root = self.root_dir.resolve()
-        found = [path for path in sorted(root.rglob("*")) if _is_recording(path, root)]
-        lines = [
-            f"{path.relative_to(root)} ({path.stat().st_size:,})" for path in found[:MAX_LISTED]
-        ]
-        if len(found) > MAX_LISTED:
-            lines.append(f"… and {len(found) - MAX_LISTED} more")
+        sizes = dict(_recordings(self.root_dir))
+        names = sorted(name for name in sizes if name.isprintable())
+        lines = [f"{name} ({sizes[name]:,})" for name in names[:MAX_LISTED]]
+        if len(names) > MAX_LISTED:
+            lines.append(f"… and {len(names) - MAX_LISTED} more")
+        if hidden := len(sizes) - len(names):
+            lines.append(f"… and {hidden} whose names hold line breaks or cannot be shown")
         return "\n".join(lines) or "There are no recordings."
 
     async def _arun(
@@ -271,13 +261,16 @@ class ListAudio(BaseTool):
         return await asyncio.to_thread(self._run)
 
 
-def _is_recording(path: Path, root: Path) -> bool:
-    named = path.suffix.lower() in SUFFIXES
-    return named and path.is_file() and path.resolve().is_relative_to(root)
+def _recordings(root: Path) -> Iterator[tuple[str, int]]:
+    """Find the recordings below a folder: their names in it, and their sizes."""
+    for path in root.rglob("*"):
+        if path.suffix.lower() in SUFFIXES:
+            with contextlib.suppress(AudioError):  # a folder, or a link out of the folder
+                yield str(path.relative_to(root)), LocalFile.find(path, within=[root]).size
 
 
 class QwenAudioToolkit(BaseToolkit):
-    """All that an agent needs to work with the recordings of a folder.
+    """The tools that an agent needs to work with the recordings of a folder.
 
     Example:
         ```python
@@ -289,7 +282,7 @@ class QwenAudioToolkit(BaseToolkit):
     """The folder."""
 
     llm: ChatQwenAudio | None = None
-    """The model that `ask_audio` asks; without one there is no such tool."""
+    """The model that answers for `ask_audio`; without one there is no such tool."""
 
     allow_urls: bool = False
     """Whether http(s) URLs may be named too."""

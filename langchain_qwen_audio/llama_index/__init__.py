@@ -1,7 +1,7 @@
-"""LlamaIndex applications that hear, over the same wire path as LangChain's.
+"""LlamaIndex integration: audio models, readers and tools, on top of the LangChain classes.
 
 Everything here translates and delegates: `QwenAudio` to `ChatQwenAudio`, `QwenAudioReader` to
-`QwenAudioParser`, `QwenAudioToolSpec` to the tools. There is no second client.
+`QwenAudioParser`, `QwenAudioToolSpec` to the tools.
 """
 
 try:
@@ -9,7 +9,7 @@ try:
 except ImportError as error:
     raise ImportError(
         "langchain_qwen_audio.llama_index needs LlamaIndex: "
-        "pip install 'langchain-qwen-audio[llama-index]'"
+        'pip install "langchain-qwen-audio[llama-index]"'
     ) from error
 
 from langchain_qwen_audio.llama_index._llm import QwenAudio

@@ -40,14 +40,14 @@ from pydantic import (
     model_validator,
 )
 
-from langchain_qwen_audio._abilities import check_parameters
-from langchain_qwen_audio._http import DEFAULT_TIMEOUT_S
+from langchain_qwen_audio._request.capabilities import check_parameters
+from langchain_qwen_audio._service.default_timeouts import DEFAULT_TIMEOUT_S
 from langchain_qwen_audio.chat_models import ChatQwenAudio
 from langchain_qwen_audio.llama_index._messages import (
-    StreamDecoder,
-    decode_answer,
-    encode_messages,
+    ChatResponseStream,
     keep_one_call,
+    to_chat_response,
+    to_langchain_messages,
 )
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ _SHARED = ("model", "api_key", "base_url", "temperature", "max_tokens", "timeout
 
 
 class QwenAudio(FunctionCallingLLM):
-    """Alibaba Cloud's models that hear, as a LlamaIndex LLM.
+    """Alibaba Cloud's audio models as a LlamaIndex LLM.
 
     Every field of `ChatQwenAudio` is taken by its name: `QwenAudio(model=…, long_audio="error")`.
     What an answer holds besides its blocks is in `raw`, which is LangChain's own message.
@@ -162,10 +162,10 @@ class QwenAudio(FunctionCallingLLM):
 
     @property
     def metadata(self) -> LLMMetadata:
-        """What LlamaIndex asks of a model: its limits, and whether it calls tools.
+        """The model's limits, and whether it calls tools.
 
         Raises:
-            NotFoundError: The model is retired, or not to be asked by this package.
+            NotFoundError: The model is retired, or this package cannot request it.
         """
         profile = self.chat_model.route().profile
         output = self.max_tokens or profile.max_output_tokens or DEFAULT_NUM_OUTPUTS
@@ -179,7 +179,7 @@ class QwenAudio(FunctionCallingLLM):
             model_name=self.model,
         )
 
-    # --- asking ---
+    # --- requests ---
 
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
@@ -257,43 +257,43 @@ class QwenAudio(FunctionCallingLLM):
         return await astream_chat_to_completion_decorator(self._astream_chat)(prompt, **kwargs)
 
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        return decode_answer(self._asked(kwargs).invoke(encode_messages(messages)))
+        return to_chat_response(self._bound(kwargs).invoke(to_langchain_messages(messages)))
 
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        encoded = await asyncio.to_thread(encode_messages, messages)  # which reads files
-        return decode_answer(await self._asked(kwargs).ainvoke(encoded))
+        encoded = await asyncio.to_thread(to_langchain_messages, messages)  # which reads files
+        return to_chat_response(await self._bound(kwargs).ainvoke(encoded))
 
     def _stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        asked, encoded = self._asked(kwargs), encode_messages(messages)
+        bound, encoded = self._bound(kwargs), to_langchain_messages(messages)
 
         def responses() -> ChatResponseGen:
-            decoder = StreamDecoder()
-            stream: Generator[AIMessageChunk] = asked.stream(encoded)  # type: ignore[assignment]
+            responses_so_far = ChatResponseStream()
+            stream: Generator[AIMessageChunk] = bound.stream(encoded)  # type: ignore[assignment]
             with contextlib.closing(stream) as chunks:
                 for chunk in chunks:
-                    yield from decoder.decode(chunk)
-            yield decoder.finish()
+                    yield from responses_so_far.add(chunk)
+            yield responses_so_far.finish()
 
         return responses()
 
     async def _astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
-        asked = self._asked(kwargs)
-        encoded = await asyncio.to_thread(encode_messages, messages)
+        bound = self._bound(kwargs)
+        encoded = await asyncio.to_thread(to_langchain_messages, messages)
 
         async def responses() -> ChatResponseAsyncGen:
-            decoder = StreamDecoder()
-            stream: AsyncGenerator[AIMessageChunk] = asked.astream(encoded)  # type: ignore[assignment]
+            responses_so_far = ChatResponseStream()
+            stream: AsyncGenerator[AIMessageChunk] = bound.astream(encoded)  # type: ignore[assignment]
             async with contextlib.aclosing(stream) as chunks:
                 async for chunk in chunks:
-                    for response in decoder.decode(chunk):
+                    for response in responses_so_far.add(chunk):
                         yield response
-            yield decoder.finish()
+            yield responses_so_far.finish()
 
         return responses()
 
-    def _asked(self, kwargs: dict[str, Any]) -> Runnable[Any, AIMessage]:
+    def _bound(self, kwargs: dict[str, Any]) -> Runnable[Any, AIMessage]:
         """Make the model of one call, with what the call says."""
         tools = kwargs.pop("tools", None)
         if tools:
@@ -354,7 +354,7 @@ class QwenAudio(FunctionCallingLLM):
         allow_parallel_tool_calls: bool = False,
         **kwargs: Any,  # noqa: ARG002
     ) -> ChatResponse:
-        """Keep to one call where LlamaIndex asked for one; a model may not."""
+        """Keep one call where LlamaIndex wants one; a model may make more."""
         if not allow_parallel_tool_calls:
             keep_one_call(response.message)
         return response
@@ -402,5 +402,5 @@ class QwenAudio(FunctionCallingLLM):
 
 
 def chat_model_of(llm: QwenAudio | ChatQwenAudio | None) -> ChatQwenAudio | None:
-    """Take a model in either dress."""
+    """Take the LangChain model, also out of its LlamaIndex wrapper."""
     return llm.chat_model if isinstance(llm, QwenAudio) else llm

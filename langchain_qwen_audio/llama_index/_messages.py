@@ -1,9 +1,9 @@
 """LlamaIndex's chat messages → LangChain's, and answers back.
 
-ChatMessage.blocks ─ encode_messages ─► LangChain messages ─► ChatQwenAudio ─┐
-ChatResponse ◄───────────── decode_answer, StreamDecoder ◄── AIMessage ◄─────┘
+ChatMessage.blocks ─ to_langchain_messages ─► LangChain messages ─► ChatQwenAudio ─┐
+ChatResponse ◄─────── to_chat_response, ChatResponseStream ◄── AIMessage ◄─────────┘
 
-What LlamaIndex guesses of a recording's format is not passed on: its bytes are read anyway.
+LlamaIndex's guess of a recording's format is not passed on: it is detected from the content.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.utils import resolve_binary
 from pydantic import BaseModel
 
-from langchain_qwen_audio._blocks import refusal
 from langchain_qwen_audio.audio import Audio
+from langchain_qwen_audio.errors import MessageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,7 +53,7 @@ _TOOL = {MessageRole.TOOL, MessageRole.FUNCTION}
 # --- in ---
 
 
-def encode_messages(messages: Sequence[ChatMessage]) -> list[BaseMessage]:
+def to_langchain_messages(messages: Sequence[ChatMessage]) -> list[BaseMessage]:
     """Translate a conversation, in order; nothing is dropped. Files that blocks name are read.
 
     Raises:
@@ -61,15 +61,15 @@ def encode_messages(messages: Sequence[ChatMessage]) -> list[BaseMessage]:
         AudioError: A recording cannot be read, or is none.
         ValueError: An image holds nothing.
     """
-    return [_encode(message, f"messages[{i}]") for i, message in enumerate(messages)]
+    return [_to_langchain(message, f"messages[{i}]") for i, message in enumerate(messages)]
 
 
-def _encode(message: ChatMessage, where: str) -> BaseMessage:
+def _to_langchain(message: ChatMessage, where: str) -> BaseMessage:
     extra = message.additional_kwargs
     name = str(extra["name"]) if extra.get("name") else None
     if message.role in _ASSISTANT:
-        return _encode_answer(message, name, where)
-    blocks = [_encode_block(block, f"{where}.blocks[{i}]") for i, block in _numbered(message)]
+        return _answer_to_langchain(message, name, where)
+    blocks = [_block_to_langchain(block, f"{where}.blocks[{i}]") for i, block in _numbered(message)]
     content: Any = blocks or ""
     if message.role in _SYSTEM:
         return SystemMessage(content, name=name)
@@ -80,7 +80,7 @@ def _encode(message: ChatMessage, where: str) -> BaseMessage:
     return ToolMessage(content, tool_call_id=extra["tool_call_id"], name=name)
 
 
-def _encode_answer(message: ChatMessage, name: str | None, where: str) -> AIMessage:
+def _answer_to_langchain(message: ChatMessage, name: str | None, where: str) -> AIMessage:
     content: list[Any] = []
     thoughts: list[str] = []
     calls: list[dict[str, Any]] = []
@@ -88,9 +88,9 @@ def _encode_answer(message: ChatMessage, name: str | None, where: str) -> AIMess
         if isinstance(block, ThinkingBlock):
             thoughts.append(block.content or "")
         elif isinstance(block, ToolCallBlock):
-            calls.append(_encode_call(block))
+            calls.append(_openai_call(block))
         else:
-            content.append(_encode_block(block, f"{where}.blocks[{i}]"))
+            content.append(_block_to_langchain(block, f"{where}.blocks[{i}]"))
     if not calls:  # where they were before there were blocks of them
         found = message.additional_kwargs.get("tool_calls") or []
         calls = [call.model_dump() if isinstance(call, BaseModel) else call for call in found]
@@ -104,7 +104,7 @@ def _numbered(message: ChatMessage) -> Iterator[tuple[int, ContentBlock]]:
     return enumerate(message.blocks)
 
 
-def _encode_call(block: ToolCallBlock) -> dict[str, Any]:
+def _openai_call(block: ToolCallBlock) -> dict[str, Any]:
     """Write a call in OpenAI's form, which LangChain parses, and keeps where it cannot."""
     args = block.tool_kwargs
     text = args if isinstance(args, str) else json.dumps(args, ensure_ascii=False)
@@ -112,21 +112,20 @@ def _encode_call(block: ToolCallBlock) -> dict[str, Any]:
     return {"id": block.tool_call_id, "type": "function", "function": function}
 
 
-def _encode_block(block: ContentBlock, where: str) -> dict[str, Any]:
+def _block_to_langchain(block: ContentBlock, where: str) -> dict[str, Any]:
     if isinstance(block, TextBlock):
         return {"type": "text", "text": block.text}
     if isinstance(block, AudioBlock):
-        return _encode_audio(block, where)
+        return _audio_block(block, where)
     if isinstance(block, ImageBlock):
-        return _encode_image(block)
-    raise refusal(
-        where,
-        f"a block of type {block.block_type!r} came; expected text, audio, or an image for a model "
-        "that sees",
+        return _image_block(block)
+    raise MessageError(
+        f"{where}: a block of type {block.block_type!r} came; expected text, audio, or an image "
+        "for a model that takes images"
     )
 
 
-def _encode_audio(block: AudioBlock, where: str) -> dict[str, Any]:
+def _audio_block(block: AudioBlock, where: str) -> dict[str, Any]:
     if isinstance(block.audio, IOBase):
         file = cast("BinaryIO", block.audio)
         if file.seekable():  # the same message may be sent again
@@ -140,7 +139,7 @@ def _encode_audio(block: AudioBlock, where: str) -> dict[str, Any]:
     return {"type": "audio", "url": str(block.url or "")}
 
 
-def _encode_image(block: ImageBlock) -> dict[str, Any]:
+def _image_block(block: ImageBlock) -> dict[str, Any]:
     if block.image is None and block.path is None:
         return {"type": "image", "url": str(block.url or "")}
     data = block.resolve_image().read()
@@ -151,14 +150,14 @@ def _encode_image(block: ImageBlock) -> dict[str, Any]:
 # --- out ---
 
 
-def decode_answer(answer: AIMessage) -> ChatResponse:
+def to_chat_response(answer: AIMessage) -> ChatResponse:
     """Make the response of a whole answer; `raw` is the answer as LangChain has it."""
-    blocks = [*_decode_thought(answer), *_decode_content(answer), *_decode_calls(answer)]
+    blocks = [*_thinking_blocks(answer), *_content_blocks(answer), *_call_blocks(answer)]
     return ChatResponse(message=_message(blocks), raw=answer, additional_kwargs=_counts(answer))
 
 
 @dataclass
-class StreamDecoder:
+class ChatResponseStream:
     """The state of one stream: chunk in, response out, and at its end the whole answer.
 
     A response's `delta` is what is new, its message everything so far. Speech is in `raw` as it
@@ -170,7 +169,7 @@ class StreamDecoder:
     _thought: str = ""
     _called: AIMessageChunk = field(default_factory=lambda: AIMessageChunk(content=""))
 
-    def decode(self, chunk: AIMessageChunk) -> Iterator[ChatResponse]:
+    def add(self, chunk: AIMessageChunk) -> Iterator[ChatResponse]:
         """Make the response of a chunk; none where it holds only counts."""
         self._chunks.append(chunk)
         thought = chunk.additional_kwargs.get("reasoning_content") or ""
@@ -183,7 +182,7 @@ class StreamDecoder:
             self._called += AIMessageChunk(content="", tool_call_chunks=calls)
         thinking = [ThinkingBlock(content=self._thought)] if self._thought else []
         yield ChatResponse(
-            message=_message([*thinking, TextBlock(text=self._text), *_decode_calls(self._called)]),
+            message=_message([*thinking, TextBlock(text=self._text), *_call_blocks(self._called)]),
             delta=chunk.text,
             raw=chunk,
             additional_kwargs={"thinking_delta": thought} if thought else {},
@@ -192,13 +191,13 @@ class StreamDecoder:
     def finish(self) -> ChatResponse:
         """Make the last response, which has the whole answer and its counts, and nothing new."""
         whole = message_chunk_to_message(add_ai_message_chunks(*self._chunks))
-        response = decode_answer(cast("AIMessage", whole))
+        response = to_chat_response(cast("AIMessage", whole))
         response.delta = ""
         return response
 
 
 def _message(blocks: list[ContentBlock]) -> ChatMessage:
-    calls = [_encode_call(block) for block in blocks if isinstance(block, ToolCallBlock)]
+    calls = [_openai_call(block) for block in blocks if isinstance(block, ToolCallBlock)]
     # LlamaIndex's structured streams look for calls where they were before there were blocks.
     extra = {"tool_calls": calls} if calls else {}
     return ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=extra)
@@ -210,17 +209,17 @@ def keep_one_call(message: ChatMessage) -> None:
     if len(calls) > 1:
         dropped = {id(call) for call in calls[1:]}
         message.blocks = [block for block in message.blocks if id(block) not in dropped]
-        message.additional_kwargs["tool_calls"] = [_encode_call(calls[0])]
+        message.additional_kwargs["tool_calls"] = [_openai_call(calls[0])]
 
 
-def _decode_thought(answer: AIMessage) -> Iterator[ContentBlock]:
+def _thinking_blocks(answer: AIMessage) -> Iterator[ContentBlock]:
     if thought := answer.additional_kwargs.get("reasoning_content"):
         usage = answer.usage_metadata
         details = usage.get("output_token_details", {}) if usage else {}
         yield ThinkingBlock(content=thought, num_tokens=details.get("reasoning"))
 
 
-def _decode_content(answer: AIMessage) -> Iterator[ContentBlock]:
+def _content_blocks(answer: AIMessage) -> Iterator[ContentBlock]:
     if isinstance(answer.content, str):
         yield TextBlock(text=answer.content)
         return
@@ -233,7 +232,7 @@ def _decode_content(answer: AIMessage) -> Iterator[ContentBlock]:
             yield TextBlock(text=block)
 
 
-def _decode_calls(answer: AIMessage) -> Iterator[ToolCallBlock]:
+def _call_blocks(answer: AIMessage) -> Iterator[ToolCallBlock]:
     for call in [*answer.tool_calls, *answer.invalid_tool_calls]:
         yield ToolCallBlock(
             tool_call_id=call["id"], tool_name=call["name"] or "", tool_kwargs=call["args"] or {}

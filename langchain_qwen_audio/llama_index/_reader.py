@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import Document
+from typing_extensions import Unpack
 
-from langchain_qwen_audio._media_types import SUFFIXES
-from langchain_qwen_audio._sources import Recording, recordings
+from langchain_qwen_audio._media.mime_types import SUFFIXES
+from langchain_qwen_audio._transcription.options import LoadOptions
+from langchain_qwen_audio._transcription.sources import Recording, recordings
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.document_loaders import LoadSummary, QwenAudioParser
 from langchain_qwen_audio.llama_index._llm import QwenAudio, chat_model_of
@@ -20,19 +22,19 @@ if TYPE_CHECKING:
 
     from langchain_core.documents import Document as LangChainDocument
 
-    from langchain_qwen_audio._sources import Source
+    from langchain_qwen_audio._transcription.sources import Source
     from langchain_qwen_audio.chat_models import ChatQwenAudio
 
-# Of use to whoever cites, and noise to an embedding model.
+# Useful to cite a document, and noise to an embedding model.
 _NOT_EMBEDDED = ("segment", "segments", "start_s", "end_s", "model")
 
 
 class QwenAudioReader(BaseReader):
-    """Load recordings of any length as documents, which say from which second they are.
+    """Load recordings of any length as documents, with their start and end in seconds.
 
-    Each segment, cut at a silence, is one `Document`: its text is what the model says of it, and
-    `metadata` has `source`, `segment`, `start_s`, `end_s`, `model` and, where the model tells,
-    `language` and `emotion`.
+    Recordings are split at silences. Each segment is one `Document`: its text is its transcript, or
+    what the prompt asks for, and `metadata` has `source`, `segment`, `start_s`, `end_s`, `model`
+    and, where the model tells, `language` and `emotion`.
 
     Example:
         ```python
@@ -40,7 +42,7 @@ class QwenAudioReader(BaseReader):
 
         from langchain_qwen_audio.llama_index import QwenAudioReader
 
-        reader = QwenAudioReader(checkpoint=".heard")
+        reader = QwenAudioReader(checkpoint=".transcripts")
         documents = SimpleDirectoryReader(
             "meetings",
             file_extractor=dict.fromkeys(QwenAudioReader.suffixes, reader),
@@ -55,23 +57,24 @@ class QwenAudioReader(BaseReader):
 
     suffixes: ClassVar[frozenset[str]] = SUFFIXES
 
-    def __init__(self, llm: QwenAudio | ChatQwenAudio | None = None, **options: Any) -> None:
-        """Say how recordings are listened to.
+    def __init__(
+        self, llm: QwenAudio | ChatQwenAudio | None = None, **options: Unpack[LoadOptions]
+    ) -> None:
+        """Say how recordings are transcribed.
 
         Args:
-            llm: The model that listens; by default qwen3-asr-flash, or with a prompt the default
-                model.
-            **options: As for `QwenAudioParser`: `prompt`, `transcript_format`, `segment_s`,
-                `overlap_s`, `max_concurrency`, `on_error`, `checkpoint`, `show_progress`.
+            llm: The model; by default qwen3-asr-flash, or, with a prompt, the default model.
+            **options: See `langchain_qwen_audio.document_loaders.LoadOptions`.
 
         Raises:
+            TypeError: There is no such option.
             ValueError: A value is out of its range.
         """
         self.parser = QwenAudioParser(chat_model_of(llm), **options)
 
     @property
     def summary(self) -> LoadSummary:
-        """What the last run has heard so far, and what it cost."""
+        """What the last run has transcribed so far, and what it cost."""
         return self.parser.summary
 
     def lazy_load_data(
@@ -80,7 +83,7 @@ class QwenAudioReader(BaseReader):
         extra_info: dict[str, Any] | None = None,
         fs: Any = None,
     ) -> Iterator[Document]:
-        """Listen, and yield documents as they come, in order.
+        """Transcribe, and yield documents as they come, in order.
 
         Args:
             paths: A file, a directory, a pattern, a public http(s) URL, or several of these.
@@ -100,7 +103,7 @@ class QwenAudioReader(BaseReader):
         extra_info: dict[str, Any] | None = None,
         fs: Any = None,
     ) -> list[Document]:
-        """Listen to all; see `lazy_load_data`."""
+        """Transcribe all; see `lazy_load_data`."""
         return list(self.lazy_load_data(paths, extra_info, fs))
 
     async def aload_data(
@@ -109,9 +112,9 @@ class QwenAudioReader(BaseReader):
         extra_info: dict[str, Any] | None = None,
         fs: Any = None,
     ) -> list[Document]:
-        """Listen to all without blocking the event loop; see `lazy_load_data`."""
-        heard = self.parser.adocuments(_recordings(paths, fs))
-        return [_document(document, extra_info) async for document in heard]
+        """Transcribe all without blocking the event loop; see `lazy_load_data`."""
+        documents = self.parser.adocuments(_recordings(paths, fs))
+        return [_document(document, extra_info) async for document in documents]
 
     async def alazy_load_data(
         self,
@@ -119,7 +122,7 @@ class QwenAudioReader(BaseReader):
         extra_info: dict[str, Any] | None = None,
         fs: Any = None,
     ) -> list[Document]:
-        """Listen to all; LlamaIndex wants an iterable, which could only block the event loop."""
+        """Transcribe all; LlamaIndex wants an iterable, which could only block the event loop."""
         return await self.aload_data(paths, extra_info, fs)
 
 

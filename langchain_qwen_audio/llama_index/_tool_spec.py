@@ -1,4 +1,4 @@
-"""QwenAudioToolSpec: the tools that give an agent ears, as LlamaIndex's."""
+"""QwenAudioToolSpec: the tools for recordings, as LlamaIndex's."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 
 class QwenAudioToolSpec(BaseToolSpec):
-    """All that an agent needs to work with the recordings of a folder.
+    """The tools that an agent needs to work with the recordings of a folder.
 
-    `load_audio` puts a recording into the conversation, for a `FunctionAgent` whose model hears;
-    `ask_audio` asks a model that hears, for any agent. A `ReActAgent` passes on text alone, so that
-    it can only ask. A mistake that the calling model can mend comes back to it as an error.
+    `load_audio` puts a recording into the conversation, for a `FunctionAgent` whose model takes
+    audio; `ask_audio` has a model answer a question about it, for any agent. A `ReActAgent` passes
+    on text alone, so that it can only use `ask_audio`. A mistake that the calling model can correct
+    comes back to it as an error.
 
     Example:
         ```python
@@ -45,11 +46,11 @@ class QwenAudioToolSpec(BaseToolSpec):
         allow_urls: bool = False,
         **limits: Any,
     ) -> None:
-        """Say what may be heard.
+        """Say which recordings may be used.
 
         Args:
             root_dir: Folder whose recordings may be named; nothing outside of it is.
-            llm: The model that `ask_audio` asks; without one there is no such tool.
+            llm: The model that answers for `ask_audio`; without one there is no such tool.
             allow_urls: Whether public http(s) URLs may be named; they are downloaded here.
             **limits: `max_bytes` and `max_duration_s`, as for `LoadAudio`.
         """
@@ -111,7 +112,7 @@ class QwenAudioToolSpec(BaseToolSpec):
         return _blocks(await self._tools["load_audio"].ainvoke(call))
 
     def ask_audio(self, audio: str, question: str) -> str:
-        """Ask a model that hears about a recording.
+        """Have a model that takes audio answer a question about a recording.
 
         Args:
             audio: Its name in the folder, or its URL.
@@ -119,13 +120,13 @@ class QwenAudioToolSpec(BaseToolSpec):
 
         Raises:
             ToolException: There is none of that name, or it may not be used.
-            QwenAudioError: The model could not be asked.
+            QwenAudioError: The request failed.
         """
         call = _call("ask_audio", audio=audio, question=question)
         return str(_content(self._tools["ask_audio"].invoke(call)))
 
     async def aask_audio(self, audio: str, question: str) -> str:
-        """Ask a model that hears without blocking the event loop; see `ask_audio`."""
+        """Answer a question about a recording without blocking the event loop; see `ask_audio`."""
         call = _call("ask_audio", audio=audio, question=question)
         return str(_content(await self._tools["ask_audio"].ainvoke(call)))
 

@@ -1,9 +1,8 @@
 """A request → the checks → a reply → its bytes. Plain ASGI: a few routes need no more.
 
-POST /api/v1/services/aigc/multimodal-generation/generation
-POST /compatible-mode/v1/chat/completions
+POST the paths of `_protocols.registry`       (requests to models)
 GET  /api/v1/uploads?action=getPolicy&model=...
-POST /oss                                    (the upload_host that getPolicy names)
+POST /oss                                     (the upload_host that getPolicy names)
 """
 
 import asyncio
@@ -15,36 +14,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
-from langchain_qwen_audio.local import _audio, _checks, _persona
-from langchain_qwen_audio.local._compatible import read_chat
-from langchain_qwen_audio.local._models import Model, Models
-from langchain_qwen_audio.local._native import read_generation
-from langchain_qwen_audio.local._question import Question
-from langchain_qwen_audio.local._replies import (
-    END,
-    RESET,
-    Kind,
-    RawReply,
-    ReceivedRequest,
-    Reply,
-    Scripted,
+from langchain_qwen_audio.local._answers.answer import answer_request
+from langchain_qwen_audio.local._audio_input import count_audio_tokens, read_audio
+from langchain_qwen_audio.local._model_request import ModelRequest
+from langchain_qwen_audio.local._models.limits import check_limits
+from langchain_qwen_audio.local._models.table import Models
+from langchain_qwen_audio.local._protocols.checks import (
+    INVALID_PARAMETER,
+    check_api_key,
+    check_model_name,
 )
-from langchain_qwen_audio.local._wire import (
-    Refusal,
-    encode_reply,
-    error_reply,
-    oss_error_reply,
-    policy_reply,
-)
-from langchain_qwen_audio.local._wire_compatible import (
-    compatible_code,
-    compatible_error_reply,
-    encode_chat,
-)
+from langchain_qwen_audio.local._protocols.registry import protocols_at, read_request, write_error
+from langchain_qwen_audio.local._received_request import ReceivedRequest
+from langchain_qwen_audio.local._refusal import Refusal, invalid_parameter
+from langchain_qwen_audio.local._replies import END, RESET, RawReply, Reply, Scripted
+from langchain_qwen_audio.local._tokens import InputTokens
+from langchain_qwen_audio.local._uploads import write_oss_error, write_policy
 
 if TYPE_CHECKING:
-    from langchain_qwen_audio.local._audio import Samples
-    from langchain_qwen_audio.local._listen import Ear
+    from langchain_qwen_audio.local._answers.transcription import WhisperTranscriber
+    from langchain_qwen_audio.local._audio_input import Samples
     from langchain_qwen_audio.local._traffic import RequestLog
     from langchain_qwen_audio.local._uploads import Uploads
 
@@ -53,23 +42,16 @@ Scope: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 
-_KINDS: dict[tuple[str, str], Kind] = {
-    ("POST", "/api/v1/services/aigc/multimodal-generation/generation"): "generation",
-    ("POST", "/compatible-mode/v1/chat/completions"): "chat",
-    ("GET", "/api/v1/uploads"): "policy",
-    ("POST", "/oss"): "upload",
-}
-
 
 class ClientLeftError(Exception):
-    """The client closed the connection; nobody is there to answer."""
+    """The client closed the connection; an answer would reach nobody."""
 
 
 @dataclass
 class Scripts:
     """Replies that wait for their requests."""
 
-    generation: deque[Scripted] = field(default_factory=deque)
+    models: deque[Scripted] = field(default_factory=deque)
     policy: deque[RawReply] = field(default_factory=deque)
     upload: deque[RawReply] = field(default_factory=deque)
 
@@ -80,13 +62,18 @@ class App:
 
     log: "RequestLog"
     uploads: "Uploads"
-    ear: "Ear"
+    transcriber: "WhisperTranscriber"
     scripts: Scripts
     reply: Scripted | None
     api_keys: Collection[str] | None
     models: Models
     check_audio: bool
     workers: Executor
+
+    def missing(self) -> str:
+        """Say what is not installed for the replies that no script gives; "" if nothing is."""
+        scripted = self.scripts.models or self.reply is not None
+        return "" if scripted and not self.check_audio else self.transcriber.missing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -100,101 +87,112 @@ class App:
             reply = await self._answer(request)
             await _play(reply, scope["state"]["connection"], receive, send)
         except (ClientLeftError, asyncio.CancelledError):
-            return  # The client left, or the server stops: uvicorn would report either as a fault.
+            return  # The client left, or the server stops: uvicorn would log either as an error.
 
     def _early_reply(self, scope: Scope) -> RawReply | None:
         """Take the scripted answer to an upload that does not wait for the whole file."""
         uploads = self.scripts.upload
-        is_upload = _KINDS.get((scope["method"], scope["path"])) == "upload"
+        is_upload = _find_kind(scope["method"], scope["path"]) == "upload"
         early = is_upload and uploads and uploads[0].after_bytes is not None
         return uploads.popleft() if early else None
 
     async def _answer(self, request: ReceivedRequest) -> RawReply:
         try:
             match request.kind:
-                case "generation" | "chat":
-                    return await self._generate(request)
                 case "policy":
                     return self._grant_upload(request)
                 case "upload":
                     return self._upload(request)
                 case "other":
-                    msg = f"The local stand-in has no {request.method} {request.path}"
+                    msg = f"The local test server has no {request.method} {request.path}"
                     raise Refusal(404, "NotFound", msg)
+                case _:
+                    return await self._answer_model_request(request)
         except Refusal as refusal:
-            if request.path.startswith("/compatible-mode/"):
-                code = compatible_code(refusal.code)
-                return compatible_error_reply(refusal.status, code, refusal.message)
-            return error_reply(refusal.status, refusal.code, refusal.message)
+            return write_error(request.path, refusal)
 
-    async def _generate(self, request: ReceivedRequest) -> RawReply:
-        api_key = _checks.check_api_key(request, self.api_keys)
-        read = read_chat if request.kind == "chat" else read_generation
-        question = read(request, self.models)
+    async def _answer_model_request(self, received: ReceivedRequest) -> RawReply:
+        api_key = check_api_key(received, self.api_keys)
+        protocol, request = read_request(received, self.models)
+        check_limits(request)
         files = {
-            audio: self.uploads.find(audio, question.name, api_key)
-            for audio in question.audios
+            audio: self.uploads.find(audio, request.name, api_key)
+            for audio in request.audios
             if audio.startswith("oss://")
         }
-        scripted = self.scripts.generation.popleft() if self.scripts.generation else self.reply
+        scripted = self.scripts.models.popleft() if self.scripts.models else self.reply
         recordings: list[Samples] | None = None
         if scripted is None or self.check_audio:
+            if missing := self.transcriber.missing():
+                raise Refusal(400, "NotInstalled", missing)
             recordings = await self._in_worker(
-                lambda: [_hear(url, question.model, files) for url in question.audios]
+                lambda: [read_audio(url, request.model, files) for url in request.audios]
             )
-        reply = await self._resolve(scripted, request, question, recordings or [])
+        if scripted is None:
+            reply: Reply | RawReply = await self._in_worker(
+                lambda: answer_request(request, recordings or [], self.transcriber)
+            )
+        else:
+            reply = await self._run_script(scripted, received)
         if isinstance(reply, RawReply):
             return reply
-        return _encode(reply, question, _count_input(question, recordings))
+        return protocol.write(reply, request, _count_input(request, recordings))
 
-    async def _resolve(
-        self,
-        scripted: Scripted | None,
-        request: ReceivedRequest,
-        question: Question,
-        recordings: "list[Samples]",
-    ) -> Reply | RawReply:
-        if scripted is None:
-            return await self._in_worker(lambda: _persona.answer(question, recordings, self.ear))
+    async def _run_script(self, scripted: Scripted, received: ReceivedRequest) -> Reply | RawReply:
         if callable(scripted):
             make = scripted
-            scripted = await self._in_worker(lambda: make(request))
+            scripted = await self._in_worker(lambda: make(received))
         return Reply(scripted) if isinstance(scripted, str) else scripted
 
     async def _in_worker(self, work: Callable[[], T]) -> T:
-        """Run what blocks in a thread, and tell its failure to the client."""
+        """Run what blocks in a thread, and report its failure to the client."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self.workers, work)
         except Refusal:
             raise
         except Exception as error:
-            msg = f"The local stand-in failed: {error!r}"
+            msg = f"The local test server failed: {error!r}"
             raise Refusal(500, "InternalError", msg) from error
 
     def _grant_upload(self, request: ReceivedRequest) -> RawReply:
-        api_key = _checks.check_api_key(request, self.api_keys)
+        api_key = check_api_key(request, self.api_keys)
         if request.query.get("action") != "getPolicy":
-            raise Refusal(400, "InvalidParameter", _checks.INVALID_PARAMETER)
-        model = _checks.check_model(request.query.get("model"), self.models)
+            raise invalid_parameter(INVALID_PARAMETER)
+        model = check_model_name(request.query.get("model"), self.models, self.models)
         if self.scripts.policy:
             return self.scripts.policy.popleft()
         upload_host = f"http://{request.headers['host']}/oss"
-        return policy_reply(self.uploads.grant(model, api_key, upload_host))
+        return write_policy(self.uploads.grant(model, api_key, upload_host))
 
     def _upload(self, request: ReceivedRequest) -> RawReply:
         try:
             if "authorization" in request.headers:
                 msg = "OSS takes the policy's signature alone: send no Authorization header."
                 raise Refusal(400, "InvalidArgument", msg)
-            form = request.form
             if self.scripts.upload:
                 return self.scripts.upload.popleft()
-            self.uploads.store(form)
+            self.uploads.store(request.form)
+        except ModuleNotFoundError as error:
+            msg = (
+                f"The local test server cannot take uploads: {error.name} is not installed. "
+                'Run: pip install "langchain-qwen-audio[local]"'
+            )
+            return write_oss_error(Refusal(500, "InternalError", msg))
         except ValueError as error:
-            return oss_error_reply(Refusal(400, "MalformedPOSTRequest", str(error)))
+            return write_oss_error(Refusal(400, "MalformedPOSTRequest", str(error)))
         except Refusal as refusal:
-            return oss_error_reply(refusal)
+            return write_oss_error(refusal)
         return RawReply(200, {"content-length": "0"})
+
+
+def _find_kind(method: str, path: str) -> str:
+    match method, path:
+        case "GET", "/api/v1/uploads":
+            return "policy"
+        case "POST", "/oss":
+            return "upload"
+    at_path = protocols_at(path) if method == "POST" else []
+    return at_path[0].kind if at_path else "other"
 
 
 async def _receive_body(receive: Receive, enough: int | None = None) -> bytes:
@@ -214,7 +212,7 @@ async def _receive_request(scope: Scope, receive: Receive) -> ReceivedRequest:
     body = await _receive_body(receive)
     method, path = scope["method"], scope["path"]
     return ReceivedRequest(
-        kind=_KINDS.get((method, path), "other"),
+        kind=_find_kind(method, path),
         method=method,
         path=path,
         query=dict(parse_qsl(scope["query_string"].decode("latin-1"))),
@@ -252,43 +250,12 @@ async def _pause(seconds: float, receive: Receive) -> None:
         await asyncio.wait_for(receive(), seconds)
 
 
-def _hear(url: str, model: Model, files: dict[str, bytes]) -> "Samples":
-    if url.startswith("data:"):
-        data = _audio.decode_data_uri(url)
-    elif url in files:
-        data = files[url]
-    else:
-        data = _audio.download(url, model.max_file_bytes)
-    return _audio.decode_audio(data, model)
-
-
-def _count_input(question: Question, recordings: "list[Samples] | None") -> dict[str, int]:
-    """Count the input; audio that nobody decoded counts as the least, one second each."""
-    if not question.audios:
-        return {"input_tokens": question.text_tokens}
+def _count_input(request: ModelRequest, recordings: "list[Samples] | None") -> InputTokens:
+    """Count the input; audio that was not decoded counts as the least, one second each."""
+    if not request.audios:
+        return InputTokens(request.text_tokens)
     if recordings is None:
-        audio_tokens = len(question.audios) * round(question.model.tokens_per_s)
+        audio = len(request.audios) * round(request.model.tokens_per_s)
     else:
-        counts = (_audio.count_audio_tokens(samples, question.model) for samples in recordings)
-        audio_tokens = sum(counts)
-    return {"input_tokens": question.text_tokens, "audio_tokens": audio_tokens}
-
-
-def _encode(reply: Reply, question: Question, counted: dict[str, int]) -> RawReply:
-    """Say a reply in the protocol that the question came by."""
-    if question.compatible:
-        return encode_chat(
-            reply,
-            counted,
-            name=question.name,
-            model=question.model,
-            stream=question.stream,
-            include_usage=question.include_usage,
-        )
-    return encode_reply(
-        reply,
-        counted,
-        stream=question.stream,
-        incremental=question.incremental,
-        family=question.model.family,
-    )
+        audio = sum(count_audio_tokens(samples, request.model) for samples in recordings)
+    return InputTokens(request.text_tokens, audio)

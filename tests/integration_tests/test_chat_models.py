@@ -196,5 +196,5 @@ def test_a_spoken_answer_says_aloud_what_the_stand_in_is(stand_in: LocalDashScop
     heard = ChatQwenAudio(model="qwen3-asr-flash", **where).invoke(
         [HumanMessage([speech.to_block()])]
     )
-    spoken = (SAMPLES / "standin.txt").read_text(encoding="utf-8").lower()
+    spoken = (SAMPLES / "speech_output.txt").read_text(encoding="utf-8").lower()
     assert len(set(heard.text.lower().split()) & set(spoken.split())) > len(spoken.split()) / 2

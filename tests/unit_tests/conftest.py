@@ -1,63 +1,44 @@
-"""A stand-in to ask, a model to ask with, and the four ways to ask."""
+"""A local test server, a model that uses it, the four ways to call it, and numbered recordings."""
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import operator
-from typing import TYPE_CHECKING, Any, Protocol
+import signal
+from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
-from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio.local import LocalDashScope
 
+from .loading import archive, counting, load, minute, ten
+from .ways import Ask, ainvoke, astream, astream_chunks, invoke, stream, stream_chunks
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
+    from langchain_core.messages import AIMessageChunk
 
-class Ask(Protocol):
-    """Ask a model in one of its four ways, and wait for the whole answer."""
+__all__ = [
+    "Ask",
+    "ainvoke",
+    "archive",
+    "astream",
+    "astream_chunks",
+    "counting",
+    "invoke",
+    "load",
+    "minute",
+    "stream",
+    "stream_chunks",
+    "ten",
+]
 
-    __name__: str
-
-    def __call__(self, model: Any, messages: Any, /, **options: Any) -> AIMessage: ...
-
-
-def _whole(chunks: Iterable[AIMessageChunk]) -> AIMessage:
-    message = message_chunk_to_message(functools.reduce(operator.add, chunks))
-    assert isinstance(message, AIMessage)
-    return message
-
-
-def invoke(model: Any, messages: Any, /, **options: Any) -> AIMessage:
-    answer: AIMessage = model.invoke(messages, **options)
-    return answer
-
-
-def ainvoke(model: Any, messages: Any, /, **options: Any) -> AIMessage:
-    answer: AIMessage = asyncio.run(model.ainvoke(messages, **options))
-    return answer
-
-
-def stream(model: Any, messages: Any, /, **options: Any) -> AIMessage:
-    return _whole(stream_chunks(model, messages, **options))
-
-
-def astream(model: Any, messages: Any, /, **options: Any) -> AIMessage:
-    return _whole(astream_chunks(model, messages, **options))
-
-
-def stream_chunks(model: Any, messages: Any, /, **options: Any) -> list[AIMessageChunk]:
-    return list(model.stream(messages, **options))
-
-
-def astream_chunks(model: Any, messages: Any, /, **options: Any) -> list[AIMessageChunk]:
-    async def collect() -> list[AIMessageChunk]:
-        return [chunk async for chunk in model.astream(messages, **options)]
-
-    return asyncio.run(collect())
+# A deadline measures the machine, and so does the check for examples that are made too slowly.
+hypothesis.settings.register_profile(
+    "any speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any speed")
 
 
 @pytest.fixture(params=[invoke, ainvoke, stream, astream], ids=lambda way: way.__name__)
@@ -73,6 +54,17 @@ def chunks_of(request: pytest.FixtureRequest) -> Callable[..., list[AIMessageChu
 
 
 @pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let a program that a test starts be interrupted: a job in the background ignores SIGINT.
+
+    What ignores it hands that down to what it starts. A handler of one's own is not handed down.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
 def server() -> Iterator[LocalDashScope]:
     with LocalDashScope(reply="ok") as server:
         yield server
@@ -80,4 +72,5 @@ def server() -> Iterator[LocalDashScope]:
 
 @pytest.fixture
 def model(server: LocalDashScope) -> ChatQwenAudio:
-    return ChatQwenAudio(base_url=server.base_url, api_key="local")
+    # The tests write their messages themselves, and may name files in them.
+    return ChatQwenAudio(base_url=server.base_url, api_key="local", local_files=True)

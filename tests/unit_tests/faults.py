@@ -1,34 +1,37 @@
-"""What a service, a proxy or a cable may do to an answer, as data; and what came of it."""
+"""What a service, a proxy or a cable may do to a response, as data; and what comes of it."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import socket
 import threading
 import time
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio.errors import QwenAudioError
-from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, sse_event
+from langchain_qwen_audio.local import LocalDashScope, RawReply, sse_event
+from tests.unit_tests.conftest import ainvoke, astream, invoke, stream
+from tests.unit_tests.waiting import HANG_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from langchain_qwen_audio.local import ReceivedRequest, Scripted
+    from langchain_qwen_audio.local import Scripted
     from langchain_qwen_audio.local._replies import Break
+    from tests.unit_tests.conftest import Ask
 
     Step = bytes | float | Break
 
 JSON = {"content-type": "application/json"}
 SSE = {"content-type": "text/event-stream;charset=UTF-8"}
 SOON = {"retry-after-ms": "1"}
-PATIENCE_S = 20.0
+REFUSAL = {"code": "Odd", "message": "it went wrong", "request_id": "r-1"}
+HTML = b"<html><body><h1>it went wrong</h1></body></html>"
 
 
 # --- replies ----------------------------------------------------------------------------------
@@ -47,6 +50,7 @@ def event(text: Any, finish: Any = "null", **rest: Any) -> bytes:
 
 
 LAST = event("", "stop")
+LONG = json.dumps(payload("ab" * 100, "stop")).encode()
 
 
 def body(said: Any, status: int = 200, headers: Mapping[str, str] = SOON) -> RawReply:
@@ -111,130 +115,73 @@ def broken(error: type[QwenAudioError], text: str, says: str = "") -> Outcome:
 
 @dataclass(frozen=True)
 class Fault:
-    """One row of the matrix.
+    """A reply, and what comes of it.
 
     Attributes:
         reply: What every request is answered with.
-        whole: What comes of `invoke` and `ainvoke`; None if the row is not about them.
+        whole: What comes of `invoke` and `ainvoke`; None if this is not about them.
         streamed: The same for `stream` and `astream`.
-        timeout: The model's.
+        timeout: The model's, in seconds.
     """
 
     reply: Scripted
     whole: Outcome | None = None
     streamed: Outcome | None = None
-    timeout: float = PATIENCE_S
+    timeout: float = HANG_S
 
-    def outcome(self, way: str) -> Outcome | None:
-        return self.streamed if way in {"stream", "astream"} else self.whole
+    def outcome(self, way: Ask) -> Outcome | None:
+        return self.streamed if way in {stream, astream} else self.whole
 
 
-def every_way(reply: Scripted, outcome: Outcome, timeout: float = PATIENCE_S) -> Fault:
+def every_way(reply: Scripted, outcome: Outcome, timeout: float = HANG_S) -> Fault:
     return Fault(reply, outcome, outcome, timeout)
 
 
-# --- asking -----------------------------------------------------------------------------------
+def every_call(faults: Mapping[str, Fault]) -> pytest.MarkDecorator:
+    """Parametrise a test with each fault, and each way to call that it is about."""
+    return pytest.mark.parametrize(
+        ("fault", "way"),
+        [
+            pytest.param(fault, way, id=f"{name}-{way.__name__}")
+            for name, fault in faults.items()
+            for way in (invoke, ainvoke, stream, astream)
+            if fault.outcome(way)
+        ],
+    )
 
 
-@dataclass(frozen=True)
-class Case:
-    """One call of the matrix; its `str` is the question, by which its requests are known."""
-
-    fault: str
-    way: str
-    max_retries: int
-
-    def __str__(self) -> str:
-        return f"{self.fault} / {self.way} / {self.max_retries} retries"
-
-
-@dataclass
-class Seen:
-    """What came of one call."""
-
-    text: str = ""
-    error: BaseException | None = None
-    seconds: float = 0.0
-    requests: int = 0
-
-
-@dataclass
-class Matrix:
-    """Every case against one server, many at once."""
-
-    faults: Mapping[str, Fault]
-    threads: int = 48
-    seen: dict[Case, Seen] = field(default_factory=dict)
-
-    def run(self, cases: Sequence[Case]) -> Matrix:
-        with LocalDashScope(reply=self._reply, max_log=100_000) as server:
-            with ThreadPoolExecutor(self.threads) as pool:
-                waiting = [pool.submit(self._ask, server, c) for c in cases if c.way[0] != "a"]
-                asyncio.run(self._aask_all(server, [c for c in cases if c.way[0] == "a"]))
-                for one in waiting:
-                    one.result()
-            questions = (_question(request) for request in server.requests)
-            requests = Counter(question for question in questions)
-        for case, seen in self.seen.items():
-            seen.requests = requests[str(case)]
-        return self
-
-    def _reply(self, request: ReceivedRequest) -> str | Reply | RawReply:
-        reply = self.faults[_question(request).partition(" / ")[0]].reply
-        return reply(request) if callable(reply) else reply
-
-    def _model(self, server: LocalDashScope, case: Case) -> ChatQwenAudio:
-        timeout = self.faults[case.fault].timeout
-        return ChatQwenAudio(
-            base_url=server.base_url, api_key="local", timeout=timeout, max_retries=case.max_retries
+def assert_outcome(fault: Fault, way: Ask, max_retries: int) -> None:
+    """Call a model of a service with that fault; check what comes, and of how many requests."""
+    expected = fault.outcome(way)
+    assert expected is not None
+    text, error = "", None
+    with LocalDashScope(reply=fault.reply) as server:
+        model = ChatQwenAudio(
+            base_url=server.base_url,
+            api_key="local",
+            timeout=fault.timeout,
+            max_retries=max_retries,
         )
-
-    def _ask(self, server: LocalDashScope, case: Case) -> None:
-        model, seen = self._model(server, case), self.seen.setdefault(case, Seen())
-        began = time.monotonic()
         try:
-            if case.way == "invoke":
-                seen.text = model.invoke(str(case)).text
-            else:
-                for chunk in model.stream(str(case)):
-                    seen.text += chunk.text
-        except BaseException as error:  # noqa: BLE001  # which one is for the test to judge
-            seen.error = error
-        seen.seconds = time.monotonic() - began
-
-    async def _aask_all(self, server: LocalDashScope, cases: Sequence[Case]) -> None:
-        gate = asyncio.Semaphore(self.threads)
-
-        async def ask(case: Case) -> None:
-            async with gate:
-                await self._aask(server, case)
-
-        await asyncio.gather(*map(ask, cases))
-
-    async def _aask(self, server: LocalDashScope, case: Case) -> None:
-        model, seen = self._model(server, case), self.seen.setdefault(case, Seen())
-        began = time.monotonic()
-        try:
-            if case.way == "ainvoke":
-                seen.text = (await model.ainvoke(str(case))).text
-            else:
-                async for chunk in model.astream(str(case)):
-                    seen.text += chunk.text
-        except BaseException as error:  # noqa: BLE001
-            seen.error = error
-        seen.seconds = time.monotonic() - began
-
-
-def _question(request: ReceivedRequest) -> str:
-    return str(request.messages[-1]["content"][0]["text"])
+            text = way(model, "?").text
+        except QwenAudioError as caught:
+            error = caught
+        assert type(error) is (expected.error or type(None)), repr(error)
+        if error is not None:
+            text = error.text
+            assert error.is_retryable == expected.retryable
+            assert expected.says in str(error)
+            assert error.message.strip()
+        assert text == expected.text
+        assert len(server.requests) == expected.requests(max_retries)
 
 
 # --- below HTTP -------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def answering(data: bytes) -> Iterator[str]:
-    """Answer every connection with the same bytes, whatever is asked; yields a base URL.
+def replying(data: bytes) -> Iterator[str]:
+    """Reply to every connection with the same bytes; yields a base URL.
 
     The head goes first and alone: aiohttp reads a body that comes with it otherwise.
     """
@@ -254,21 +201,3 @@ def answering(data: bytes) -> Iterator[str]:
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1"
         listener.shutdown(socket.SHUT_RDWR)
-
-
-def error_within(seconds: float, work: Callable[[], object]) -> BaseException:
-    """Return what `work` raises; fail if it hangs or returns."""
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001
-            raised.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    assert not thread.is_alive(), "It hangs."
-    assert raised, "It did not fail."
-    return raised[0]

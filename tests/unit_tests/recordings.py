@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import io
 import itertools
-import subprocess
-import sys
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +15,7 @@ import numpy as np
 import pytest
 from langchain_core.messages import HumanMessage
 
-from .conftest import astream, invoke
+from .ways import astream, invoke
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -156,6 +153,12 @@ def encode(samples: Samples, container: str, codec: str, rate: int = 16_000) -> 
     return file.getvalue()
 
 
+def amr(seconds: float) -> bytes:
+    """Repeat a frame of a vowel, for which no encoder is needed: PyAV 19 has none."""
+    head, line, frames = read("pyav.amr").partition(b"\n")
+    return head + line + frames[40 * 13 : 41 * 13] * round(seconds * 50)
+
+
 @dataclass(frozen=True)
 class Heard:
     """What an encoded recording turns out to be, as another program than ours hears it."""
@@ -175,18 +178,17 @@ def hear(data: bytes) -> Heard:
     """Decode all of it, as mono at its own rate; a damaged packet is left out."""
     with av.open(io.BytesIO(data), "r") as container:
         stream = container.streams.audio[0]
-        context = stream.codec_context
-        if context.codec.canonical_name == "amr_nb":
-            context = av.AudioCodecContext.create("libopencore_amrnb", "r")
-            context.sample_rate, context.layout = 8_000, "mono"
         rate = stream.sample_rate
         resampler = av.AudioResampler("s16", "mono", rate)
         pieces = []
         for packet in container.demux(stream):
-            with contextlib.suppress(av.InvalidDataError):
-                for frame in context.decode(packet):
+            try:
+                for frame in stream.codec_context.decode(packet):
                     frame.pts = None
                     pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
+            except (av.InvalidDataError, av.PatchWelcomeError):
+                if container.format.name == "amr":
+                    pieces.append(np.zeros(rate // 50, np.int16))  # a frame without speech
         pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
         return Heard(
             container=container.format.name,
@@ -232,16 +234,3 @@ def sent_clips(server: LocalDashScope) -> list[bytes]:
         else base64.b64decode(url.partition(";base64,")[2], validate=True)
         for url in audio_urls(server)
     ]
-
-
-def run_python(code: str, *arguments: str, timeout_s: float = 60) -> str:
-    """Run a program in a process of its own, where a crash is a failing test; return its output."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.returncode}\n{done.stdout}\n{done.stderr[-3000:]}"
-    return done.stdout

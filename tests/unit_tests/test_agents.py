@@ -81,7 +81,7 @@ def stand_in() -> Iterator[LocalDashScope]:
 @pytest.fixture
 def listener(stand_in: LocalDashScope) -> ChatQwenAudio:
     stand_in.clear()
-    return ChatQwenAudio(base_url=stand_in.base_url, api_key="local")
+    return ChatQwenAudio(base_url=stand_in.base_url, api_key="local", local_files=[WELCOME.parent])
 
 
 def run(agent: Any, state: Any, config: Any = None, *, is_async: bool = False) -> Any:

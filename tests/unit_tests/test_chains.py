@@ -1,4 +1,4 @@
-"""A question about a long recording: what parts are asked, what becomes of notes, who is cited."""
+"""A question about a long recording: its segments, notes on them, and the notes that are cited."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import FakeListChatModel
 
 from langchain_qwen_audio import ChatQwenAudio
+from langchain_qwen_audio._request import token_count
 from langchain_qwen_audio.chains import create_recording_qa_chain
 from langchain_qwen_audio.errors import APIError, InvalidRequestError
 from langchain_qwen_audio.local import LocalDashScope, error_reply
 
+from .loading import ASR, LEVEL, QWEN_AUDIO, numbered
 from .recordings import hear, wav
 
 if TYPE_CHECKING:
@@ -29,28 +31,17 @@ if TYPE_CHECKING:
 
     from langchain_qwen_audio.local import RawReply, ReceivedRequest
 
-    from .recordings import Samples
 
-RATE = 16_000
-LEVEL = 5_000
-ASR, QWEN_AUDIO = "qwen3-asr-flash", "qwen-audio-turbo-latest"
 QUESTION = "What is {decided} & by whom?"
 
 
-def numbered(seconds: int, first: int = 0) -> Samples:
-    """Make a recording whose seconds differ, each in what it is, and not in how loud it seems."""
-    levels = np.arange(first, first + seconds, dtype=np.int16) + LEVEL
-    samples: Samples = np.repeat(levels, RATE)
-    return samples
+class NoteTaker:
+    """Replies with notes on segments, shorter notes, and answers; and records the requests.
 
-
-class Colleague:
-    """Takes notes of parts, shortens notes, and answers of notes; and remembers what it was asked.
-
-    Attributes:
-        notes: What it notes of the part that begins at a second.
-        answers: What it answers, of the prompt.
-        shortened: What it makes of notes.
+    Args:
+        notes: Makes the note on the segment that begins at a second.
+        answers: Makes the answer to a prompt.
+        shortened: Makes one note of several.
     """
 
     def __init__(
@@ -61,8 +52,8 @@ class Colleague:
     ) -> None:
         self._notes, self._answers, self._shortened = notes, answers, shortened
         self._lock = threading.Lock()
-        self.heard: list[int] = []
-        self.asked: list[str] = []
+        self.segments: list[int] = []
+        self.prompts: list[str] = []
         self.combined: list[str] = []
         self.shorter: list[list[str]] = []
 
@@ -73,8 +64,8 @@ class Colleague:
             clip = hear(base64.b64decode(audio[0].partition(";base64,")[2]))
             second = int(clip.samples[0]) - LEVEL
             with self._lock:
-                self.heard.append(second)
-                self.asked.append(text)
+                self.segments.append(second)
+                self.prompts.append(text)
             return self._notes(second)
         notes = [line for line in text.splitlines() if re.match(r"\[\d", line)]
         if "Shorten" in text:
@@ -94,36 +85,36 @@ def chain_of(
     return create_recording_qa_chain(llm, **{"segment_s": 10, **options})
 
 
-def invoke(chain: Any, asked: dict[str, Any]) -> dict[str, Any]:
-    result: dict[str, Any] = chain.invoke(asked)
+def invoke(chain: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = chain.invoke(inputs)
     return result
 
 
-def ainvoke(chain: Any, asked: dict[str, Any]) -> dict[str, Any]:
-    result: dict[str, Any] = asyncio.run(chain.ainvoke(asked))
+def ainvoke(chain: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = asyncio.run(chain.ainvoke(inputs))
     return result
 
 
-def stream(chain: Any, asked: dict[str, Any]) -> dict[str, Any]:
-    return joined(list(chain.stream(asked)))
+def stream(chain: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    return joined(list(chain.stream(inputs)))
 
 
-def astream(chain: Any, asked: dict[str, Any]) -> dict[str, Any]:
+def astream(chain: Any, inputs: dict[str, Any]) -> dict[str, Any]:
     async def collect() -> list[dict[str, Any]]:
-        return [chunk async for chunk in chain.astream(asked)]
+        return [chunk async for chunk in chain.astream(inputs)]
 
     return joined(asyncio.run(collect()))
 
 
-def batch(chain: Any, asked: dict[str, Any]) -> dict[str, Any]:
-    one, other = chain.batch([asked, asked])
+def batch(chain: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    one, other = chain.batch([inputs, inputs])
     assert one == other
     result: dict[str, Any] = one
     return result
 
 
-def abatch(chain: Any, asked: dict[str, Any]) -> dict[str, Any]:
-    one, other = asyncio.run(chain.abatch([asked, asked]))
+def abatch(chain: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    one, other = asyncio.run(chain.abatch([inputs, inputs]))
     assert one == other
     result: dict[str, Any] = one
     return result
@@ -145,13 +136,6 @@ every_way = pytest.mark.parametrize(
 two_ways = pytest.mark.parametrize("ask", [invoke, ainvoke], ids=lambda way: way.__name__)
 
 
-@pytest.fixture
-def minute(tmp_path: Path) -> Path:
-    path = tmp_path / "minute.wav"
-    path.write_bytes(wav(numbered(60)))
-    return path
-
-
 def starts(documents: list[Document]) -> list[float]:
     return [document.metadata["start_s"] for document in documents]
 
@@ -160,19 +144,19 @@ def starts(documents: list[Document]) -> list[float]:
 
 
 @every_way
-def test_each_part_is_asked_and_the_answer_is_made_of_all_notes(ask: Any, minute: Path) -> None:
-    colleague = Colleague(answers=lambda prompt: "Twice: [00:50], [00:10] and [00:50].")
-    with LocalDashScope(reply=colleague) as server:
+def test_the_answer_is_made_of_a_note_on_each_segment(ask: Any, minute: Path) -> None:
+    model = NoteTaker(answers=lambda prompt: "Twice: [00:50], [00:10] and [00:50].")
+    with LocalDashScope(reply=model) as server:
         result = ask(chain_of(server), {"audio": minute, "question": QUESTION})
     times = 2 if ask in {batch, abatch} else 1
-    assert sorted(colleague.heard) == sorted([0, 10, 20, 30, 40, 50] * times)
-    assert all(QUESTION in prompt and "NOTHING" in prompt for prompt in colleague.asked)
+    assert sorted(model.segments) == sorted([0, 10, 20, 30, 40, 50] * times)
+    assert all(QUESTION in prompt and "NOTHING" in prompt for prompt in model.prompts)
     notes = "\n".join(f"[00:{n:02}] at {n} it is decided" for n in range(0, 60, 10))
-    assert len(colleague.combined) == times
-    for prompt in colleague.combined:
+    assert len(model.combined) == times
+    for prompt in model.combined:
         assert f"\n{notes}\n" in prompt
         assert f"Answer from these notes alone: {QUESTION}\n" in prompt
-    assert colleague.shorter == []
+    assert model.shorter == []
     assert (result["audio"], result["question"]) == (minute, QUESTION)
     assert result["answer"] == "Twice: [00:50], [00:10] and [00:50]."
     assert starts(result["documents"]) == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
@@ -183,19 +167,19 @@ def test_each_part_is_asked_and_the_answer_is_made_of_all_notes(ask: Any, minute
 
 
 def test_many_questions_keep_to_their_own_recordings(tmp_path: Path) -> None:
-    asked = []
+    inputs = []
     for number in range(6):
         path = tmp_path / f"{number}.wav"
         path.write_bytes(wav(numbered(20, 100 * number)))
-        asked.append({"audio": path, "question": f"Question {number}?"})
+        inputs.append({"audio": path, "question": f"Question {number}?"})
 
     def answers(prompt: str) -> str:
         notes = re.findall(r"at (\d+)", prompt)
         (question,) = re.findall(r"Question \d", prompt)
         return f"{question} {' '.join(notes)} [00:10]"
 
-    with LocalDashScope(reply=Colleague(answers=answers)) as server:
-        results = asyncio.run(chain_of(server).abatch(asked))
+    with LocalDashScope(reply=NoteTaker(answers=answers)) as server:
+        results = asyncio.run(chain_of(server).abatch(inputs))
     assert [result["answer"] for result in results] == [
         f"Question {n} {100 * n} {100 * n + 10} [00:10]" for n in range(6)
     ]
@@ -206,34 +190,36 @@ def test_many_questions_keep_to_their_own_recordings(tmp_path: Path) -> None:
 
 @two_ways
 @pytest.mark.parametrize("nothing", ["NOTHING", "NOTHING.", " NOTHING\n", ""])
-def test_parts_that_say_nothing_leave_no_note(ask: Any, minute: Path, nothing: str) -> None:
-    colleague = Colleague(notes=lambda second: "it is decided" if second == 30 else nothing)
-    with LocalDashScope(reply=colleague) as server:
+def test_segments_with_nothing_to_note_leave_no_note(ask: Any, minute: Path, nothing: str) -> None:
+    model = NoteTaker(notes=lambda second: "it is decided" if second == 30 else nothing)
+    with LocalDashScope(reply=model) as server:
         result = ask(chain_of(server), {"audio": minute, "question": QUESTION})
-    assert len(colleague.heard) == 6
+    assert len(model.segments) == 6
     assert starts(result["documents"]) == [30.0]
-    assert re.findall(r"^\[.*", colleague.combined[0], re.MULTILINE) == ["[00:30] it is decided"]
+    assert re.findall(r"^\[.*", model.combined[0], re.MULTILINE) == ["[00:30] it is decided"]
 
 
 def test_with_no_notes_at_all_the_model_still_answers(minute: Path) -> None:
-    colleague = Colleague(notes=lambda second: "NOTHING", answers=lambda prompt: "Not said.")
-    with LocalDashScope(reply=colleague) as server:
+    model = NoteTaker(notes=lambda second: "NOTHING", answers=lambda prompt: "Not said.")
+    with LocalDashScope(reply=model) as server:
         result = chain_of(server).invoke({"audio": minute, "question": QUESTION})
     assert (result["answer"], result["documents"], result["citations"]) == ("Not said.", [], [])
 
 
 @two_ways
-def test_a_part_that_was_not_heard_is_in_the_notes(ask: Any, minute: Path) -> None:
+def test_a_segment_that_could_not_be_transcribed_is_in_the_notes(ask: Any, minute: Path) -> None:
     refused = error_reply(400, "InvalidParameter", "no")
-    colleague = Colleague(notes=lambda second: refused if second == 20 else f"note {second}")
-    with LocalDashScope(reply=colleague) as server:
-        asked = {"audio": minute, "question": QUESTION}
+    model = NoteTaker(notes=lambda second: refused if second == 20 else f"note {second}")
+    with LocalDashScope(reply=model) as server:
+        inputs = {"audio": minute, "question": QUESTION}
         with pytest.raises(InvalidRequestError):
-            ask(chain_of(server), asked)
-        assert colleague.combined == []
-        result = ask(chain_of(server, on_error="document"), asked)
+            ask(chain_of(server), inputs)
+        assert model.combined == []
+        result = ask(chain_of(server, on_error="document"), inputs)
     assert starts(result["documents"]) == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
-    assert "[00:20] [00:20 to 00:30 was not heard: InvalidRequestError" in colleague.combined[0]
+    assert (
+        "[00:20] [00:20 to 00:30 could not be transcribed: InvalidRequestError" in model.combined[0]
+    )
 
 
 def test_a_model_that_cannot_combine_is_an_error_after_its_retries(minute: Path) -> None:
@@ -260,7 +246,7 @@ def test_a_model_that_cannot_combine_is_an_error_after_its_retries(minute: Path)
 def test_citations_are_the_notes_whose_times_the_answer_names(
     minute: Path, answer: str, cited: list[float]
 ) -> None:
-    with LocalDashScope(reply=Colleague(answers=lambda prompt: answer)) as server:
+    with LocalDashScope(reply=NoteTaker(answers=lambda prompt: answer)) as server:
         result = chain_of(server).invoke({"audio": minute, "question": QUESTION})
     assert starts(result["citations"]) == cited
 
@@ -269,7 +255,7 @@ def test_citations_are_the_notes_whose_times_the_answer_names(
 def test_beyond_an_hour_citations_name_the_hour(tmp_path: Path) -> None:
     (tmp_path / "long.wav").write_bytes(wav(np.full(8_000 * 3_720, LEVEL, np.int16), 8_000))
     answer = "[59:00], [1:01:00], [01:00]"
-    with LocalDashScope(reply=Colleague(answers=lambda prompt: answer)) as server:
+    with LocalDashScope(reply=NoteTaker(answers=lambda prompt: answer)) as server:
         chain = chain_of(server, {"model": "qwen3.8-omni-flash"}, segment_s=60)
         result = chain.invoke({"audio": tmp_path / "long.wav", "question": QUESTION})
     assert starts(result["citations"]) == [59 * 60.0, 61 * 60.0, 60.0]
@@ -278,7 +264,7 @@ def test_beyond_an_hour_citations_name_the_hour(tmp_path: Path) -> None:
 def test_of_several_recordings_no_note_of_the_cited_time_is_lost(tmp_path: Path) -> None:
     for number in range(2):
         (tmp_path / f"{number}.wav").write_bytes(wav(numbered(20, 100 * number)))
-    with LocalDashScope(reply=Colleague()) as server:
+    with LocalDashScope(reply=NoteTaker()) as server:
         result = chain_of(server).invoke({"audio": tmp_path, "question": QUESTION})
     assert len(result["documents"]) == 4
     assert [document.page_content for document in result["citations"]] == [
@@ -292,23 +278,23 @@ def test_of_several_recordings_no_note_of_the_cited_time_is_lost(tmp_path: Path)
 
 @every_way
 def test_too_many_notes_are_shortened_and_none_is_dropped(ask: Any, minute: Path) -> None:
-    colleague = Colleague(
+    model = NoteTaker(
         notes=lambda second: f"at {second} " + "many words " * 20,
         shortened=lambda notes: "\n".join(f"{note[:7]} in short" for note in notes),
         answers=lambda prompt: "See [00:00] and [00:50].",
     )
-    with LocalDashScope(reply=colleague) as server:
-        asked = {"audio": minute, "question": QUESTION}
-        result = ask(chain_of(server, segment_s=5, max_notes_tokens=150), asked)
+    with LocalDashScope(reply=model) as server:
+        inputs = {"audio": minute, "question": QUESTION}
+        result = ask(chain_of(server, segment_s=5, max_notes_tokens=150), inputs)
     times = 2 if ask in {batch, abatch} else 1
-    groups = [re.findall(r"at (\d+)", " ".join(notes)) for notes in colleague.shorter]
+    groups = [re.findall(r"at (\d+)", " ".join(notes)) for notes in model.shorter]
     seen = sorted(int(number) for group in groups for number in group)
     assert seen == sorted([*range(0, 60, 5)] * times), "each note is in one group"
     assert all(
         [int(number) for number in group] == list(range(int(group[0]), int(group[-1]) + 1, 5))
         for group in groups
     ), "neighbours are together, in order"
-    for prompt in colleague.combined:
+    for prompt in model.combined:
         shown = re.findall(r"^\[00:(\d\d)\] in short$", prompt, re.MULTILINE)
         assert [int(second) for second in shown] == list(range(0, 60, 5))
     assert starts(result["citations"]) == [0.0, 50.0]
@@ -318,41 +304,59 @@ def test_too_many_notes_are_shortened_and_none_is_dropped(ask: Any, minute: Path
 @two_ways
 def test_notes_are_shortened_as_often_as_it_takes(ask: Any, tmp_path: Path) -> None:
     (tmp_path / "long.wav").write_bytes(wav(numbered(160)))
-    colleague = Colleague(
+    model = NoteTaker(
         notes=lambda second: "many words " * 30,
         shortened=lambda notes: (
             " ".join(re.findall(r"\[\d\d:\d\d\]", " ".join(notes))) + " words" * 20
         ),
     )
-    with LocalDashScope(reply=colleague) as server:
-        asked = {"audio": tmp_path / "long.wav", "question": QUESTION}
-        ask(chain_of(server, segment_s=10, max_notes_tokens=140), asked)
-    rounds = len(colleague.shorter)
+    with LocalDashScope(reply=model) as server:
+        inputs = {"audio": tmp_path / "long.wav", "question": QUESTION}
+        ask(chain_of(server, segment_s=10, max_notes_tokens=140), inputs)
+    rounds = len(model.shorter)
     assert rounds > 8, "sixteen notes in pairs, and then again"
     times = [f"[{n // 60:02}:{n % 60:02}]" for n in range(0, 160, 10)]
-    assert re.findall(r"\[\d\d:\d\d\]", colleague.combined[0].partition("\nAnswer")[0]) == times
+    assert re.findall(r"\[\d\d:\d\d\]", model.combined[0].partition("\nAnswer")[0]) == times
 
 
 @two_ways
 def test_a_model_that_does_not_shorten_is_an_error_and_not_a_circle(ask: Any, minute: Path) -> None:
-    colleague = Colleague(
+    model = NoteTaker(
         notes=lambda second: "many words " * 20, shortened=lambda notes: "\n".join(notes) + "!"
     )
-    with LocalDashScope(reply=colleague) as server:
+    with LocalDashScope(reply=model) as server:
         chain = chain_of(server, max_notes_tokens=50)
         with pytest.raises(ValueError, match="the model does not shorten them"):
             ask(chain, {"audio": minute, "question": QUESTION})
-    assert len(colleague.shorter) == 3
+    assert len(model.shorter) == 3
 
 
 def test_one_long_note_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "short.wav").write_bytes(wav(numbered(5)))
-    colleague = Colleague(notes=lambda second: "many words " * 50)
-    with LocalDashScope(reply=colleague) as server:
-        asked = {"audio": tmp_path, "question": QUESTION}
-        chain_of(server, max_notes_tokens=10).invoke(asked)
-    assert colleague.shorter == []
-    assert "many words " * 49 in colleague.combined[0]
+    model = NoteTaker(notes=lambda second: "many words " * 50)
+    with LocalDashScope(reply=model) as server:
+        inputs = {"audio": tmp_path, "question": QUESTION}
+        chain_of(server, max_notes_tokens=10).invoke(inputs)
+    assert model.shorter == []
+    assert "many words " * 49 in model.combined[0]
+
+
+async def test_notes_are_counted_off_the_event_loop(
+    minute: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The first count loads a tokenizer of some megabytes.
+    loaders: list[int] = []
+    load_tokenizer = token_count._tokenizer
+
+    def note_thread() -> Any:
+        loaders.append(threading.get_ident())
+        return load_tokenizer()
+
+    monkeypatch.setattr(token_count, "_tokenizer", note_thread)
+    with LocalDashScope(reply=NoteTaker()) as server:
+        await chain_of(server).ainvoke({"audio": minute, "question": QUESTION})
+    assert loaders
+    assert threading.get_ident() not in loaders
 
 
 # --- two models -------------------------------------------------------------------------------
@@ -364,28 +368,28 @@ def test_a_model_that_only_transcribes_needs_another_that_answers(server: LocalD
 
 
 @every_way
-def test_a_transcriber_takes_down_the_words_and_another_model_answers(
+def test_a_model_that_only_transcribes_notes_the_words_and_another_model_answers(
     ask: Any, minute: Path
 ) -> None:
-    colleague = Colleague(notes=lambda second: f"the words at {second}")
+    model = NoteTaker(notes=lambda second: f"the words at {second}")
     answers = FakeListChatModel(responses=["They say so [00:20]."])
-    with LocalDashScope(reply=colleague) as server:
+    with LocalDashScope(reply=model) as server:
         chain = chain_of(server, {"model": ASR}, combine_llm=answers)
         result = ask(chain, {"audio": minute, "question": QUESTION})
-    assert set(colleague.asked) == {""}, "it is asked for nothing but the words"
-    assert colleague.combined == []
+    assert set(model.prompts) == {""}, "it is sent no text"
+    assert model.combined == []
     assert result["answer"] == "They say so [00:20]."
     assert [document.page_content for document in result["citations"]] == ["the words at 20"]
 
 
 def test_what_combines_also_shortens(minute: Path) -> None:
-    colleague = Colleague(notes=lambda second: "many words " * 20)
-    combined = Colleague()
-    with LocalDashScope(reply=colleague) as server, LocalDashScope(reply=combined) as other:
+    model = NoteTaker(notes=lambda second: "many words " * 20)
+    combined = NoteTaker()
+    with LocalDashScope(reply=model) as server, LocalDashScope(reply=combined) as other:
         writer = ChatQwenAudio(base_url=other.base_url, api_key="local")
         chain = chain_of(server, {"model": ASR}, combine_llm=writer, max_notes_tokens=100)
         chain.invoke({"audio": minute, "question": QUESTION})
-    assert len(colleague.heard) == 6
+    assert len(model.segments) == 6
     assert len(combined.shorter) == 3
     assert len(combined.combined) == 1
 
@@ -407,17 +411,17 @@ class Watching(BaseCallbackHandler):
 @two_ways
 def test_callbacks_of_the_chain_see_every_call_within_its_run(ask: Any, minute: Path) -> None:
     handler = Watching()
-    with LocalDashScope(reply=Colleague()) as server:
+    with LocalDashScope(reply=NoteTaker()) as server:
         chain = chain_of(server).with_config(callbacks=[handler])
         ask(chain, {"audio": minute, "question": QUESTION})
     assert (handler.calls, handler.orphans) == (7, 0)
 
 
 def test_the_loaders_options_are_taken(minute: Path, tmp_path: Path) -> None:
-    colleague = Colleague()
-    with LocalDashScope(reply=colleague) as server:
-        chain = chain_of(server, checkpoint=tmp_path / "heard", max_concurrency=1)
+    model = NoteTaker()
+    with LocalDashScope(reply=model) as server:
+        chain = chain_of(server, checkpoint=tmp_path / "checkpoint", max_concurrency=1)
         for question in (QUESTION, QUESTION, "Another?"):
             chain.invoke({"audio": [minute], "question": question})
-    assert len(colleague.heard) == 12, "each question is noted once"
-    assert len(colleague.combined) == 3
+    assert len(model.segments) == 12, "each question is noted once"
+    assert len(model.combined) == 3

@@ -23,7 +23,7 @@ from langchain_core.tracers.base import BaseTracer
 from pydantic import ValidationError
 
 from langchain_qwen_audio import ChatQwenAudio, errors
-from langchain_qwen_audio._exchange import service
+from langchain_qwen_audio._pipeline import _service as service
 from langchain_qwen_audio.local import (
     LocalDashScope,
     RawReply,
@@ -32,8 +32,10 @@ from langchain_qwen_audio.local import (
     error_reply,
     stream_error_reply,
 )
+from tests.unit_tests.programs import STRICT
 
 from .conftest import ainvoke, astream, invoke, stream
+from .waiting import HANG_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -332,7 +334,7 @@ def together(count: int) -> Callable[[ReceivedRequest], str]:
     barrier = Barrier(count)
 
     def reply(request: ReceivedRequest) -> str:
-        barrier.wait(timeout=20)
+        barrier.wait(timeout=HANG_S)
         return echo(request)
 
     return reply
@@ -430,11 +432,11 @@ def test_loops_come_and_go_without_noise(server: LocalDashScope, program: str) -
         f"model = ChatQwenAudio(base_url={server.base_url!r}, api_key='local')\n"
     )
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", head + program],
+        [sys.executable, "-X", "dev", *STRICT, "-c", head + program],
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_S,
     )
     # asyncio's debug mode also tells of slow steps, which are imports and certificates here.
     noise = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]

@@ -1,40 +1,113 @@
 """The command, as a shell runs it."""
 
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 import wave
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, get_args
 
 import pysubs2
 import pytest
 
+from langchain_qwen_audio._models.routes import Region
+from langchain_qwen_audio.cli import main
+from langchain_qwen_audio.local import LocalDashScope, error_reply
+from tests.unit_tests.programs import STRICT
+
+from .installs import environment, run_at_terminal
+from .recordings import read
+from .waiting import HANG_S, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from langchain_qwen_audio.local import ReceivedRequest
+
 SAMPLES = Path(__file__).parents[2] / "langchain_qwen_audio" / "samples"
 SAMPLE = str(SAMPLES / "welcome.wav")
-COMMAND = [sys.executable, "-W", "error", "-m", "langchain_qwen_audio.cli"]
+WELCOME = (SAMPLES / "welcome.txt").read_text()
+COMMAND = [sys.executable, *STRICT, "-m", "langchain_qwen_audio.cli"]
 
 
-def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if "DASHSCOPE" not in name}
-    return subprocess.run(
-        [*COMMAND, *args], capture_output=True, text=True, env=clean | env, timeout=60, check=False
-    )
+Variables: TypeAlias = Mapping[str, str]
+NONE: Variables = {}
+
+
+class Done(NamedTuple):
+    """What a run of the command did."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Run(Protocol):
+    """Run the command in this process, in a directory, with this input and these variables."""
+
+    def __call__(
+        self, *args: str, cwd: Path | None = None, stdin: bytes = b"", env: Variables = NONE
+    ) -> Done: ...
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*args: str, cwd: Path | None = None, stdin: bytes = b"", env: Variables = NONE) -> Done:
+        monkeypatch.setattr(os, "environ", environment(**env))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with contextlib.chdir(cwd or "."):
+            try:
+                code = main(args)
+            except SystemExit as error:
+                code = int(str(error.code or 0))
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def transcribe(run: Run, service: LocalDashScope) -> Run:
+    """Run `transcribe` with `service`."""
+    return functools.partial(run, "transcribe", env=variables(service))
 
 
 def words(text: str) -> list[str]:
     return re.findall(r"[a-z]+", text.lower())
 
 
+@pytest.fixture
+def service() -> Iterator[LocalDashScope]:
+    with LocalDashScope(reply="a text") as server:
+        yield server
+
+
+def variables(server: LocalDashScope) -> dict[str, str]:
+    return {"DASHSCOPE_API_KEY": "sk-1", "DASHSCOPE_BASE_URL": server.base_url}
+
+
+# --- ask --------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("how", [(), ("--no-stream",)], ids=["stream", "whole"])
-def test_ask_local_prints_what_the_sample_says_and_usage_apart(how: tuple[str, ...]) -> None:
+def test_ask_local_prints_what_the_sample_says_and_usage_apart(
+    run: Run, how: tuple[str, ...]
+) -> None:
     done = run("ask", SAMPLE, "What does the speaker say?", "--local", *how)
-    said = words((SAMPLES / "welcome.txt").read_text())
+    said = words(WELCOME)
     assert done.returncode == 0
     assert words(done.stdout)[-len(said) :] == said
     assert "not Qwen-Audio" in done.stdout
@@ -43,42 +116,161 @@ def test_ask_local_prints_what_the_sample_says_and_usage_apart(how: tuple[str, .
     assert re.fullmatch(r"\d+ tokens in \(179 of audio\), \d+ out", usage)
 
 
-def test_several_recordings_need_no_prompt() -> None:
+def test_several_recordings_need_no_prompt(run: Run) -> None:
     done = run("ask", SAMPLE, SAMPLE, "--local")
     assert done.returncode == 0
     assert "358 of audio" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("args", "env", "code", "message"),
-    [
-        ((), {}, 2, "COMMAND"),
-        (("ask", "no.wav"), {}, 2, "no.wav: no such file"),
-        (("ask", SAMPLE, "no.wav", "--local"), {}, 2, "no.wav: no such file"),
-        (("ask", SAMPLE), {}, 2, "set the environment variable DASHSCOPE_API_KEY, or add --local"),
-        (("ask", str(SAMPLES / "welcome.txt"), "Well?", "--local"), {}, 1, "not usable audio"),
-        (
-            ("ask", SAMPLE, "Well?"),
-            {"DASHSCOPE_API_KEY": "sk-1", "DASHSCOPE_BASE_URL": "http://127.0.0.1:9/api/v1"},
-            1,
-            "APIConnectionError",
-        ),
-    ],
-    ids=["no command", "no file", "no second file", "no key", "not audio", "no service"],
-)
-def test_mistakes_are_one_line_and_an_exit_code(
-    args: tuple[str, ...], env: dict[str, str], code: int, message: str
-) -> None:
-    done = run(*args, **env)
-    assert done.returncode == code
-    assert done.stdout == ""
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_model_that_takes_no_text_is_sent_no_prompt() -> None:
+def test_a_model_that_takes_no_text_is_sent_no_prompt(run: Run) -> None:
     done = run("ask", SAMPLE, "--local", "--model", "qwen3-asr-flash")
-    assert words(done.stdout) == words((SAMPLES / "welcome.txt").read_text())
+    assert words(done.stdout) == words(WELCOME)
+
+
+ASKED: list[tuple[tuple[str, ...], str]] = [
+    ((SAMPLE,), "What is said in this recording?"),
+    ((SAMPLE, "Who speaks?"), "Who speaks?"),
+    ((SAMPLE, "--prompt", "Who speaks?"), "Who speaks?"),
+    (("-", "Who speaks?"), "Who speaks?"),
+    (("--prompt", "a folder", "-"), "a folder"),
+]
+
+
+@pytest.mark.parametrize(("args", "prompt"), ASKED, ids=[" ".join(args) for args, _ in ASKED])
+def test_ask_sends_the_recording_and_the_prompt(
+    run: Run, service: LocalDashScope, tmp_path: Path, args: tuple[str, ...], prompt: str
+) -> None:
+    (tmp_path / "a folder").mkdir()
+    done = run("ask", *args, stdin=read("speech.wav"), cwd=tmp_path, env=variables(service))
+    assert (done.returncode, done.stdout) == (0, "a text\n")
+    (request,) = service.requests
+    audio, text = request.messages[0]["content"]
+    assert audio["audio"].startswith("data:audio/wav;base64,")
+    assert text == {"text": prompt}
+
+
+# --- calls that are refused -------------------------------------------------------------------
+
+KEY = {"DASHSCOPE_API_KEY": "sk-1", "DASHSCOPE_BASE_URL": "http://127.0.0.1:9/api/v1"}
+NO_SUCH_FILE = "no.wav: no such file"
+NOT_AUDIO = "18 bytes came that are not usable audio"
+REFUSED: dict[str, tuple[tuple[str, ...], dict[str, str], int, str]] = {
+    "no command": ((), {}, 2, "COMMAND"),
+    "ask no file": (("ask", "no.wav"), KEY, 2, NO_SUCH_FILE),
+    "ask no second file": (("ask", SAMPLE, "no.wav", "--local"), {}, 2, NO_SUCH_FILE),
+    "ask a folder": (("ask", "."), KEY, 2, ". is a folder"),
+    "ask a folder and a file": (("ask", SAMPLE, "empty"), KEY, 2, "empty is a folder"),
+    "ask with no key": (("ask", SAMPLE), {}, 2, "DASHSCOPE_API_KEY, or add --local"),
+    "ask with a broken key": (("ask", SAMPLE), KEY | {"DASHSCOPE_API_KEY": "a b"}, 2, "API key"),
+    "ask about a text": (("ask", "notes.wav", "Well?", "--local"), {}, 1, NOT_AUDIO),
+    "ask about nothing": (("ask", "-"), KEY, 1, "standard input: 0 bytes came"),
+    "ask no service": (("ask", SAMPLE, "Well?"), KEY, 1, "APIConnectionError"),
+    "ask a model in a language": (
+        ("ask", SAMPLE, "--language", "de"),
+        KEY,
+        2,
+        "--language is for speech recognition models such as qwen3-asr-flash",
+    ),
+    "transcribe no file": (("transcribe", "no.wav"), KEY, 2, NO_SUCH_FILE),
+    "transcribe one file of two": (("transcribe", SAMPLE, "no.wav"), KEY, 2, NO_SUCH_FILE),
+    "transcribe an oss URL": (("transcribe", "oss://a/b.wav"), KEY, 2, "or an http(s) URL"),
+    "transcribe an empty folder": (
+        ("transcribe", "empty"),
+        KEY,
+        2,
+        "empty: no recording is in this directory",
+    ),
+    "transcribe no match": (("transcribe", "*.mp3"), KEY, 2, "*.mp3: no file matches"),
+    "transcribe a text": (("transcribe", "notes.wav"), KEY, 1, NOT_AUDIO),
+    "transcribe a text, locally": (("transcribe", "notes.wav", "--local"), {}, 1, NOT_AUDIO),
+    "transcribe a folder of texts": (("transcribe", "texts"), KEY, 1, NOT_AUDIO),
+    "transcribe nothing": (("transcribe", "-"), KEY, 1, "standard input: 0 bytes came"),
+    "transcribe with no key": (("transcribe", SAMPLE), {}, 2, "DASHSCOPE_API_KEY, or add --local"),
+    "transcribe into a file": (
+        ("transcribe", SAMPLE, "--out", "notes.wav"),
+        KEY,
+        2,
+        "--out notes.wav: it is a file",
+    ),
+    "transcribe below a file": (
+        ("transcribe", SAMPLE, "--out", "notes.wav/out"),
+        KEY,
+        1,
+        "NotADirectoryError",
+    ),
+    "transcribe two to standard output": (
+        ("transcribe", SAMPLE, SAMPLE, "--out", "-"),
+        KEY,
+        2,
+        "2 recordings came",
+    ),
+    "transcribe with a prompt for no model": (
+        ("transcribe", SAMPLE, "--prompt", "x", "--model", "qwen3-omni-30b-a3b-captioner"),
+        KEY,
+        2,
+        "takes audio alone",
+    ),
+    "transcribe with a retired model": (
+        ("transcribe", SAMPLE, "--model", "qwen-audio-asr"),
+        KEY,
+        1,
+        "is retired",
+    ),
+    "a region and a local server": (
+        ("ask", SAMPLE, "--local", "--region", "cn-beijing"),
+        {},
+        2,
+        "not allowed with argument",
+    ),
+    # The variable names a server, which would not need a workspace.
+    "a region without a host": (
+        ("ask", SAMPLE, "--region", "eu-central-1"),
+        KEY,
+        2,
+        "region eu-central-1 has no shared host",
+    ),
+    "no such region": (("transcribe", SAMPLE, "--region", "mars"), KEY, 2, "cn-beijing"),
+    "no such port": (("serve", "--port", "99999"), {}, 2, "expected 0 to 65535"),
+}
+
+
+@pytest.mark.parametrize("call", REFUSED)
+def test_a_wrong_call_is_one_line_and_writes_nothing(run: Run, tmp_path: Path, call: str) -> None:
+    args, env, code, message = REFUSED[call]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "texts").mkdir()
+    for name in ("notes.wav", "texts/notes.wav"):
+        (tmp_path / name).write_text("I am no recording.")
+    before = sorted(tmp_path.rglob("*"))
+    done = run(*args, cwd=tmp_path, env=env)
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    last = done.stderr.splitlines()[-1]
+    assert message in last if args else done.stderr
+    assert len(re.findall("^qwen-audio:", done.stderr, re.MULTILINE)) <= 1
+    assert "Traceback" not in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_standard_input_that_is_a_terminal_is_not_waited_for() -> None:
+    code, shown = run_at_terminal([*COMMAND, "transcribe", "-"], env=environment(**KEY))
+    assert (code, "it is a terminal; pipe a recording into it" in shown) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "model"), [("ask", "qwen-audio-turbo-latest"), ("transcribe", "qwen3-asr-flash")]
+)
+def test_help_names_the_default_model_and_the_variables(run: Run, command: str, model: str) -> None:
+    for args in ((), (command,)):
+        shown = re.sub(r"-\n +", "-", run(*args, "--help").stdout)
+        assert model in shown
+        for name in ("API_KEY", "REGION", "BASE_URL", "WORKSPACE"):
+            assert f"DASHSCOPE_{name}" in shown
+    for option in ("--region", "--language", "--prompt", "--local", *get_args(Region)):
+        assert option in shown
+
+
+# --- transcribe -------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +286,9 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_transcribe_writes_subtitles_that_a_library_reads(recordings: Path, tmp_path: Path) -> None:
+def test_transcribe_writes_subtitles_that_a_library_reads(
+    run: Run, recordings: Path, tmp_path: Path
+) -> None:
     done = run("transcribe", str(recordings), "--format", "srt", "--out", str(tmp_path), "--local")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [
@@ -102,7 +296,7 @@ def test_transcribe_writes_subtitles_that_a_library_reads(recordings: Path, tmp_
     ]
     assert "not Qwen" in done.stderr
     assert "2 recordings, 00:21 in 3 segments (0 failed, 0 from the checkpoint)" in done.stderr
-    said = words((SAMPLES / "welcome.txt").read_text())
+    said = words(WELCOME)
     twice, once = (pysubs2.load(str(tmp_path / it)) for it in ("welcome.srt", "welcome-2.srt"))
     assert [words(cue.plaintext) for cue in once] == [said]
     assert [words(cue.plaintext) for cue in twice] == [said, said]
@@ -112,41 +306,273 @@ def test_transcribe_writes_subtitles_that_a_library_reads(recordings: Path, tmp_
     assert twice[1].end == 14_810
 
 
-def test_transcribe_goes_on_where_it_was(recordings: Path, tmp_path: Path) -> None:
-    command = ("transcribe", str(recordings / "*.wav"), "--out", str(tmp_path), "--local")
-    assert run(*command, "--format", "txt").returncode == 0
-    text = (tmp_path / "welcome.txt").read_text()
-    (tmp_path / "welcome.txt").unlink()
-    again = run(*command, "--format", "jsonl", "--resume")
-    assert "1 from the checkpoint): 0 tokens in, 0 out" in again.stderr
-    row = json.loads((tmp_path / "welcome.jsonl").read_text())
-    assert row["text"] == text
-    assert row["model"] == "local-stand-in/whisper-tiny.en"
-    assert "0 from the checkpoint" in run(*command, "--format", "vtt").stderr
+@pytest.fixture
+def five(tmp_path: Path) -> Path:
+    """Make a recording of five sentences with a pause after each: five segments for subtitles."""
+    path = tmp_path / "in" / "five.wav"
+    path.parent.mkdir()
+    with wave.open(SAMPLE) as sample, wave.open(str(path), "wb") as long:
+        frames = sample.readframes(sample.getnframes())
+        long.setparams(sample.getparams())
+        long.writeframes(frames * 5)
+    return path
 
 
-def test_transcribe_says_what_it_could_not_hear(recordings: Path, tmp_path: Path) -> None:
-    (tmp_path / "broken.wav").write_bytes(b"RIFF....WAVEnothing")
-    paths = (str(tmp_path / "broken.wav"), str(recordings / "welcome.wav"))
-    done = run("transcribe", *paths, "--out", str(tmp_path / "out"), "--local")
+@pytest.mark.parametrize("suffix", ["txt", "srt", "vtt", "jsonl"])
+@pytest.mark.parametrize("text", ["a text", "a text\n\n", ""])
+def test_a_transcript_ends_with_one_newline(
+    transcribe: Run, service: LocalDashScope, tmp_path: Path, suffix: str, text: str
+) -> None:
+    service.script(text)
+    done = transcribe(SAMPLE, "--format", suffix, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"welcome.{suffix}\n"), done.stderr
+    written = (tmp_path / f"welcome.{suffix}").read_text()
+    assert written.endswith("\n")
+    assert not written.endswith("\n\n")
+    printed = transcribe(SAMPLE, "--format", suffix, "--out", "-", cwd=tmp_path)
+    assert (printed.returncode, printed.stdout) == (0, written)
+
+
+@pytest.mark.parametrize("out", [(), ("--out", "-")], ids=["by default", "asked for"])
+def test_standard_input_goes_to_standard_output(
+    transcribe: Run, tmp_path: Path, out: tuple[str, ...]
+) -> None:
+    done = transcribe("-", *out, stdin=read("speech.mp3"), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "a text\n")
+    assert [it.name for it in tmp_path.iterdir()] == [".qwen-audio"]
+
+
+def test_standard_input_can_go_to_a_folder(transcribe: Run, tmp_path: Path) -> None:
+    done = transcribe("-", "--out", "out", stdin=read("speech.mp3"), cwd=tmp_path)
+    assert done.stdout == "out/stdin.txt\n"
+    assert (tmp_path / "out" / "stdin.txt").read_text() == "a text\n"
+
+
+def test_several_go_to_standard_output_as_json_lines(transcribe: Run, tmp_path: Path) -> None:
+    args = (SAMPLE, "-", "--out", "-", "--format", "jsonl")
+    done = transcribe(*args, stdin=read("bare.mp3"), cwd=tmp_path)
+    rows = map(json.loads, done.stdout.splitlines())
+    assert [(row["source"], row["text"]) for row in rows] == [
+        (SAMPLE, "a text"),
+        ("stdin", "a text"),
+    ]
+
+
+def test_language_and_prompt_help_speech_recognition(
+    transcribe: Run, service: LocalDashScope, tmp_path: Path
+) -> None:
+    told = ("--language", "de", "--prompt", "Names: Ada.")
+    assert transcribe(SAMPLE, *told, cwd=tmp_path).returncode == 0
+    (request,) = service.requests
+    assert request.parameters["asr_options"] == {"language": "de"}
+    assert request.messages[0] == {"role": "system", "content": [{"text": "Names: Ada."}]}
+
+
+def test_a_prompt_is_what_other_models_are_sent(
+    transcribe: Run, service: LocalDashScope, tmp_path: Path
+) -> None:
+    told = ("--model", "qwen-audio-turbo", "--prompt", "List the names.")
+    assert transcribe(SAMPLE, *told, cwd=tmp_path).returncode == 0
+    (request,) = service.requests
+    assert request.messages[0]["content"][1] == {"text": "List the names."}
+
+
+def test_a_file_without_sound_in_a_folder_is_skipped_and_told(
+    transcribe: Run, recordings: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    shutil.copytree(recordings, folder)
+    (folder / "notes.wav").write_text("I am no recording.")
+    done = transcribe("in", "--out", "out", cwd=tmp_path)
     assert done.returncode == 1
-    assert "1 of 2 recordings were not heard whole" in done.stderr
-    assert "not usable audio" in (tmp_path / "out" / "broken.txt").read_text()
-    assert "recording studio" in (tmp_path / "out" / "welcome.txt").read_text()
+    assert "skipped: notes.wav: 18 bytes came that are not usable audio" in done.stderr
+    assert "1 of 3 recordings were not transcribed whole" in done.stderr.splitlines()[-1]
+    assert sorted(it.name for it in (tmp_path / "out").glob("*.txt")) == [
+        "welcome-2.txt",
+        "welcome.txt",
+    ]
 
 
+def test_a_recording_of_which_nothing_is_known_has_no_transcript(
+    transcribe: Run, service: LocalDashScope, tmp_path: Path
+) -> None:
+    service.script(error_reply(400, "InvalidParameter", "not this one"))
+    done = transcribe(SAMPLE, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "not this one" in done.stderr
+    assert [it.name for it in tmp_path.iterdir()] == [".qwen-audio"]
+
+
+def test_what_failed_is_told_and_the_same_command_sends_it_alone(
+    transcribe: Run, service: LocalDashScope, five: Path
+) -> None:
+    def refuse_once(_: ReceivedRequest) -> Any:
+        return error_reply(400, "InvalidParameter", "not this one")
+
+    command = ("five.wav", "--format", "srt")
+    service.script(refuse_once)
+    first = transcribe(*command, cwd=five.parent)
+    assert first.returncode == 1
+    assert "1 of 1 recordings were not transcribed whole" in first.stderr.splitlines()[-1]
+    text = (five.parent / "five.srt").read_text()
+    assert "not this one" in text
+    sent = len(service.requests)
+    again = transcribe(*command, cwd=five.parent)
+    assert (again.returncode, again.stdout) == (0, "five.srt\n"), again.stderr
+    assert len(service.requests) == sent + 1
+    assert (five.parent / "five.srt").read_text().count("a text") == sent
+
+
+def test_a_repeated_command_sends_nothing_and_fresh_sends_all(
+    transcribe: Run, service: LocalDashScope, five: Path
+) -> None:
+    command = ("five.wav", "--format", "vtt")
+    for extra, requests in [((), 5), ((), 5), (("--fresh",), 10), ((), 10)]:
+        done = transcribe(*command, *extra, cwd=five.parent)
+        assert (done.returncode, len(service.requests)) == (0, requests), done.stderr
+
+
+def test_fresh_deletes_responses_and_nothing_else(transcribe: Run, tmp_path: Path) -> None:
+    kept = tmp_path / ".qwen-audio"
+    assert transcribe(SAMPLE, cwd=tmp_path).returncode == 0
+    others = {"notes.txt", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "b" * 64, "c" * 64}
+    for name in others - {"b" * 64, "c" * 64}:
+        (kept / name).write_text("mine")
+    (kept / ("b" * 64)).symlink_to(SAMPLE)
+    (kept / ("c" * 64)).mkdir()
+    old = kept / ("d" * 64)
+    old.write_text("an old response")
+    assert transcribe(SAMPLE, "--fresh", cwd=tmp_path).returncode == 0
+    assert not old.exists()
+    assert others <= {it.name for it in kept.iterdir()}
+    assert Path(SAMPLE).exists()
+
+
+def test_fresh_deletes_nothing_through_a_link(
+    transcribe: Run, service: LocalDashScope, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere" / ("a" * 64)
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("mine")
+    (tmp_path / ".qwen-audio").symlink_to(elsewhere.parent)
+    done = transcribe(SAMPLE, "--fresh", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "is a symbolic link" in done.stderr
+    assert elsewhere.read_text() == "mine"
+    assert service.requests == []
+
+
+def write_a_file(path: Path) -> None:
+    path.write_text("mine")
+
+
+def link_to_a_file(path: Path) -> None:
+    path.with_name("mine").write_text("mine")
+    path.symlink_to("mine")
+
+
+def link_to_nothing(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+MADE_BY_OTHERS = [write_a_file, link_to_a_file, link_to_nothing]
+
+
+@pytest.mark.parametrize("make", MADE_BY_OTHERS)
+def test_files_of_others_are_only_overwritten_if_told(
+    transcribe: Run, service: LocalDashScope, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    target = tmp_path / "welcome.txt"
+    make(target)
+    before = content(tmp_path)
+    done = transcribe(SAMPLE, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "welcome.txt: there is such a file" in done.stderr
+    assert "--overwrite" in done.stderr
+    assert (content(tmp_path), service.requests) == (before, [])
+
+    done = transcribe(SAMPLE, "--overwrite", cwd=tmp_path)
+    assert (done.returncode, target.read_text()) == (0, "a text\n"), done.stderr
+    assert content(tmp_path).get("mine", b"mine") == b"mine"
+    assert transcribe(SAMPLE, cwd=tmp_path).returncode == 0, "it is the command's own now"
+
+
+def content(folder: Path) -> dict[str, bytes | None]:
+    return {it.name: it.read_bytes() if it.is_file() else None for it in folder.iterdir()}
+
+
+def test_a_transcript_that_was_corrected_by_hand_is_not_overwritten(
+    transcribe: Run, tmp_path: Path
+) -> None:
+    assert transcribe(SAMPLE, cwd=tmp_path).returncode == 0
+    (tmp_path / "welcome.txt").write_text("corrected")
+    assert transcribe(SAMPLE, cwd=tmp_path).returncode == 2
+    assert transcribe(SAMPLE, "--format", "srt", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "welcome.txt").read_text() == "corrected"
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_says_how_to_go_on_and_keeps_what_came(run: Run, five: Path) -> None:
+    last_has_come, finish = threading.Event(), threading.Event()
+
+    def stall(_: ReceivedRequest) -> str:
+        last_has_come.set()
+        assert finish.wait(HANG_S)
+        return "too late"
+
+    command = ("transcribe", "five.wav", "--format", "vtt")
+    with LocalDashScope(reply="a text") as server:
+        server.script(*["a text"] * 4, stall)
+        with subprocess.Popen(
+            [*COMMAND, *command],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=five.parent,
+            env=environment(**variables(server)),
+        ) as it:
+            assert last_has_come.wait(HANG_S)
+            wait_until(lambda: len(list((five.parent / ".qwen-audio").iterdir())) == 4)
+            it.send_signal(signal.SIGINT)
+            _, told = it.communicate(timeout=HANG_S)  # while the service is silent
+            assert it.returncode == 130
+        finish.set()
+        assert "interrupted" in told
+        assert "the same command, without --fresh, goes on from here" in told
+        assert not (five.parent / "five.vtt").exists()
+        server.clear()
+        done = run(*command, cwd=five.parent, env=variables(server))
+        assert done.returncode == 0, done.stderr
+        assert len(server.requests) == 1, "all responses that came were kept"
+
+
+# --- serve ------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_serve_says_what_it_is_and_stops_on_interrupt() -> None:
     with subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True
+        [*COMMAND, "serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as it:
         assert it.stdout is not None
         banner = it.stdout.readline()
         url = banner.split()[-1]
-        assert "local stand-in of DashScope, not Qwen-Audio" in banner
-        with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(f"{url}/nothing", timeout=5)  # noqa: S310
+        assert "local test server, with Whisper and not Qwen" in banner
+        with pytest.raises(urllib.error.HTTPError, match="404") as missing:
+            urllib.request.urlopen(f"{url}/nothing", timeout=HANG_S)  # noqa: S310
+        missing.value.close()
         it.send_signal(signal.SIGINT)
         try:
-            assert it.wait(timeout=10) == 130
+            assert it.wait(timeout=HANG_S) == 130
         finally:
             it.kill()
+
+
+def test_a_port_in_use_is_one_line(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("serve", "--port", str(port))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"qwen-audio: port {port}: it is in use; choose another with --port\n"

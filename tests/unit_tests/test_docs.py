@@ -1,5 +1,6 @@
 """Every code block of the documentation runs, in order, as a reader would run it."""
 
+import importlib
 import inspect
 import re
 import shutil
@@ -11,11 +12,12 @@ from langchain_core.document_loaders import Blob
 
 import langchain_qwen_audio
 from langchain_qwen_audio import llama_index
-from langchain_qwen_audio._profiles import PROFILES
+from langchain_qwen_audio._models.profiles import PROFILES
 from langchain_qwen_audio.local import LocalDashScope
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "langchain_qwen_audio" / "samples" / "welcome.wav"
+PACKAGE = ROOT / "langchain_qwen_audio"
+SAMPLE = PACKAGE / "samples" / "welcome.wav"
 
 
 def python_blocks(page: Path) -> list[str]:
@@ -23,7 +25,7 @@ def python_blocks(page: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("page", "heard"),
+    ("page", "transcripts"),
     [
         ("README.md", 5),
         ("docs/index.md", 2),
@@ -40,7 +42,7 @@ def python_blocks(page: Path) -> list[str]:
 )
 def test_code_blocks_run(
     page: str,
-    heard: int,
+    transcripts: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -51,16 +53,17 @@ def test_code_blocks_run(
         monkeypatch.setenv("DASHSCOPE_API_KEY", "local")
         monkeypatch.setenv("DASHSCOPE_BASE_URL", server.base_url)
         blocks = python_blocks(ROOT / page)
-        # The page speaks of a URL that the service can fetch; here a data URI stands for it.
+        # The page uses a URL that the service can fetch; here it is a data URI.
         names = {
             "sample_url": "data:audio/wav;base64," + _base64(SAMPLE),
             "sample_file_url": SAMPLE.as_uri(),
+            "sample_folder": SAMPLE.parent,
         }
         for block in blocks:
             exec(compile(block, page, "exec"), names)  # noqa: S102
     printed = capsys.readouterr().out
     assert blocks
-    assert printed.count("Welcome to the recording studio") >= heard
+    assert printed.count("Welcome to the recording studio") >= transcripts
 
 
 @pytest.mark.parametrize(
@@ -100,6 +103,49 @@ def test_the_examples_of_docstrings_run(
         for block in blocks:
             exec(compile(textwrap.dedent(block), documented.__name__, "exec"), names)  # noqa: S102
     assert len(blocks) == count
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_the_files_that_a_page_names_are_there(page: str) -> None:
+    """Paths in backticks, from the root or the package; a bare name is a file somewhere below."""
+    named = re.findall(r"`([\w./-]+(?:\.py|/))`", (ROOT / page).read_text())
+    assert named
+    for name in named:
+        bare = [*PACKAGE.rglob(name)] if "/" not in name else []
+        assert (ROOT / name).exists() or (PACKAGE / name).exists() or bare, name
+
+
+def constants_called(name: str) -> set[object]:
+    """Find the values of a constant: `NAME`, or `file.NAME` where several files have it."""
+    stem, _, constant = name.rpartition(".")
+    files = [it for it in PACKAGE.rglob(f"{stem or '*'}.py") if "local" not in it.parts]
+    defining = [
+        it for it in files if re.search(rf"^.*\b{constant}\b.* = ", it.read_text(), re.MULTILINE)
+    ]
+    modules = (".".join(it.relative_to(ROOT).with_suffix("").parts) for it in defining)
+    found = (getattr(importlib.import_module(it), constant, None) for it in modules)
+    return {it for it in found if it is not None}
+
+
+def test_the_bounds_that_the_security_page_names_are_those_of_the_code() -> None:
+    table = (ROOT / "docs/security.md").read_text().partition("| constant |")[2]
+    checked = 0
+    for bound, names in re.findall(r"^\|[^|]+\|([^|]+)\| (`[^|]+) \|$", table, re.MULTILINE):
+        numbers = {float(it.replace(",", "")) for it in re.findall(r"\d[\d,]*", bound)}
+        for name in re.findall(r"`([\w.]*[A-Z_]+)`", names):
+            (value,) = constants_called(name)
+            assert value in numbers, name
+            checked += 1
+    assert checked > 20
+
+
+def test_the_loggers_that_a_page_names_log() -> None:
+    text = (ROOT / "docs/production.md").read_text()
+    named = set(re.findall(r"^\| `(langchain_qwen_audio\.[\w.]+)` \|", text, re.MULTILINE))
+    files = [path for path in PACKAGE.rglob("*.py") if "local" not in path.parts]
+    logging = [path for path in files if re.search(r"\blogger\.\w+\(", path.read_text())]
+    parts = (path.relative_to(ROOT).with_suffix("").parts for path in logging)
+    assert named == {".".join(each) for each in parts}
 
 
 def test_the_table_of_models_says_what_the_package_knows() -> None:

@@ -1,4 +1,4 @@
-"""The examples run as they are, with no key, and hear what the sample says."""
+"""The examples run as they are, with no key, and transcribe the sample."""
 
 import os
 import subprocess
@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit_tests.programs import STRICT
+from tests.unit_tests.waiting import HANG_S
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -14,17 +17,17 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
     "name",
     ["audio_url", "local_file", "multi_turn", "streaming", "voice_chat", "speak", "rag", "agent"],
 )
-def test_example_hears_the_sample(name: str) -> None:
+def test_example_transcribes_the_sample(name: str) -> None:
     env = {name: value for name, value in os.environ.items() if "DASHSCOPE" not in name}
     done = subprocess.run(
-        [sys.executable, "-W", "error", EXAMPLES / f"{name}.py"],
+        [sys.executable, *STRICT, EXAMPLES / f"{name}.py"],
         capture_output=True,
         text=True,
         env=env,
-        timeout=60,
+        timeout=HANG_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "a local stand-in answers, not Qwen-Audio" in done.stdout
+    assert "the local test server answers, not Qwen-Audio" in done.stdout
     assert "Welcome to the recording studio" in done.stdout

@@ -5,41 +5,41 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 import langchain_qwen_audio
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.unit_tests.programs import STRICT
 
 PACKAGE = Path(langchain_qwen_audio.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 NAME = "langchain_qwen_audio"
 
-# A module imports only from lower layers. Inside functions `errors` may be imported anywhere, and
-# an Audio that a notebook shows has `_display` draw it.
+# A module imports from lower layers, and from its own. The longest name that fits is its layer.
 LAYERS = [
-    {"errors", "_annotations", "_profiles", "_deltas", "_fetch", "_files", "_headers", "_http"},
-    {"_async_http", "_bodies", "_media_types", "_speech"},
-    {"_codec", "_routes", "_abilities", "_compatible"},
-    {"_tool_prompt", "_structured", "_waveform"},
-    {"audio", "_decode", "_refusals"},
-    {"_blocks", "_fit", "_failures", "_watch"},
-    {"_encode", "_connections", "_display", "_uploads"},
-    {"_prepare"},
-    {"_tokens", "_client"},
-    {"_exchange", "_settings"},
-    {"chat_models"},
-    {"_checkpoints", "_sources", "_subtitles"},
-    {"_transcribe"},
-    {"document_loaders"},
-    {"chains", "cli", "ray", "tools"},
+    ("errors", "_locks", "_daemon_threads"),
+    ("_certificates",),
+    ("_media", "_models.profiles", "_notebook.player", "_notebook.waveform"),
+    ("audio",),
+    ("_tool_calling", "_request.parts"),
+    ("_protocols",),
+    ("_models",),
+    ("_request", "_response"),
+    ("_service",),
+    ("_settings",),
+    ("_pipeline",),
+    ("chat_models",),
+    ("_transcription", "_notebook"),
+    ("document_loaders",),
+    ("chains", "tools", "ray", "llama_index", "_cli_inputs", "cli"),
 ]
 KNOW_THE_SDK = {
-    *("_client.py", "_connections.py", "_failures.py", "_refusals.py", "_tokens.py", "errors.py"),
+    "_request/token_count.py",
+    "_service/connection_pool.py",
+    "_service/error_codes.py",
+    "_service/transport_errors.py",
 }
 # aiohttp is not here: langchain-core loads it itself, through langsmith.
 HEAVY = ["dashscope", "av", "numpy", "fastapi", "uvicorn", "faster_whisper"]
@@ -56,7 +56,7 @@ HEAVY = ["dashscope", "av", "numpy", "fastapi", "uvicorn", "faster_whisper"]
 def test_importing_and_constructing_loads_nothing_heavy(statement: str) -> None:
     report = f"import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", f"{statement}; {report}"],
+        [sys.executable, *STRICT, "-c", f"{statement}; {report}"],
         capture_output=True,
         text=True,
         check=True,
@@ -73,63 +73,81 @@ def test_the_package_lists_its_public_names() -> None:
         langchain_qwen_audio.NoSuchName  # noqa: B018
 
 
-def imports_of(path: Path) -> Iterator[tuple[str, bool]]:
-    """Every module that a file imports, types aside, and whether it does so on import."""
-    todo: list[tuple[ast.AST, bool]] = [(ast.parse(path.read_text(encoding="utf-8")), True)]
-    while todo:
-        node, eager = todo.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
-        inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        todo += [(child, eager and not inside) for child in ast.iter_child_nodes(node)]
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports: also inside functions, and for types."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, eager) for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.module, f"{path}: a relative import"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from ((name, eager) for name in [node.module, *names])
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+OURS = {module_of(path): path for path in MODULES if path.name != "__init__.py"}
+CORE = [module for module in OURS if not module.startswith("local.")]
+
+
+def own_imports(module: str) -> set[str]:
+    """The package's own modules that one of them imports."""
+    prefix = f"{NAME}."
+    found = imports_of(OURS[module])
+    names = {name.removeprefix(prefix) for name in found if name.startswith(prefix)}
+    return {name for name in names if name in OURS or name == "local"}
 
 
 def layer_of(module: str) -> int:
-    for number, layer in enumerate(LAYERS):
-        if module in layer:
-            return number
-    pytest.fail(f"{module}.py is in no layer: say in this test which way its imports point")
+    fitting = [
+        (len(name), number)
+        for number, layer in enumerate(LAYERS)
+        for name in layer
+        if module == name or module.startswith(f"{name}.")
+    ]
+    assert fitting, f"{module} is in no layer: say in this test which way its imports point"
+    return max(fitting)[1]
 
 
-def own_modules(path: Path) -> set[tuple[str, bool]]:
-    """The package's own modules that a file imports."""
-    return {
-        (name.split(".")[1], eager)
-        for name, eager in imports_of(path)
-        if name.startswith(f"{NAME}.")
-        and ((PACKAGE / f"{name.split('.')[1]}.py").exists() or name.split(".")[1] == "local")
-    }
+@pytest.mark.parametrize("module", CORE)
+def test_imports_point_one_way(module: str) -> None:
+    for other in own_imports(module):
+        if other == "local":
+            assert module == "cli", "only the command starts the local test server"
+        elif other.startswith("local."):
+            pytest.fail(f"{module} imports {other}")
+        else:
+            assert layer_of(other) <= layer_of(module), f"{module} imports {other}"
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in MODULES if path.parent == PACKAGE], ids=lambda path: path.stem
-)
-def test_imports_point_one_way(path: Path) -> None:
-    for module, eager in own_modules(path) if path.stem != "__init__" else ():
-        if module == "local":
-            assert path.stem == "cli", "only the command starts the stand-in"
-        elif eager or module not in {"errors", "_display"}:
-            assert layer_of(module) < layer_of(path.stem), f"{path.stem} imports {module}"
+def test_no_two_modules_import_each_other_in_a_circle() -> None:
+    graph = {module: own_imports(module) - {"local"} for module in OURS}
+    TopologicalSorter(graph).prepare()  # which raises a CycleError that names them
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in MODULES if path.parent.name == "local"], ids=lambda path: path.stem
-)
-def test_the_stand_in_knows_nothing_of_the_package(path: Path) -> None:
-    assert {module for module, _ in own_modules(path)} <= {"local"}
+@pytest.mark.parametrize("module", [module for module in OURS if module.startswith("local.")])
+def test_the_local_test_server_knows_nothing_of_the_package(module: str) -> None:
+    assert all(name.split(".")[0] == "local" for name in own_imports(module))
+
+
+def test_no_two_classes_or_functions_share_a_public_name() -> None:
+    places: dict[str, list[str]] = {}
+    for module, path in OURS.items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                places.setdefault(node.name, []).append(module)
+    shared = {name: where for name, where in places.items() if len(where) > 1}
+    assert {name: where for name, where in shared.items() if not name.startswith("_")} == {}
 
 
 def test_few_modules_know_the_sdk() -> None:
     importing = {
         path.relative_to(PACKAGE).as_posix()
         for path in MODULES
-        if any(name.split(".")[0] == "dashscope" for name, _ in imports_of(path))
+        if any(name.split(".")[0] == "dashscope" for name in imports_of(path))
     }
     assert importing == KNOW_THE_SDK
 
@@ -138,6 +156,6 @@ def test_one_package_knows_llama_index() -> None:
     importing = {
         path.relative_to(PACKAGE).parts[0]
         for path in MODULES
-        if any(name.split(".")[0] == "llama_index" for name, _ in imports_of(path))
+        if any(name.split(".")[0] == "llama_index" for name in imports_of(path))
     }
     assert importing == {"llama_index"}

@@ -11,30 +11,36 @@ from typing import Any
 
 import pytest
 
-from langchain_qwen_audio._profiles import PROFILES
+from langchain_qwen_audio._models.profiles import PROFILES
+from tests.unit_tests.waiting import HANG_S
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 EXECUTE = """
 import sys, nbclient, nbformat
 notebook = nbformat.read(sys.argv[1], as_version=4)
 client = nbclient.NotebookClient(
-    notebook, timeout=120, kernel_name="python3", coalesce_streams=True
+    notebook, timeout=None, kernel_name="python3", coalesce_streams=True
 )
 client.execute()
 sys.stdout.write(nbformat.writes(notebook))
 """
-NO_KEY = "There is no DASHSCOPE_API_KEY: a local stand-in answers, not Qwen-Audio.\n"
+NO_KEY = "There is no DASHSCOPE_API_KEY: the local test server answers, not Qwen-Audio.\n"
 WELCOME = "Welcome to the recording studio"
-HEARD = f'[local stand-in: Whisper tiny.en, not Qwen-Audio] I heard: "{WELCOME}'
-OMNI_HEARD = HEARD.replace("Qwen-Audio", "qwen3.5-omni-flash")
-SPOKEN = "write down what I hear"  # of the stand-in's own recording
+TRANSCRIPT = f'[local test server: Whisper tiny.en, not Qwen-Audio] Transcript: "{WELCOME}'
+OMNI_TRANSCRIPT = TRANSCRIPT.replace("Qwen-Audio", "qwen3.5-omni-flash")
+SPEECH_OUTPUT = (
+    "write down what I hear"  # of the recording that is the local test server's speech output
+)
 MACHINE = re.compile(r"/(?:work|tmp|home|root|Users|var)/|site-packages|127\.0\.0\.1:\d|\bsk-")
 MAX_BYTES = 150_000
 
 # What each code cell must show, by its number from 1.
 EXPECTED: dict[str, dict[int, list[str]]] = {
     "02_audio_in_any_form": {
-        2: ["welcome.wav audio/wav pcm_s16le 16000 Hz 1 ch\n  7.16 s", "standin.mp3 audio/mpeg"],
+        2: [
+            "welcome.wav audio/wav pcm_s16le 16000 Hz 1 ch\n  7.16 s, 229,004 bytes",
+            "speech_output.mp3 audio/mpeg",
+        ],
         3: ["<Audio 'welcome.wav from 0 s'", "1.50 s", "<audio controls", "<svg"],
         4: ["True"],
         5: ["<Audio 'two tones'", "0.40 s", "2 channels"],
@@ -43,43 +49,46 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
             "archive: audio/flac, flac, 7.2 s",
             "archive is labelled audio/mpeg, but is audio/flac",
         ],
-        7: [f"{name}: {HEARD}" for name in ("browser", "phone", "archive")],
+        7: [f"{name}: {TRANSCRIPT}" for name in ("browser", "phone", "archive")],
         8: [
             f"{name}: 179 tokens of audio"
             for name in ("URL", "a file", "OpenAI", "vLLM", "Google", "DashScope")
         ],
-        9: ["34.3 s:", f'Audio 1: I heard: "{WELCOME}', f'Audio 2: I heard: "{WELCOME}'],
-        10: ["longer than the 30 s that the model hears"],
+        9: ["34.3 s:", f'Audio 1: Transcript: "{WELCOME}', f'Audio 2: Transcript: "{WELCOME}'],
+        10: ["longer than the 30 s that the model takes"],
         11: [
             "a text: messages[0].content[0]: 21 bytes came that are not usable audio",
             "cut off: messages[0].content[0]: it is truncated: its header says 7.15 s",
             "a playlist: messages[0].content[0]: 44 bytes came that are not usable audio",
-            "a file: file:///recordings/private.wav: local files are not read",
+            "a file: file:///recordings/private.wav: files that messages name are not read",
             "an image: messages[0].content[0]:",
         ],
     },
     "03_chains_and_streaming": {
-        2: [HEARD],
-        3: ["True [|local| stand|-|in"],
-        4: ["asked with 2 messages\n", "Welcome| to| the| recording| studio", "\n236 tokens"],
-        5: [HEARD, "\nstop {", "'total_tokens': 221, 'input_token_details': {'audio': 179}"],
+        2: [TRANSCRIPT],
+        3: ["True [|local| test| server"],
+        4: ["request with 2 messages\n", "Welcome| to| the| recording| studio", "\n232 tokens"],
+        5: [TRANSCRIPT, "\nstop {", "'total_tokens': 219, 'input_token_details': {'audio': 179}"],
         6: ["ChatQwenAudio {'audio': 179}", "on_chat_model_stream", "on_parser_stream"],
-        7: [f"said: {HEARD}", "failed: messages[1].content[0]: 3 bytes", SPOKEN],
-        8: ["qwen-audio-turbo-latest 365 tokens in, "],
+        7: [f"answer: {TRANSCRIPT}", "failed: messages[1].content[0]: 3 bytes", SPEECH_OUTPUT],
+        8: ["qwen-audio-turbo-latest 361 tokens in, "],
         9: [f"Recording(words='{WELCOME}", "place='studio')"],
     },
     "04_agents_and_tools": {
-        2: ["standin.mp3 (25,364)\nwelcome.wav (229,004)\n", HEARD],
+        2: ["speech_output.mp3 (25,364)\nwelcome.wav (229,004)\n", TRANSCRIPT],
         3: ["welcome.wav from 0 s: 1.2 s, audio/wav", "['text', 'file']", "<audio controls"],
         4: ["error: ../__init__.py: there is no such", "URLs are not allowed", "Field required"],
         5: [
             "model: [('load_audio', {'audio': 'welcome.wav'})]\ntools: welcome.wav: 7.2 s",
-            f'I heard: "{WELCOME}',
+            f'Transcript: "{WELCOME}',
         ],
         6: ["([('add', {'a': 2, 'b': 3})], [])"],
         7: ["auto []\nany [('add', {'a': 2, 'b': 3})]\nnone []\n"],
         8: [f"{{'text': '{WELCOME}", "saved 19 words"],
-        9: ["ai: record\ntool: 6.2 s were recorded.\n", SPOKEN, "<Audio 'standin.mp3'", "<svg"],
+        9: [
+            "ai: record\ntool: 6.2 s were recorded.\n",
+            *(SPEECH_OUTPUT, "<Audio 'speech_output.mp3'", "<svg"),
+        ],
     },
     "05_long_recordings_and_rag": {
         2: ["monday.wav: 14.4 s\ntuesday.wav: 6.2 s\n"],
@@ -91,42 +100,48 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
         ],
         4: ["3 recordings, 00:26 in 4 segments (0 failed, 4 from the checkpoint): 0 tokens in, 0"],
         5: [f"1\n00:00:00,000 --> 00:00:08,140\n{WELCOME}", "2\n00:00:08,140 --> 00:00:14,375\n"],
-        6: ["[00:00 to 00:00 was not heard: AudioError: broken.wav: 21 bytes"],
+        6: ["[00:00 to 00:00 could not be transcribed: AudioError: broken.wav: 21 bytes"],
         7: [f"monday.wav from 0.0 s: {WELCOME}"],
-        8: [OMNI_HEARD],
-        9: [f"note from 0.0 s: {OMNI_HEARD}", "note from 8.1 s: ", SPOKEN, "answer: ", "cited: []"],
+        8: [OMNI_TRANSCRIPT],
+        9: [
+            f"note from 0.0 s: {OMNI_TRANSCRIPT}",
+            "note from 8.1 s: ",
+            SPEECH_OUTPUT,
+            "answer: ",
+            "cited: []",
+        ],
     },
     "06_llama_index": {
-        2: [OMNI_HEARD],
-        3: [OMNI_HEARD, "'input_token_details': {'audio': 50}"],
+        2: [OMNI_TRANSCRIPT],
+        3: [OMNI_TRANSCRIPT, "'input_token_details': {'audio': 50}"],
         4: ["qwen3-omni-flash 65536 16384 True", "qwen3-asr-flash ", " False"],
         5: [
             f"0.0 to 2.3 s: {WELCOME}.\n2.3 to 7.2 s: Please speak",
             "1 recordings, 00:07 in 2 segments",
         ],
         6: ["welcome.wav 2.28 Please speak clearly into the microphone"],
-        7: ["this conversation has none", "['welcome.wav']"],
-        8: ['I heard: "Please speak clearly into the microphone'],
-        9: ["['list_audio', 'load_audio', 'ask_audio']\nstandin.mp3 (25,364)"],
-        10: ["load_audio {'audio': 'welcome.wav'}\n", f'I heard: "{WELCOME}'],
+        7: ["This conversation has no audio", "['welcome.wav']"],
+        8: ['Transcript: "Please speak clearly into the microphone'],
+        9: ["['list_audio', 'load_audio', 'ask_audio']\nspeech_output.mp3 (25,364)"],
+        10: ["load_audio {'audio': 'welcome.wav'}\n", f'Transcript: "{WELCOME}'],
     },
     "07_models_and_speech": {
         2: ["qwen-audio-turbo-latest             6144         179   yes      no      no\n"],
         3: [
             f"{WELCOME}",
-            "AudioInfo(language='en', emotion=None, seconds=7)\nlocal-stand-in/whisper-tiny.en",
+            "AudioInfo(language='en', emotion=None, seconds=7)\nlocal-test-server/whisper-tiny.en",
         ],
-        4: [OMNI_HEARD, "['text', 'audio'] b'RIFF'"],
+        4: [OMNI_TRANSCRIPT, "['text', 'audio'] b'RIFF'"],
         5: ["6.2 s, audio/wav, 24000 Hz", "<Audio 'answer from 0 s'", "<audio controls"],
-        6: [SPOKEN, OMNI_HEARD],
-        7: ["reasoning: [local stand-in: no thoughts", f'I heard: "{WELCOME}'],
+        6: [SPEECH_OUTPUT, OMNI_TRANSCRIPT],
+        7: ["reasoning: [local test server: Whisper does not reason", f'Transcript: "{WELCOME}'],
         8: [
             "retired: qwen-audio-chat is retired; its successor is qwen3-omni-flash",
-            "mute: qwen3.8-omni-flash cannot speak",
-            "a question to a transcriber: messages[0]: qwen3-asr-flash takes a recording and no",
-            "no recording to describe: messages[0]: qwen3-omni-30b-a3b-captioner takes a recording",
-            "thoughts of one that has none: qwen-audio-turbo-latest cannot think",
-            "another way of asking: qwen3-asr-flash-realtime is asked through a WebSocket",
+            "no speech output: qwen3.8-omni-flash has no speech output",
+            "a question to a speech recognition model: messages[0]: qwen3-asr-flash takes",
+            "no recording: messages[0]: qwen3-omni-30b-a3b-captioner takes a recording",
+            "no thinking: qwen-audio-turbo-latest has no thinking mode",
+            "another interface: qwen3-asr-flash-realtime is available through a WebSocket",
         ],
         9: ["NotFoundError False"],
     },
@@ -161,7 +176,7 @@ def run(path: Path) -> str:
         capture_output=True,
         text=True,
         env=env,
-        timeout=180,
+        timeout=HANG_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -180,10 +195,10 @@ def assert_shows_what_is_expected(name: str, notebook: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["01_quickstart"])
-def test_notebook_hears_the_sample_as_its_outputs_say(name: str) -> None:
+def test_notebook_transcribes_the_sample_as_its_outputs_say(name: str) -> None:
     path = NOTEBOOKS / f"{name}.ipynb"
     done = run(path)
-    assert "a local stand-in answers, not Qwen-Audio" in outputs(done)
+    assert "the local test server answers, not Qwen-Audio" in outputs(done)
     assert "Welcome to the recording studio" in outputs(done)
     assert outputs(done) == outputs(path.read_text())
 
@@ -193,9 +208,9 @@ def test_notebook_shows_what_it_should(name: str) -> None:
     path = NOTEBOOKS / f"{name}.ipynb"
     done = run(path)
     assert_shows_what_is_expected(name, done)
-    # What is committed is that, but for words that Whisper may mishear otherwise on other CPUs.
-    said, committed = outputs(done).split(), outputs(path.read_text()).split()
-    assert difflib.SequenceMatcher(None, said, committed, autojunk=False).ratio() > 0.95
+    # What is committed is that, but for words that Whisper transcribes otherwise on other CPUs.
+    shown, committed = outputs(done).split(), outputs(path.read_text()).split()
+    assert difflib.SequenceMatcher(None, shown, committed, autojunk=False).ratio() > 0.95
 
 
 @pytest.mark.parametrize("name", EXPECTED)

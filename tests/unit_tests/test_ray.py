@@ -1,4 +1,4 @@
-"""Recordings on a local Ray cluster of two workers: what the loader hears, whatever dies."""
+"""Recordings on a local Ray cluster of two workers: what the loader transcribes, whatever dies."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ from langchain_core.stores import InMemoryByteStore
 from langchain_qwen_audio import ChatQwenAudio, QwenAudioLoader
 from langchain_qwen_audio.errors import AuthenticationError
 from langchain_qwen_audio.local import LocalDashScope, ReceivedRequest, Reply
+from tests.unit_tests._service.test_connection_pool import model_of
+from tests.unit_tests.waiting import wait_until
 
 from .recordings import wav
-from .test_concurrency import eventually, model_of
 from .test_docs import ROOT, SAMPLE, python_blocks
 
 # Ray reads these when it is imported. Its cluster listens beyond loopback, so nobody else is let
@@ -44,7 +45,7 @@ pq = pytest.importorskip("pyarrow.parquet")
 ray = pytest.importorskip("ray")
 pytest.importorskip("ray.data")
 
-from langchain_qwen_audio.ray import SCHEMA, SharedRateLimiter, listen  # noqa: E402
+from langchain_qwen_audio.ray import SCHEMA, SharedRateLimiter, transcribe  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +112,7 @@ SEGMENTS = 32
 
 
 def clip_in(request: ReceivedRequest) -> str:
-    """Tell which clip was asked about."""
+    """Tell which clip a request is about."""
     (url,) = (
         str(part.get("audio") or part.get("input_audio"))
         for part in request.messages[-1]["content"]
@@ -120,7 +121,7 @@ def clip_in(request: ReceivedRequest) -> str:
     return sha256(url.encode()).hexdigest()[:12]
 
 
-def hears(request: ReceivedRequest) -> Reply:
+def transcribe_clip(request: ReceivedRequest) -> Reply:
     return Reply(f"clip {clip_in(request)}", annotations=ANNOTATIONS)
 
 
@@ -149,13 +150,13 @@ def told(row: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("cluster")
 def test_parquet_holds_what_the_loader_loads(folder: Path, tmp_path: Path) -> None:
-    checkpoint = tmp_path / "heard"
-    with LocalDashScope(reply=hears) as server:
+    checkpoint = tmp_path / "checkpoint"
+    with LocalDashScope(reply=transcribe_clip) as server:
         llm = model_of(server, model="qwen3-asr-flash")
         expected = loaded(folder, llm)
-        heard = listen(folder, llm=llm, segment_s=1, checkpoint=checkpoint)
+        transcripts = transcribe(folder, llm=llm, segment_s=1, checkpoint=checkpoint)
         assert len(server.requests) == SEGMENTS == len(expected)  # nothing runs before it must
-        heard.write_parquet(str(tmp_path / "parquet"))
+        transcripts.write_parquet(str(tmp_path / "parquet"))
         assert len(server.requests) == 2 * SEGMENTS
         # What the cluster has kept, the loader takes.
         assert loaded(folder, llm, checkpoint=checkpoint) == expected
@@ -173,39 +174,39 @@ def test_what_cannot_be_read_is_a_row(folder: Path, tmp_path: Path) -> None:
     (folder / "notes.wav").write_text("not a recording")
     sources = [str(folder / name) for name in ("3.wav", "none.wav", "notes.wav", "*.mp3")]
     rows = [{"source": source} for source in [*sources, str(folder), "http://127.0.0.1/a.wav"]]
-    with LocalDashScope(reply=hears) as server:
-        heard = listen(ray.data.from_items(rows), llm=model_of(server), batch_size=4)
-        heard.write_parquet(str(tmp_path / "parquet"))
+    with LocalDashScope(reply=transcribe_clip) as server:
+        transcripts = transcribe(ray.data.from_items(rows), llm=model_of(server), batch_size=4)
+        transcripts.write_parquet(str(tmp_path / "parquet"))
         assert len(server.requests) == 1
     table = pq.read_table(tmp_path / "parquet")
     assert table.schema.remove_metadata() == SCHEMA
-    heard_rows = {row["source"]: row for row in table.to_pylist()}
-    assert heard_rows.keys() == {row["source"] for row in rows}
-    assert heard_rows.pop(sources[0])["error"] is None
-    for row in heard_rows.values():
+    rows_by_source = {row["source"]: row for row in table.to_pylist()}
+    assert rows_by_source.keys() == {row["source"] for row in rows}
+    assert rows_by_source.pop(sources[0])["error"] is None
+    for row in rows_by_source.values():
         assert row["error"].startswith("AudioError: ")
         assert (row["text"], row["model"], row["input_tokens"]) == (None, None, None)
 
 
 @pytest.mark.usefixtures("cluster")
 def test_contents_travel(folder: Path) -> None:
-    with LocalDashScope(reply=hears) as server:
+    with LocalDashScope(reply=transcribe_clip) as server:
         llm = model_of(server)
         expected = loaded(folder, llm)
         files = ray.data.read_binary_files(str(folder), include_paths=True)
-        rows = rows_of(listen(files, column="path", llm=llm, segment_s=1))
+        rows = rows_of(transcribe(files, column="path", llm=llm, segment_s=1))
         assert [told(row) for row in rows] == expected
         blobs = [Blob.from_data(path.read_bytes(), path=str(path)) for path in folder.iterdir()]
-        rows = rows_of(listen(blobs, llm=llm, segment_s=1, batch_size=2, num_actors=1))
+        rows = rows_of(transcribe(blobs, llm=llm, segment_s=1, batch_size=2, num_actors=1))
         assert [told(row) for row in rows] == expected
 
 
 @pytest.mark.usefixtures("cluster")
 def test_a_wrong_key_ends_the_job(folder: Path) -> None:
-    with LocalDashScope(reply=hears, api_keys={"right"}) as server:
-        heard = listen(folder, llm=model_of(server, api_key="a-wrong-key"))
+    with LocalDashScope(reply=transcribe_clip, api_keys={"right"}) as server:
+        transcripts = transcribe(folder, llm=model_of(server, api_key="a-wrong-key"))
         with pytest.raises(AuthenticationError) as caught:
-            heard.take_all()
+            transcripts.take_all()
     assert "a-wrong-key" not in str(caught.value)
 
 
@@ -213,7 +214,7 @@ def test_a_wrong_key_ends_the_job(folder: Path) -> None:
 
 
 class LeavesItsPid(BaseRateLimiter):
-    """Limits nothing, and tells who asks."""
+    """Limits nothing, and tells who takes a turn."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -232,43 +233,44 @@ class LeavesItsPid(BaseRateLimiter):
 
 @dataclass
 class HoldsBack:
-    """A reply that lets some clips be heard, and then none until it is told.
+    """A reply that transcribes some clips, and then none until it is told.
 
     Attributes:
-        asked: The clips that were asked about, in order.
+        requested: The clips that were requested, in order.
         held: Those that are held back.
     """
 
     after: int
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     go_on: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, request: ReceivedRequest) -> Reply:
         clip = clip_in(request)
-        self.asked.append(clip)
-        if len(self.asked) > self.after and not self.go_on.is_set():
+        self.requested.append(clip)
+        if len(self.requested) > self.after and not self.go_on.is_set():
             self.held.append(clip)
             self.go_on.wait(120)
-        return hears(request)
+        return transcribe_clip(request)
 
 
 @pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize("remembers", [True, False], ids=["checkpoint", "no checkpoint"])
 def test_a_killed_worker_loses_nothing(folder: Path, tmp_path: Path, remembers: bool) -> None:
-    checkpoint = tmp_path / "heard" if remembers else None
+    checkpoint = tmp_path / "checkpoint" if remembers else None
     (tmp_path / "pids").mkdir()
     workers = LeavesItsPid(tmp_path / "pids")
     reply = HoldsBack(after=5)
     with LocalDashScope(reply=reply) as server:
         llm = model_of(server, rate_limiter=workers)
-        heard = listen(folder, llm=llm, segment_s=1, max_concurrency=2, checkpoint=checkpoint)
+        transcripts = transcribe(
+            folder, llm=llm, segment_s=1, max_concurrency=2, checkpoint=checkpoint
+        )
         parquet = str(tmp_path / "parquet")
-        job = threading.Thread(target=heard.write_parquet, args=[parquet])
+        job = threading.Thread(target=transcripts.write_parquet, args=[parquet])
         job.start()
         try:
-            all_held = eventually(lambda: len(reply.held) == 4, within_s=60)  # two of each worker
-            assert all_held, (reply.asked, reply.held, workers.pids)
+            wait_until(lambda: len(reply.held) == 4)  # two of each worker
             held = list(reply.held)
             assert len(workers.pids) == 2
             os.kill(workers.pids[0], signal.SIGKILL)
@@ -277,14 +279,14 @@ def test_a_killed_worker_loses_nothing(folder: Path, tmp_path: Path, remembers: 
             job.join(120)
         assert not job.is_alive()
         assert len(workers.pids) == 3
-        twice = {clip for clip, times in Counter(reply.asked).items() if times > 1}
+        twice = {clip for clip, times in Counter(reply.requested).items() if times > 1}
         if remembers:
             assert twice < set(held)
             assert len(twice) == 2  # what the one that was killed had in flight
-        assert max(Counter(reply.asked).values()) <= 2
-        reply.asked.clear()
+        assert max(Counter(reply.requested).values()) <= 2
+        reply.requested.clear()
         expected = loaded(folder, model_of(server))
-        assert len(set(reply.asked)) == SEGMENTS
+        assert len(set(reply.requested)) == SEGMENTS
     rows = in_order(pq.read_table(parquet).to_pylist())
     assert [told(row) for row in rows] == expected
     assert all(row["input_tokens"] > 0 and row["output_tokens"] > 0 for row in rows)
@@ -301,17 +303,17 @@ def test_the_rate_holds_for_all_actors_together(folder: Path) -> None:
 
     def note(request: ReceivedRequest) -> Reply:
         times.append(time.monotonic())
-        return hears(request)
+        return transcribe_clip(request)
 
     with LocalDashScope(reply=note) as server:
-        heard = listen(
+        transcripts = transcribe(
             sorted(folder.glob("[012].wav")),
             llm=model_of(server),
             segment_s=1,
             max_concurrency=2,
             requests_per_second=RATE,
         )
-        assert len(rows_of(heard)) == 24
+        assert len(rows_of(transcripts)) == 24
     # Each of four threads may have had its turn some time before its request came.
     assert times[-1] - times[0] > (24 - 1 - 4) / RATE
 
@@ -375,7 +377,7 @@ def test_what_cannot_be_shared_is_refused_at_once(
 ) -> None:
     llm = ChatQwenAudio(api_key="k", **fields)
     with pytest.raises(error, match=says):
-        listen("recordings/", llm=llm, **options)
+        transcribe("recordings/", llm=llm, **options)
 
 
 # --- what the page says -----------------------------------------------------------------------

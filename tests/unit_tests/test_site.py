@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from langchain_qwen_audio import errors
-from langchain_qwen_audio._profiles import PROFILES, RETIRED, Profile
+from langchain_qwen_audio._models.profiles import PROFILES, RETIRED, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +112,7 @@ def taken(profile: Profile) -> list[str]:
     ]
 
 
-def asked(profile: Profile) -> list[str]:
+def served(profile: Profile) -> list[str]:
     protocols = [name.replace("openai", "compatible") for name in profile.protocols]
     regions = [f"`{region}`" for region in profile.regions]
     return [
@@ -133,8 +133,8 @@ def test_the_tables_of_models_say_what_the_package_knows() -> None:
     for name, places in unknown.items():
         expected[name] = ["unknown" if i in places else it for i, it in enumerate(expected[name])]
     assert table("models.md", "## What they take") == expected
-    assert table("models.md", "## Where and how they are asked") == {
-        name: asked(profile) for name, profile in PROFILES.items()
+    assert table("models.md", "## Protocols, regions and state") == {
+        name: served(profile) for name, profile in PROFILES.items()
     }
     assert table("models.md", "## Retired names") == {
         name: [f"`{successor}`"] for name, successor in RETIRED.items()

@@ -1,4 +1,4 @@
-"""The tools: what they say, what they let a model hear, and what they do not let it reach."""
+"""The tools: what they return, which audio they load, and what they do not let a model reach."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from langchain_qwen_audio import (
     errors,
 )
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, error_reply
+from tests.unit_tests._media.test_download import Web
 
 from .recordings import encode, hear, noise, read, sent_clips, tone, wav
-from .test_fetch import Web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,8 +161,8 @@ def test_only_a_part_comes(
     message = call(LoadAudio(root_dir=folder), audio="noise.wav", **part)
     text, block = parts_of(message)
     assert f": {end - start:.1f} s, " in text
-    heard = hear(Audio.from_base64(block["base64"]).data).samples
-    assert np.array_equal(heard, samples[int(start * 16_000) : int(end * 16_000)])
+    loaded = hear(Audio.from_base64(block["base64"]).data).samples
+    assert np.array_equal(loaded, samples[int(start * 16_000) : int(end * 16_000)])
 
 
 def test_a_part_of_a_recording_that_is_too_long(call: Call, folder: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_file_exchanged_while_it_is_looked_at_is_not_read(
     monkeypatch.setattr(LoadAudio, "_find", find_and_exchange)
     message = call_now(LoadAudio(root_dir=folder), audio="tone.wav")
     assert message.status == "error"
-    assert "it changed since it was looked at" in str(message.content)
+    assert message.content == "tone.wav: it cannot be read (Too many levels of symbolic links)"
 
 
 UNUSABLE = {
@@ -535,6 +535,25 @@ def test_an_empty_or_missing_folder_is_said_to_be_so(call: Call, tmp_path: Path)
     assert call(ListAudio(root_dir=tmp_path / "none")).content == "There are no recordings."
 
 
+def test_names_that_would_be_read_as_more_than_names_are_counted(
+    call: Call, tmp_path: Path
+) -> None:
+    names = [
+        b"two\nlines.wav",
+        b"escape\x1b[2J.wav",
+        b"\xff.wav",
+        "right\u202eto-left.wav".encode(),
+    ]
+    for name in [*names, b"plain.wav"]:
+        (tmp_path / os.fsdecode(name)).write_bytes(b"x")
+    content = str(call(ListAudio(root_dir=tmp_path)).content)
+    assert content.splitlines() == [
+        "plain.wav (1)",
+        "… and 4 whose names hold line breaks or cannot be shown",
+    ]
+    content.encode()
+
+
 def test_a_large_folder_is_listed_in_part(call: Call, tmp_path: Path) -> None:
     for number in range(203):
         (tmp_path / f"{number:03}.WAV").write_bytes(b"x")
@@ -582,22 +601,22 @@ def test_a_model_hears_what_a_tool_node_loaded(
     server: LocalDashScope, model: ChatQwenAudio, folder: Path, bound: bool, is_async: bool
 ) -> None:
     load = LoadAudio(root_dir=folder)
-    asked = AIMessage("", tool_calls=[tool_call(load, {"audio": "tone.wav"})])
+    call = AIMessage("", tool_calls=[tool_call(load, {"audio": "tone.wav"})])
     graph = StateGraph(MessagesState)
     graph.add_node("tools", ToolNode([load]))
     graph.add_edge(START, "tools")
     graph.add_edge("tools", END)
     app = graph.compile()
-    state: Any = {"messages": [HumanMessage("Load it."), asked]}
+    state: Any = {"messages": [HumanMessage("Load it."), call]}
     done = asyncio.run(app.ainvoke(state)) if is_async else app.invoke(state)
     message = done["messages"][-1]
     assert isinstance(message, ToolMessage)
     assert isinstance(message.content, list)
-    asks = model.bind_tools([load]) if bound else model
+    llm = model.bind_tools([load]) if bound else model
     if is_async:
-        asyncio.run(asks.ainvoke(done["messages"]))
+        asyncio.run(llm.ainvoke(done["messages"]))
     else:
-        asks.invoke(done["messages"])
+        llm.invoke(done["messages"])
     assert sent_clips(server) == [TONE]
     last = server.requests[-1].messages[-1]
     assert last["role"] == "user"
@@ -611,7 +630,7 @@ def test_a_part_is_heard_even_when_the_folder_is_gone_by_then(
     args = {"audio": "tone.wav", "start_s": 1.0}
     message = load.invoke(tool_call(load, args))
     shutil.rmtree(folder)
-    asked = AIMessage("", tool_calls=[tool_call(load, args)])
-    model.invoke([HumanMessage("Load it."), asked, message])
+    call = AIMessage("", tool_calls=[tool_call(load, args)])
+    model.invoke([HumanMessage("Load it."), call, message])
     (clip,) = sent_clips(server)
     assert hear(clip).seconds == pytest.approx(1.0)

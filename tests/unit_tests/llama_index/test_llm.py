@@ -52,7 +52,7 @@ from langchain_qwen_audio.local import (
     error_reply,
 )
 from tests.unit_tests import faults
-from tests.unit_tests.test_encode import WAV
+from tests.unit_tests._request.test_messages import WAV
 
 from .conftest import Ask, achat, astream_chat, chat, llm_at, stream_chat
 

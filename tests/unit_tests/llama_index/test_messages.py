@@ -30,10 +30,19 @@ from PIL import Image
 from langchain_qwen_audio import Audio, ChatQwenAudio
 from langchain_qwen_audio.errors import AudioError, MessageError, QwenAudioError
 from langchain_qwen_audio.llama_index import QwenAudio
-from langchain_qwen_audio.llama_index._messages import encode_messages
+from langchain_qwen_audio.llama_index._messages import to_langchain_messages
 from langchain_qwen_audio.local import Reply
 from tests.unit_tests import conftest as langchain_ways
-from tests.unit_tests.test_encode import MP3, MP3_URI, URL, WAV, WAV_URI, b64, clip, data_uri
+from tests.unit_tests._request.test_messages import (
+    MP3,
+    MP3_URI,
+    URL,
+    WAV,
+    WAV_URI,
+    b64,
+    clip,
+    data_uri,
+)
 
 from .conftest import Ask, chat, llm_at
 
@@ -62,7 +71,7 @@ def user(*blocks: Any) -> ChatMessage:
 
 def sent(ask: Ask, server: LocalDashScope, *messages: ChatMessage) -> list[dict[str, Any]]:
     """Ask; return the messages on the wire, where the rest of the body is as it always is."""
-    ask(QwenAudio(base_url=server.base_url, api_key="local"), messages)
+    ask(QwenAudio(base_url=server.base_url, api_key="local", local_files=True), messages)
     (request,) = server.requests
     incremental = {"incremental_output": True} if "stream" in ask.__name__ else {}
     assert request.json == {
@@ -163,7 +172,7 @@ def test_odd_guesses_are_corrected_from_the_bytes(
 
 
 def test_uploads_keep_their_names() -> None:
-    (message,) = encode_messages([user(AudioBlock(url="oss://b/A.wav"))])
+    (message,) = to_langchain_messages([user(AudioBlock(url="oss://b/A.wav"))])
     assert message.content == [{"type": "audio", "url": "oss://b/A.wav"}]
 
 
@@ -292,7 +301,11 @@ REFUSED: dict[str, tuple[str, Any, str]] = {
     "a user's thought": ("user", ThinkingBlock(content="Hm."), "a block of type 'thinking'"),
     "a system's thought": ("system", ThinkingBlock(content="Hm."), "a block of type 'thinking'"),
     "a user's call": ("user", ToolCallBlock(tool_name="f"), "a block of type 'tool_call'"),
-    "an image for a model that hears": ("user", ImageBlock(image=PNG), "type 'image' came"),
+    "an image for a model without image input": (
+        "user",
+        ImageBlock(image=PNG),
+        "type 'image' came",
+    ),
     "no audio": ("user", AudioBlock(), "an audio block without audio came"),
     "empty audio": ("user", AudioBlock(audio=b""), "an audio block without audio came"),
     "file of a URL in an answer": (
@@ -341,7 +354,7 @@ def test_unusable_audio_is_refused(
 def test_an_open_file_has_no_say_over_what_users_may_name(
     server: LocalDashScope, folder: Path
 ) -> None:
-    llm = llm_at(server, QWEN_AUDIO, local_files=False)
+    llm = llm_at(server, QWEN_AUDIO)
     url = (folder / "a.wav").as_uri()
     assert_refused(llm, server, user(AudioBlock(url=url)), QwenAudioError, "local_files")
     chat(llm, [user(AudioBlock(path=folder / "a.wav"))])  # the program's own doing
@@ -478,7 +491,7 @@ CONVERSATIONS: dict[str, tuple[list[Any], list[ChatMessage]]] = {
     ),
     "a tool that loads": (
         [
-            HumanMessage("Listen."),
+            HumanMessage("Load it."),
             AIMessage(
                 "",
                 tool_calls=[load_call(block=False)],
@@ -490,7 +503,7 @@ CONVERSATIONS: dict[str, tuple[list[Any], list[ChatMessage]]] = {
             ),
         ],
         [
-            ChatMessage("Listen."),
+            ChatMessage("Load it."),
             called(blocks=[ThinkingBlock(content="Hm."), load_call(block=True)]),
             ChatMessage(
                 role="tool",
@@ -563,18 +576,18 @@ def test_an_answer_goes_back_as_langchain_sends_it(
     """An answer with a thought, a text and a call, put into the next request by either."""
     call = {"name": "load", "arguments": {"a": "é"}, "id": "call_1"}
     reasoning = "Hm." if model == OMNI else ""
-    reply = Reply("Let me listen.", tool_calls=[call], reasoning=reasoning)
+    reply = Reply("Let me load it.", tool_calls=[call], reasoning=reasoning)
     llm = llm_at(server, model)
     server.script(reply)
-    answer = ask(llm, [ChatMessage("Listen.")], tools=[TOOL])[-1]
+    answer = ask(llm, [ChatMessage("Load it.")], tools=[TOOL])[-1]
     raw = answer.raw
     assert isinstance(raw, AIMessage)
     server.clear()
 
     result = ChatMessage(role="tool", content="4", additional_kwargs={"tool_call_id": "call_1"})
-    chat(llm, [ChatMessage("Listen."), answer.message, result], tools=[TOOL])
-    history = [HumanMessage("Listen."), raw, ToolMessage("4", tool_call_id="call_1")]
+    chat(llm, [ChatMessage("Load it."), answer.message, result], tools=[TOOL])
+    history = [HumanMessage("Load it."), raw, ToolMessage("4", tool_call_id="call_1")]
     llm.chat_model.bind_tools([TOOL]).invoke(history)
     first, second = server.requests
     assert first.body == second.body
-    assert all(part in str(first.messages) for part in ("Let me listen.", "é", reasoning))
+    assert all(part in str(first.messages) for part in ("Let me load it.", "é", reasoning))

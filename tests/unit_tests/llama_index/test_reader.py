@@ -1,4 +1,4 @@
-"""Recordings as LlamaIndex's documents, in its readers, and in an index that is asked."""
+"""Recordings as LlamaIndex's documents, in its readers, and in an index that is queried."""
 
 from __future__ import annotations
 
@@ -73,15 +73,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-HEARD = [
+TRANSCRIPTS = [
     Reply(f"Part {n}.", annotations=[{"type": "audio_info", "language": "en", "emotion": "happy"}])
     for n in range(8)
 ]
 
 
 @pytest.fixture
-def ear(server: LocalDashScope) -> QwenAudio:
-    server.script(*HEARD)
+def llm(server: LocalDashScope) -> QwenAudio:
+    server.script(*TRANSCRIPTS)
     return llm_at(server, ASR)
 
 
@@ -89,10 +89,10 @@ def reader_of(llm: QwenAudio | ChatQwenAudio, **options: Any) -> QwenAudioReader
     return QwenAudioReader(llm, **{"segment_s": 2, "max_concurrency": 1, **options})
 
 
-def test_documents_are_langchains(loaded: Load, ear: QwenAudio, folder: Path) -> None:
-    documents = loaded(reader_of(ear), folder)
+def test_documents_are_langchains(loaded: Load, llm: QwenAudio, folder: Path) -> None:
+    documents = loaded(reader_of(llm), folder)
     loader = QwenAudioLoader(
-        folder, llm=ear.chat_model, segment_s=2, max_concurrency=1, on_error="document"
+        folder, llm=llm.chat_model, segment_s=2, max_concurrency=1, on_error="document"
     )
     theirs = loader.load()
     assert [document.metadata for document in documents] == [it.metadata for it in theirs]
@@ -107,8 +107,8 @@ def test_documents_are_langchains(loaded: Load, ear: QwenAudio, folder: Path) ->
     assert len({document.doc_id for document in documents}) == 3
 
 
-def test_what_is_embedded_and_what_is_read(ear: QwenAudio, folder: Path) -> None:
-    (document, *_) = reader_of(ear).load_data(folder / "a.wav")
+def test_what_is_embedded_and_what_is_read(llm: QwenAudio, folder: Path) -> None:
+    (document, *_) = reader_of(llm).load_data(folder / "a.wav")
     embedded = document.get_content(MetadataMode.EMBED)
     assert "Part 0." in embedded
     assert "emotion: happy" in embedded
@@ -116,21 +116,21 @@ def test_what_is_embedded_and_what_is_read(ear: QwenAudio, folder: Path) -> None
     assert "start_s: 0.0" in document.get_content(MetadataMode.LLM)
 
 
-def test_a_transcript_in_one_piece(loaded: Load, ear: QwenAudio, folder: Path) -> None:
-    reader = reader_of(ear, transcript_format=TranscriptFormat.SRT)
+def test_a_transcript_in_one_piece(loaded: Load, llm: QwenAudio, folder: Path) -> None:
+    reader = reader_of(llm, transcript_format=TranscriptFormat.SRT)
     (document,) = loaded(reader, folder / "a.wav")
     assert document.text.startswith("1\n00:00:00,000 --> ")
     assert document.metadata["segments"] == 2
 
 
-def test_the_summary_counts(loaded: Load, ear: QwenAudio, folder: Path) -> None:
-    reader = reader_of(ear)
+def test_the_summary_counts(loaded: Load, llm: QwenAudio, folder: Path) -> None:
+    reader = reader_of(llm)
     loaded(reader, [folder / "a.wav", folder / "sub" / "b.WAV"])
     assert (reader.summary.recordings, reader.summary.segments) == (2, 3)
 
 
-def test_more_metadata_wins(loaded: Load, ear: QwenAudio, folder: Path) -> None:
-    documents = loaded(reader_of(ear), folder / "a.wav", extra_info={"who": "Ada", "source": "x"})
+def test_more_metadata_wins(loaded: Load, llm: QwenAudio, folder: Path) -> None:
+    documents = loaded(reader_of(llm), folder / "a.wav", extra_info={"who": "Ada", "source": "x"})
     assert [document.metadata["who"] for document in documents] == ["Ada", "Ada"]
     assert documents[1].metadata["source"] == "x"
     assert documents[1].metadata["segment"] == 1
@@ -179,9 +179,9 @@ def directory(folder: Path, reader: QwenAudioReader, **options: Any) -> SimpleDi
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_directory_of_recordings_and_others(
-    ear: QwenAudio, folder: Path, *, is_async: bool
+    llm: QwenAudio, folder: Path, *, is_async: bool
 ) -> None:
-    found = directory(folder, reader_of(ear), filename_as_id=True)
+    found = directory(folder, reader_of(llm), filename_as_id=True)
     documents = asyncio.run(found.aload_data()) if is_async else found.load_data()
     assert sorted(document.text for document in documents) == [
         "A note.",
@@ -189,20 +189,20 @@ def test_a_directory_of_recordings_and_others(
         "Part 1.",
         "Part 2.",
     ]
-    heard = [document for document in documents if "segment" in document.metadata]
-    for document in heard:
+    segments = [document for document in documents if "segment" in document.metadata]
+    for document in segments:
         assert document.metadata["file_path"] == document.metadata["source"]
         assert "file_size" not in document.get_content(MetadataMode.LLM)
-    assert heard[0].doc_id.endswith("a.wav_part_0")
+    assert segments[0].doc_id.endswith("a.wav_part_0")
 
 
-def test_a_directory_elsewhere(ear: QwenAudio) -> None:
+def test_a_directory_elsewhere(llm: QwenAudio) -> None:
     fs = fsspec.filesystem("memory")
     fs.makedirs("/calls", exist_ok=True)
     with fs.open("/calls/a.wav", "wb") as file:
         file.write(wav(tone(1.0)))
     try:
-        (document,) = directory(Path("/calls"), reader_of(ear), fs=fs).load_data()
+        (document,) = directory(Path("/calls"), reader_of(llm), fs=fs).load_data()
     finally:
         fs.rm("/calls", recursive=True)
     assert document.text == "Part 0."
@@ -216,9 +216,9 @@ def test_a_directory_says_what_is_wrong(server: LocalDashScope, folder: Path) ->
     assert isinstance(caught.value.__cause__, AudioError)
 
 
-def test_it_goes_to_other_processes(ear: QwenAudio, folder: Path) -> None:
+def test_it_goes_to_other_processes(llm: QwenAudio, folder: Path) -> None:
     """LlamaIndex's `num_workers` pickles readers."""
-    reader = pickle.loads(pickle.dumps(reader_of(ear)))  # noqa: S301
+    reader = pickle.loads(pickle.dumps(reader_of(llm)))  # noqa: S301
     assert reader.load_data(folder / "a.wav")[0].text == "Part 0."
 
 
@@ -235,7 +235,7 @@ def _cite(request: ReceivedRequest) -> str:
 def test_an_index_over_recordings_that_cites(
     server: LocalDashScope, folder: Path, *, is_async: bool
 ) -> None:
-    server.script(*HEARD[:2], _cite)
+    server.script(*TRANSCRIPTS[:2], _cite)
     documents = reader_of(llm_at(server, ASR)).load_data(folder / "a.wav")
     index = VectorStoreIndex.from_documents(documents, embed_model=MockEmbedding(embed_dim=4))
     llm = llm_at(server, "qwen3.5-omni-flash")
@@ -251,11 +251,11 @@ def test_an_index_over_recordings_that_cites(
 
 
 def test_an_index_tells_the_model_where_it_was_said(server: LocalDashScope, folder: Path) -> None:
-    server.script(*HEARD[:2], "At 1.75 s.")
+    server.script(*TRANSCRIPTS[:2], "At 1.75 s.")
     documents = reader_of(llm_at(server, ASR)).load_data(folder / "a.wav")
     index = VectorStoreIndex.from_documents(documents, embed_model=MockEmbedding(embed_dim=4))
     engine = index.as_query_engine(llm=llm_at(server, "qwen-audio-turbo-latest"), streaming=True)
     assert str(engine.query("When?")) == "At 1.75 s."
-    asked = str(server.requests[-1].messages)
-    assert "start_s: 0.0" in asked
-    assert f"source: {folder / 'a.wav'}" in asked
+    sent = str(server.requests[-1].messages)
+    assert "start_s: 0.0" in sent
+    assert f"source: {folder / 'a.wav'}" in sent

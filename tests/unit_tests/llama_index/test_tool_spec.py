@@ -36,7 +36,7 @@ pytestmark = [
 ]
 
 SAMPLES = Path(langchain_qwen_audio.__file__).parent / "samples"
-SAID = "Welcome to the recording studio, please speak clearly into the microphone"
+WELCOME = "Welcome to the recording studio, please speak clearly into the microphone"
 TONE = wav(tone(2.0))
 
 
@@ -92,7 +92,7 @@ def test_which_tools_there_are(llm: QwenAudio, folder: Path) -> None:
     spec = QwenAudioToolSpec(folder, llm=llm)
     assert list(tools_of(spec)) == ["list_audio", "load_audio", "ask_audio"]
     assert [tool.metadata.name for tool in spec.to_tool_list(["ask_audio"])] == ["ask_audio"]
-    own = ToolMetadata("Listen.", "hear")
+    own = ToolMetadata("Load it.", "load")
     (renamed,) = spec.to_tool_list(["ask_audio"], {"ask_audio": own})
     assert renamed.metadata is own
 
@@ -207,19 +207,19 @@ def run(agent: Any, text: str) -> tuple[str, list[Any]]:
 def test_a_function_agent_hears_for_itself(
     stand_in: LocalDashScope, model: str, *, streaming: bool
 ) -> None:
-    """The stand-in calls by rules, and hears."""
+    """The local test server calls by rules, and transcribes."""
     stand_in.clear()
     tools: list[Any] = [*QwenAudioToolSpec(SAMPLES).to_tool_list()]
     agent = FunctionAgent(tools=tools, llm=llm_at(stand_in, model), streaming=streaming)
     answer, events = run(agent, "Load welcome.wav and tell me what is said.")
-    assert SAID in answer
+    assert WELCOME in answer
     (loaded,) = [event for event in events if isinstance(event, ToolCallResult)]
     assert (loaded.tool_name, loaded.tool_kwargs["audio"]) == ("load_audio", "welcome.wav")
     (clip,) = sent_clips(stand_in)
     assert hear(clip).seconds == pytest.approx(Audio.from_path(SAMPLES / "welcome.wav").duration_s)
     if streaming:
         pieces = [event.delta for event in events if isinstance(event, AgentStream)]
-        assert SAID in "".join(pieces)
+        assert WELCOME in "".join(pieces)
 
 
 def test_a_react_agent_asks_one_that_hears(
@@ -235,10 +235,10 @@ def test_a_react_agent_asks_one_that_hears(
     agent = ReActAgent(tools=tools, llm=llm_at(server, "qwen-audio-turbo-latest"))
     answer, events = run(agent, "What is said in welcome.wav?")
     assert answer == "A welcome."
-    (asked,) = [event for event in events if isinstance(event, ToolCallResult)]
-    assert SAID in asked.tool_output.content
+    (result,) = [event for event in events if isinstance(event, ToolCallResult)]
+    assert WELCOME in result.tool_output.content
     assert "Observation:" in str(server.requests[-1].messages)
-    assert SAID in str(server.requests[-1].messages)
+    assert WELCOME in str(server.requests[-1].messages)
 
 
 def test_a_mistake_comes_back_to_the_agent(server: LocalDashScope, folder: Path) -> None:

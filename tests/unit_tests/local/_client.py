@@ -1,19 +1,24 @@
-"""A client that knows the wire and nothing of the package, and sounds to send with it."""
+"""An HTTP client of the two protocols that uses nothing of the package, and clips to send."""
 
 import base64
 import io
 import json
 import math
+import re
 import time
 import wave
 from array import array
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+import langchain_qwen_audio.local
 from langchain_qwen_audio.local import LocalDashScope
+
+SAMPLES = Path(langchain_qwen_audio.local.__file__).parents[1] / "samples"
 
 GENERATION = "/services/aigc/multimodal-generation/generation"
 CHAT = "/chat/completions"
@@ -23,6 +28,7 @@ CAPTIONER = "qwen3-omni-30b-a3b-captioner"
 OMNI_TURBO, OMNI_3 = "qwen-omni-turbo", "qwen3-omni-flash"
 OMNI_35, OMNI_38 = "qwen3.5-omni-plus", "qwen3.8-omni-flash"
 QUESTION = {"text": "What is said?"}
+RESOLVE = {"x-dashscope-ossresourceresolve": "enable"}
 
 # Loading the certificate authorities takes 30 ms a call, and nothing here is encrypted.
 get = partial(httpx.get, verify=False)
@@ -50,6 +56,14 @@ def data_uri(data: bytes) -> str:
     return "data:;base64," + base64.b64encode(data).decode()
 
 
+def words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+", text.lower())
+
+
+WELCOME_WAV = (SAMPLES / "welcome.wav").read_bytes()
+WELCOME = words((SAMPLES / "welcome.txt").read_text())
+
+
 def user(*content: Any) -> dict[str, Any]:
     return {"role": "user", "content": list(content)}
 
@@ -73,22 +87,28 @@ def request(
         "url": server.base_url + GENERATION,
         "headers": {"authorization": f"Bearer {key}", **sse, **(headers or {})},
         "json": {"model": model, "input": {"messages": messages}, "parameters": parameters},
-        "timeout": 20,
+        "timeout": 60,
     }
 
 
-def ask(server: LocalDashScope, *messages: Any, **options: Any) -> httpx.Response:
+def generate(server: LocalDashScope, *messages: Any, **options: Any) -> httpx.Response:
     return post(**request(server, *(messages or [user(QUESTION)]), **options))
 
 
 def text_of(response: httpx.Response) -> str:
-    assert response.status_code == 200, response.text
-    (part,) = response.json()["output"]["choices"][0]["message"]["content"]
+    (part,) = message_of(response)["content"]
     return str(part["text"])
 
 
-def events_of(response: httpx.Response) -> list[dict[str, Any]]:
-    """Take a stream apart the strict way: exactly the documented bytes and nothing else."""
+def message_of(response: httpx.Response) -> dict[str, Any]:
+    """Return the message of a whole answer, in either protocol."""
+    body = response.raise_for_status().json()
+    message: dict[str, Any] = body.get("output", body)["choices"][0]["message"]
+    return message
+
+
+def assert_events(response: httpx.Response) -> list[dict[str, Any]]:
+    """Read a native stream, which must have exactly the documented bytes."""
     assert response.status_code == 200, response.text
     *blocks, rest = response.text.split("\n\n")
     assert rest == ""
@@ -111,7 +131,7 @@ def text(words: str) -> dict[str, Any]:
     return {"type": "text", "text": words}
 
 
-def said(words: str) -> dict[str, Any]:
+def assistant_text(words: str) -> dict[str, Any]:
     return {"role": "assistant", "content": words}
 
 
@@ -128,7 +148,7 @@ def chat_request(
         "url": server.compatible_base_url + CHAT,
         "headers": {"authorization": f"Bearer {key}", **(headers or {})},
         "json": {"model": model, "messages": messages, **fields},
-        "timeout": 20,
+        "timeout": 60,
     }
 
 
@@ -136,14 +156,8 @@ def chat(server: LocalDashScope, *messages: Any, **options: Any) -> httpx.Respon
     return post(**chat_request(server, *(messages or [user(text("Hi"))]), **options))
 
 
-def message_of(response: httpx.Response) -> dict[str, Any]:
-    assert response.status_code == 200, response.text
-    message: dict[str, Any] = response.json()["choices"][0]["message"]
-    return message
-
-
-def chunks_of(response: httpx.Response) -> list[dict[str, Any]]:
-    """Take a stream apart the strict way: exactly the documented bytes and nothing else."""
+def assert_chunks(response: httpx.Response) -> list[dict[str, Any]]:
+    """Read a compatible stream, which must have exactly the documented bytes."""
     assert response.status_code == 200, response.text
     *blocks, done, rest = response.text.split("\n\n")
     assert (done, rest) == ("data: [DONE]", "")
@@ -152,7 +166,7 @@ def chunks_of(response: httpx.Response) -> list[dict[str, Any]]:
 
 
 def deltas_of(response: httpx.Response) -> list[dict[str, Any]]:
-    chunks = chunks_of(response)
+    chunks = assert_chunks(response)
     return [chunk["choices"][0]["delta"] for chunk in chunks if chunk["choices"]]
 
 
@@ -174,8 +188,9 @@ def assert_refused(response: httpx.Response, status: int, code: str, message: st
     assert set(body) == {"code", "message", "request_id"}
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 5) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < deadline, "It did not come to pass."
+        if time.monotonic() > deadline:
+            raise TimeoutError
         time.sleep(0.005)

@@ -9,3 +9,10 @@ from langchain_qwen_audio.local import LocalDashScope
 def server() -> Iterator[LocalDashScope]:
     with LocalDashScope() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def unscripted() -> Iterator[LocalDashScope]:
+    """A server that answers by itself, for all tests of a file."""
+    with LocalDashScope() as server:
+        yield server

@@ -6,18 +6,16 @@ import gc
 import logging
 import math
 import socket
-import statistics
 import subprocess
 import sys
 import threading
-import time
 
 import httpx
 import pytest
 
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply
 
-from ._client import QUESTION, ask, request, text_of, user, wait_until
+from ._client import QUESTION, generate, request, text_of, user, wait_until
 
 
 @pytest.mark.asyncio
@@ -34,7 +32,7 @@ async def test_async_with() -> None:
 def test_two_servers_are_apart() -> None:
     with LocalDashScope(reply="one") as one, LocalDashScope(reply="two") as two:
         assert one.base_url != two.base_url
-        assert [text_of(ask(server)) for server in (one, two, one)] == ["one", "two", "one"]
+        assert [text_of(generate(server)) for server in (one, two, one)] == ["one", "two", "one"]
         assert [len(server.requests) for server in (one, two)] == [2, 1]
 
 
@@ -45,7 +43,7 @@ def test_a_port_can_be_chosen_and_used_again() -> None:
             LocalDashScope(port=port).start()
     with LocalDashScope(port=port, reply="ok") as second:
         assert second.base_url == first.base_url
-        assert text_of(ask(second)) == "ok"
+        assert text_of(generate(second)) == "ok"
 
 
 def test_a_server_runs_once() -> None:
@@ -70,31 +68,33 @@ def test_stop_waits_for_no_stalled_stream(caplog: pytest.LogCaptureFixture) -> N
             readers.append(streams.enter_context(stream).iter_raw())
             next(readers[-1])
         assert server.open_connections == 6
-        began = time.monotonic()
-        server.stop()
-        assert time.monotonic() - began < 5
+        server.stop()  # would never return if it waited
         assert server.open_connections == 0
         assert server.disconnects == 0
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
 def test_stop_waits_for_no_worker(caplog: pytest.LogCaptureFixture) -> None:
-    gate = threading.Event()
-    server = LocalDashScope(reply=lambda _: str(gate.wait(30))).start()
+    gate, ended = threading.Event(), threading.Event()
     failures: list[Exception] = []
+
+    def block(_: object) -> str:
+        gate.wait()
+        ended.set()
+        return "too late"
 
     def call() -> None:
         try:
-            ask(server)
+            generate(server)
         except httpx.TransportError as error:
             failures.append(error)
 
+    server = LocalDashScope(reply=block).start()
     thread = threading.Thread(target=call)
     thread.start()
     wait_until(lambda: len(server.requests) == 1)
-    began = time.monotonic()
     server.stop()
-    assert time.monotonic() - began < 5
+    assert not ended.is_set()
     gate.set()
     thread.join()
     assert len(failures) == 1
@@ -104,7 +104,7 @@ def test_stop_waits_for_no_worker(caplog: pytest.LogCaptureFixture) -> None:
 def test_stop_leaves_no_thread() -> None:
     before = set(threading.enumerate())
     with LocalDashScope(reply=lambda _: "ok") as server:
-        ask(server)
+        generate(server)
         assert len(set(threading.enumerate()) - before) == 2
     wait_until(lambda: set(threading.enumerate()) <= before)
 
@@ -130,39 +130,25 @@ def test_connections_are_counted_and_kept(server: LocalDashScope) -> None:
     assert server.disconnects == 0
 
 
-def test_replies_on_a_kept_connection_do_not_wait_for_an_ack() -> None:
-    with LocalDashScope(reply="ok") as server, httpx.Client() as client:
-        waits_s = []
-        for _ in range(50):
-            began = time.monotonic()
-            client.post(**request(server, user(QUESTION)))
-            waits_s.append(time.monotonic() - began)
-        assert statistics.median(waits_s) < 0.035, "a delayed ACK comes after 40 ms"
-
-
 @pytest.mark.asyncio
 async def test_hundreds_of_streams_at_once() -> None:
-    async def read(port: int) -> bytes:
+    async def open_stream(port: int) -> asyncio.StreamWriter:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(
             b"GET /api/v1/uploads?action=getPolicy&model=qwen-audio-turbo HTTP/1.1\r\n"
-            b"host: x\r\nauthorization: Bearer local\r\nconnection: close\r\n\r\n"
+            b"host: x\r\nauthorization: Bearer local\r\n\r\n"
         )
-        body = await reader.read()
-        writer.close()
-        await writer.wait_closed()
-        return body
+        await reader.readuntil(b"begun")
+        return writer
 
-    slow = RawReply(200, {"content-length": "2"}, [b"o", 0.5, b"k"])
     async with LocalDashScope() as server:
-        server.script_policy(*[slow] * 500)
-        port = httpx.URL(server.base_url).port
-        assert port is not None
-        began = time.monotonic()
-        bodies = await asyncio.gather(*(read(port) for _ in range(500)))
-        assert all(body.endswith(b"\r\n\r\nok") for body in bodies)
-        assert server.connections_accepted == 500
-        assert time.monotonic() - began < 60, "one after the other they take 250 s"
+        server.script_policy(*[RawReply(steps=[b"begun", math.inf])] * 500)
+        port = int(server.base_url.split(":")[2].split("/")[0])
+        writers = await asyncio.gather(*(open_stream(port) for _ in range(500)))
+        assert (server.connections_accepted, server.open_connections) == (500, 500)
+        for writer in writers:
+            writer.close()
+            await writer.wait_closed()
 
 
 def test_importing_and_making_a_server_loads_nothing_heavy() -> None:

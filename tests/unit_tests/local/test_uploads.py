@@ -1,5 +1,6 @@
 """Policy, upload, `oss://`: the whole protocol, and each rule of it."""
 
+import sys
 from typing import Any
 
 import httpx
@@ -7,9 +8,21 @@ import pytest
 
 from langchain_qwen_audio.local import LocalDashScope, RawReply, error_reply
 
-from ._client import MODEL, ask, assert_refused, data_uri, get, post, text_of, user, wav
-
-RESOLVE = {"x-dashscope-ossresourceresolve": "enable"}
+from ._client import (
+    MODEL,
+    OMNI_38,
+    RESOLVE,
+    assert_refused,
+    chat,
+    clip,
+    data_uri,
+    generate,
+    get,
+    post,
+    text_of,
+    user,
+    wav,
+)
 
 
 def get_policy(
@@ -83,13 +96,13 @@ def test_policy_checks_key_action_and_model(
     assert (refused.status_code, refused.json()["code"]) == (status, code)
 
 
-def test_an_uploaded_file_is_heard(server: LocalDashScope) -> None:
+def test_an_uploaded_file_is_decoded(server: LocalDashScope) -> None:
     data = wav(3, amplitude=0) + b"\r\n--\r\n\0\xff"
     url = upload(server, data)
-    response = ask(server, user({"audio": url}), headers=RESOLVE)
+    response = generate(server, user({"audio": url}), headers=RESOLVE)
     assert response.json()["usage"]["audio_tokens"] == 75
-    policy, sent, asked = server.requests
-    assert [policy.kind, sent.kind, asked.kind] == ["policy", "upload", "generation"]
+    policy, sent, requested = server.requests
+    assert [policy.kind, sent.kind, requested.kind] == ["policy", "upload", "generation"]
     assert sent.form.file == data
     assert sent.form.file_name == "a.wav"
     assert sent.form.fields["key"] == url.removeprefix("oss://")
@@ -97,7 +110,7 @@ def test_an_uploaded_file_is_heard(server: LocalDashScope) -> None:
 
 
 def test_oss_needs_the_resolve_header(server: LocalDashScope) -> None:
-    refused = ask(server, user({"audio": upload(server, wav())}))
+    refused = generate(server, user({"audio": upload(server, wav())}))
     message = "The provided URL does not appear to be valid. Ensure it is correctly formatted."
     assert_refused(refused, 400, "InvalidParameter", message)
 
@@ -111,16 +124,16 @@ def test_oss_serves_its_own_model_and_account(
         "Don't have authorization to access the media resource: "
         "a temporary file serves the model and the account it was uploaded for."
     )
-    refused = ask(server, audio, headers=RESOLVE, **other)
+    refused = generate(server, audio, headers=RESOLVE, **other)
     assert_refused(refused, 400, "InvalidParameter", message)
 
 
 def test_a_forgotten_file_is_gone(server: LocalDashScope) -> None:
     server.script("ok")
     audio = user({"audio": upload(server, wav())})
-    assert text_of(ask(server, audio, headers=RESOLVE)) == "ok"
+    assert text_of(generate(server, audio, headers=RESOLVE)) == "ok"
     server.forget_uploads()
-    refused = ask(server, audio, headers=RESOLVE)
+    refused = generate(server, audio, headers=RESOLVE)
     message = "Failed to download multimodal content: no such temporary file."
     assert_refused(refused, 400, "InvalidParameter", message)
 
@@ -216,4 +229,23 @@ def test_policy_and_upload_can_be_scripted(server: LocalDashScope) -> None:
 
 def test_a_data_uri_needs_no_upload(server: LocalDashScope) -> None:
     server.script("ok")
-    assert text_of(ask(server, user({"audio": data_uri(wav())}), headers=RESOLVE)) == "ok"
+    assert text_of(generate(server, user({"audio": data_uri(wav())}), headers=RESOLVE)) == "ok"
+
+
+def test_both_protocols_resolve_uploaded_files(server: LocalDashScope) -> None:
+    refused = chat(server, user(clip("oss://a/b.wav")), headers=RESOLVE)
+    message = "Failed to download multimodal content: no such temporary file."
+    assert refused.json()["error"]["message"] == message
+    url = upload(server, wav(3, amplitude=0), model=OMNI_38)
+    usage = chat(server, user(clip(url)), headers=RESOLVE).json()["usage"]
+    assert usage["prompt_tokens_details"]["audio_tokens"] == 21
+
+
+def test_without_the_extra_an_upload_fails_and_says_what_is_missing(
+    server: LocalDashScope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = get_policy(server).json()["data"]
+    monkeypatch.setitem(sys.modules, "python_multipart", None)
+    refused = post(policy["upload_host"], data=form_of(policy), files={"file": b"a"})
+    message = "cannot take uploads: python_multipart is not installed. Run: pip install"
+    assert_oss_refused(refused, 500, "InternalError", message)

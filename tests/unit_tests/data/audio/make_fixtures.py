@@ -3,7 +3,8 @@
 
     python make_fixtures.py
 
-Needs flite, sox with all its formats, ffmpeg, libvo-amrwbenc, and PyAV. Not run by the tests.
+Needs flite, sox with all its formats, ffmpeg, libvo-amrwbenc, and PyAV below 19, which has an AMR
+encoder. Not run by the tests.
 """
 
 from __future__ import annotations

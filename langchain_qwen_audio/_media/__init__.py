@@ -1,0 +1,1 @@
+"""Audio bytes: what they are, how they sound, where they come from."""

@@ -1,0 +1,1 @@
+"""What each model takes and gives, and where it is."""

@@ -1,0 +1,289 @@
+"""The whole way of a request and its reply, for the four calling modes: each is a thin loop.
+
+LangChain messages → _request → _protocols → _service → _protocols → _response → AIMessage, chunks
+
+Imported with the first request: a program that imports ChatQwenAudio does not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_qwen_audio._request.capabilities import (
+    check_messages,
+    check_parameters,
+    requests_speech,
+)
+from langchain_qwen_audio._request.clips import (
+    ClipOptions,
+    prepare_clips,
+    urls_to_download,
+)
+from langchain_qwen_audio._request.messages import map_messages, without_empty_texts
+from langchain_qwen_audio._response.messages import to_chat_result
+from langchain_qwen_audio._response.stream import StreamDecoder
+from langchain_qwen_audio._service.client import Service, ServiceRequest
+from langchain_qwen_audio._service.default_timeouts import MAX_TIMEOUT_S
+from langchain_qwen_audio._service.endpoint import Endpoint
+from langchain_qwen_audio._tool_calling.prompt import write_tool_prompt
+from langchain_qwen_audio._tool_calling.tool_choice import native_choice
+from langchain_qwen_audio.audio import Audio
+from langchain_qwen_audio.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator, Sequence
+
+    from langchain_core.messages import BaseMessage
+    from langchain_core.outputs import ChatGenerationChunk, ChatResult
+
+    from langchain_qwen_audio._models.routes import Route
+    from langchain_qwen_audio._request.parts import Part, RequestMessage
+    from langchain_qwen_audio._settings import BaseChatQwenAudio
+
+# Fields that a single call may override and that are not parameters of the service.
+_PER_CALL = ("model", "timeout", "total_timeout", "max_retries", "model_kwargs")
+# LangChain's own: a wish to stream, and notes for its traces. And how a stream comes is for the
+# protocol to say.
+_NOT_SENT = {"stream", "ls_structured_output_format", "incremental_output"}
+
+
+class _Call(NamedTuple):
+    """One call: its messages, and what they are sent with."""
+
+    settings: BaseChatQwenAudio
+    model: str
+    route: Route
+    messages: list[RequestMessage[Part]]
+    parameters: dict[str, Any]
+    timeout: float
+    max_retries: int
+    deadline: float
+    tools_as_text: bool
+
+    @property
+    def clip_options(self) -> ClipOptions:
+        return clip_options(self.settings, self.model, self.route)
+
+    @property
+    def urls_to_download(self) -> list[str]:
+        return urls_to_download(self.messages, self.clip_options)
+
+    def prepare(self, downloaded: dict[str, Audio]) -> _PreparedCall:
+        """Convert clips. Those that do not travel are held no longer."""
+        request = ServiceRequest(
+            model=self.model,
+            protocol=self.route.protocol,
+            messages=prepare_clips(self.messages, self.clip_options, downloaded),
+            parameters=self.parameters,
+            timeout=self.timeout,
+            max_retries=self.max_retries,
+            deadline=self.deadline,
+        )
+        speaks = requests_speech(self.parameters)
+        return _PreparedCall(
+            request=request,
+            service=_service(self.settings, self.route),
+            tools_as_text=self.tools_as_text,
+            as_blocks=speaks or self.settings.output_version == "v1",
+        )
+
+
+class _PreparedCall(NamedTuple):
+    """A request that can be sent, and how its reply is read."""
+
+    request: ServiceRequest
+    service: Service
+    tools_as_text: bool
+    as_blocks: bool
+
+    def decoder(self) -> StreamDecoder:
+        return StreamDecoder(
+            self.request.model, tools_as_text=self.tools_as_text, as_blocks=self.as_blocks
+        )
+
+
+def generate(
+    settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[str, Any]
+) -> ChatResult:
+    """Send messages, and wait for the whole answer."""
+    call = _prepare(settings, messages, kwargs)
+    reply = call.service.call(call.request)
+    return to_chat_result(reply, call.request.model, tools_as_text=call.tools_as_text)
+
+
+async def agenerate(
+    settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[str, Any]
+) -> ChatResult:
+    """Send messages, and wait for the whole answer."""
+    call = await _aprepare(settings, messages, kwargs)
+    reply = await call.service.acall(call.request)
+    return to_chat_result(reply, call.request.model, tools_as_text=call.tools_as_text)
+
+
+def stream(
+    settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[str, Any]
+) -> Generator[ChatGenerationChunk]:
+    """Send messages, and yield the answer as it comes."""
+    call = _prepare(settings, messages, kwargs)
+    decoder = call.decoder()
+    with (
+        decoder.explaining_errors(),
+        contextlib.closing(call.service.stream(call.request)) as replies,
+    ):
+        for reply in replies:
+            yield from decoder.decode(reply)
+    yield from decoder.finish()
+
+
+async def astream(
+    settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[str, Any]
+) -> AsyncGenerator[ChatGenerationChunk]:
+    """Send messages, and yield the answer as it comes."""
+    call = await _aprepare(settings, messages, kwargs)
+    decoder = call.decoder()
+    with decoder.explaining_errors():
+        async with contextlib.aclosing(call.service.astream(call.request)) as replies:
+            async for reply in replies:
+                for chunk in decoder.decode(reply):
+                    yield chunk
+    for chunk in decoder.finish():
+        yield chunk
+
+
+def _prepare(
+    settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[str, Any]
+) -> _PreparedCall:
+    call = _map(settings, messages, kwargs)
+    return call.prepare({url: Audio.from_url(url) for url in call.urls_to_download})
+
+
+async def _aprepare(
+    settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[str, Any]
+) -> _PreparedCall:
+    """Prepare with base64, disk and codecs kept off the event loop."""
+    if all(isinstance(message.content, str) for message in messages):
+        return _prepare(settings, messages, kwargs)
+    if settings.fetch == "service":  # as many recordings are held at once as there are threads
+        return await asyncio.to_thread(_prepare, settings, messages, kwargs)
+    call = await asyncio.to_thread(_map, settings, messages, kwargs)
+    urls = call.urls_to_download
+    clips = await asyncio.gather(*map(Audio.afrom_url, urls))
+    return await asyncio.to_thread(call.prepare, dict(zip(urls, clips, strict=True)))
+
+
+def _map(settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[str, Any]) -> _Call:
+    """Map messages, and settle what they are sent with: fields, and what this call says."""
+    rest = dict(kwargs)
+    own = {name: rest.pop(name, getattr(settings, name)) for name in _PER_CALL}
+    deadline = _check_limits(own["timeout"], own["total_timeout"], own["max_retries"])
+    model = own["model"]
+    route = settings.route(model)
+    profile = route.profile
+    merged = {**settings.request_parameters, **own["model_kwargs"], **rest}
+    parameters = {name: value for name, value in merged.items() if name not in _NOT_SENT}
+    voice = parameters.pop("voice", None) or settings.voice or profile.voice
+    if requests_speech(parameters):
+        parameters.setdefault("audio", {"voice": voice, "format": "wav"})
+    check_parameters(model, profile, parameters)
+
+    native = settings.has_native_tools(profile)
+    prompts, tools_as_text = _take_prompts(parameters, native=native)
+    mapped = map_messages(
+        messages,
+        system_text="\n\n".join(prompts),
+        calls_as_text=bool(prompts) and not native,
+        image_inputs=profile.images,
+    )
+    if not profile.text:
+        mapped = without_empty_texts(mapped)
+    check_messages(model, profile, mapped, speaks=requests_speech(parameters))
+    if native:
+        _write_native_choice(parameters, thinks_by_default=profile.thinking == "on")
+    parameters = {name: value for name, value in parameters.items() if value is not None}
+    limits = own["timeout"], own["max_retries"], deadline
+    return _Call(settings, model, route, mapped, parameters, *limits, tools_as_text)
+
+
+def _check_limits(timeout: Any, total_timeout: Any, max_retries: Any) -> float:
+    """Require limits that a call may have, and say when it must have ended.
+
+    Raises:
+        InvalidRequestError: They are none.
+    """
+    for name, seconds in (("timeout", timeout), ("total_timeout", total_timeout)):
+        if seconds is None and name == "total_timeout":
+            continue
+        if not isinstance(seconds, int | float) or not 0 < seconds <= MAX_TIMEOUT_S:
+            raise InvalidRequestError(
+                f"{name} is {seconds!r:.80}, expected seconds: more than 0, and at most "
+                f"{MAX_TIMEOUT_S:g}"
+            )
+    if not isinstance(max_retries, int) or max_retries < 0:
+        raise InvalidRequestError(f"max_retries is {max_retries!r:.80}, expected 0 or more")
+    return time.monotonic() + (math.inf if total_timeout is None else total_timeout)
+
+
+def _write_native_choice(parameters: dict[str, Any], *, thinks_by_default: bool) -> None:
+    choice = parameters.get("tool_choice")
+    if not choice:
+        return
+    parameters["tool_choice"] = native_choice(choice, parameters.get("tools") or [])
+    if choice not in {"auto", "none"} and thinks_by_default:
+        # A model cannot be made to call a tool while it thinks.
+        parameters.setdefault("enable_thinking", False)
+
+
+def _take_prompts(parameters: dict[str, Any], *, native: bool) -> tuple[list[str], bool]:
+    """Take out of parameters what becomes part of the system message.
+
+    Returns:
+        The texts, and whether tools are offered in them.
+    """
+    prompts: list[str] = []
+    tools_as_text = bool(parameters.get("tools")) and not native
+    if tools_as_text:
+        prompts.append(
+            write_tool_prompt(
+                parameters.pop("tools"),
+                parameters.pop("tool_choice", None) or "auto",
+                parallel=parameters.pop("parallel_tool_calls", None) is not False,
+            )
+        )
+    if "json_prompt" in parameters:
+        prompts.append(parameters.pop("json_prompt"))
+    return prompts, tools_as_text
+
+
+def clip_options(settings: BaseChatQwenAudio, model: str, route: Route) -> ClipOptions:
+    """Say what may be read, how clips are converted, and how they travel."""
+    return ClipOptions(
+        profile=route.profile,
+        protocol=route.protocol,
+        model=model,
+        long_audio=settings.long_audio,
+        audio_transport=settings.audio_transport,
+        local_files=settings.local_files,
+        fetch=settings.fetch,
+    )
+
+
+def _service(settings: BaseChatQwenAudio, route: Route) -> Service:
+    endpoint = Endpoint(
+        base_url=route.address,
+        api_key=settings.api_key.get_secret_value(),
+        workspace=settings.workspace or "",
+    )
+    return Service(endpoint, settings.http_client, settings.http_async_client)
+
+
+def count_message_tokens(settings: BaseChatQwenAudio, messages: Sequence[BaseMessage]) -> int:
+    """Count the tokens of messages, with no request."""
+    from langchain_qwen_audio._request.token_count import count_tokens
+
+    route = settings.route()
+    mapped = map_messages(messages, image_inputs=route.profile.images)
+    return count_tokens(mapped, clip_options(settings, settings.model, route))

@@ -1,0 +1,1 @@
+"""LangChain messages → typed parts that a model takes."""

@@ -1,0 +1,139 @@
+"""What a request holds, against what the model takes: refused here, with the reason.
+
+Pure. What the service would refuse, or ignore without a word, does not leave the machine.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen_audio._request.parts import AudioPart, AudioUrlPart, ImagePart, TextPart
+from langchain_qwen_audio.errors import InvalidRequestError, MessageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from langchain_qwen_audio._models.profiles import Profile
+    from langchain_qwen_audio._request.messages import Messages
+    from langchain_qwen_audio._request.parts import Part, RequestMessage
+
+
+def check_messages(model: str, profile: Profile, messages: Messages, *, speaks: bool) -> None:
+    """Require that a model can take encoded messages.
+
+    Args:
+        model: Its name.
+        profile: What it takes.
+        messages: The conversation.
+        speaks: Whether speech output is requested.
+
+    Raises:
+        MessageError: It cannot.
+    """
+    for index, message in enumerate(messages):
+        for reason in _message_refusals(profile, message, speaks=speaks):
+            raise MessageError(f"messages[{index}]: {model} {reason}")
+    for reason in _conversation_refusals(profile, messages):
+        raise MessageError(f"{model} {reason}")
+
+
+def check_parameters(model: str, profile: Profile, parameters: Mapping[str, Any]) -> None:
+    """Require that a model can take parameters.
+
+    Raises:
+        InvalidRequestError: It cannot.
+    """
+    for reason in _parameter_refusals(profile, parameters):
+        raise InvalidRequestError(f"{model} {reason}")
+
+
+def requests_speech(parameters: Mapping[str, Any]) -> bool:
+    """Tell whether speech output is requested."""
+    return "audio" in (parameters.get("modalities") or ())
+
+
+def _message_refusals(
+    profile: Profile, message: RequestMessage[Part], *, speaks: bool
+) -> Iterator[str]:
+    role, content = message.role, message.content
+    texts = [part.text for part in content if isinstance(part, TextPart)]
+    if role == "user" and not profile.text and any(texts):
+        yield _no_text(profile)
+    if role == "system" and not profile.system:
+        yield "takes no system message: it captions the audio alone"
+    if role == "system" and speaks and not profile.system_while_speaking:
+        yield "takes no system message with speech output: put the text into the user's message"
+    if role not in {"user", "system"} and not profile.history:
+        yield "takes one recording and no conversation: send each recording in a request of its own"
+    images, clips = _count(content, ImagePart), _count_clips(content)
+    if images and clips and not profile.mixes:
+        yield "takes text and one other kind of content in a message: send the image by itself"
+    if profile.max_clips is not None and clips > profile.max_clips:
+        yield f"takes {profile.max_clips} recording a message, and {clips} came"
+
+
+def _no_text(profile: Profile) -> str:
+    if profile.system:
+        return (
+            "takes a recording and no text from users: what helps to transcribe it (names, terms) "
+            "goes into a system message"
+        )
+    return "takes a recording and no text: it captions the audio"
+
+
+def _conversation_refusals(profile: Profile, messages: Messages) -> Iterator[str]:
+    if profile.text:
+        return
+    users = [message for message in messages if message.role == "user"]
+    if len(users) != 1:
+        yield f"takes one message with a recording, and {len(users)} user messages came"
+    elif not _count_clips(users[0].content):
+        yield "takes one recording, and none came"
+
+
+def _parameter_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in parameters.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            yield f"takes numbers, and {name} is {value}"
+    if parameters.get("n") not in {None, 1}:
+        yield "is requested one answer at a time (n): send the request again, or use batch"
+    if not profile.text and (parameters.get("tools") or parameters.get("json_prompt")):
+        yield "takes no instructions: it calls no tools and writes no JSON"
+    if parameters.get("response_format") and profile.json_mode is False:
+        yield "has no response_format; with_structured_output(…) requests JSON in the prompt"
+    if parameters.get("asr_options") and not profile.transcribes:
+        yield "takes no asr_options: they are for qwen3-asr-flash"
+    if parameters.get("enable_thinking") and profile.thinking is None:
+        yield "has no thinking mode (enable_thinking): qwen3.8-omni-flash has one"
+    if parameters.get("enable_thinking") and _forces(parameters.get("tool_choice")):
+        yield (
+            "cannot be made to call a tool in thinking mode: leave out tool_choice or "
+            "enable_thinking"
+        )
+    if requests_speech(parameters):
+        yield from _speech_refusals(profile, parameters)
+
+
+def _speech_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:
+    voice = (parameters.get("audio") or {}).get("voice")
+    if not profile.voice:
+        yield "has no speech output (modalities): qwen3.5-omni-flash and qwen3.5-omni-plus have it"
+    if profile.voices and voice not in profile.voices:
+        yield f"has no voice {voice!r}; it has {', '.join(profile.voices)}"
+    if parameters.get("tools"):
+        yield "has no tools with speech output: leave out modalities, or the tools"
+    if parameters.get("enable_thinking"):
+        yield "has no thinking mode with speech output: leave out modalities, or enable_thinking"
+
+
+def _forces(choice: object) -> bool:
+    return choice not in {None, "auto", "none"} if isinstance(choice, str | None) else True
+
+
+def _count(content: Iterable[Part], *kinds: type) -> int:
+    return sum(isinstance(part, kinds) for part in content)
+
+
+def _count_clips(content: Iterable[Part]) -> int:
+    return _count(content, AudioPart, AudioUrlPart)

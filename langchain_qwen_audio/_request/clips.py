@@ -1,0 +1,217 @@
+"""Clips in messages → what travels: read or downloaded, converted, and inline or to be uploaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
+
+from cachetools import LRUCache
+
+from langchain_qwen_audio._locks import ForkSafeLock
+from langchain_qwen_audio._media.local_files import LocalFile, path_of_file_url
+from langchain_qwen_audio._media.url_schemes import url_scheme
+from langchain_qwen_audio._request.conversion import (
+    context_overflow,
+    convert,
+    needs_no_conversion,
+)
+from langchain_qwen_audio._request.parts import (
+    AudioPart,
+    AudioUrlPart,
+    ImagePart,
+    InlineAudioPart,
+    PreparedPart,
+    RequestMessage,
+    TextPart,
+    UploadPart,
+)
+from langchain_qwen_audio.audio import Audio
+from langchain_qwen_audio.errors import AudioError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_qwen_audio._models.profiles import Profile
+    from langchain_qwen_audio._models.routes import AudioTransport, Fetch, LongAudio
+    from langchain_qwen_audio._protocols.base import WireProtocol
+    from langchain_qwen_audio._request.parts import Part
+
+MAX_FILE_BYTES = 2 * 1024**3  # of a file that a message names; the service's own limit for a URL
+CACHE_BYTES = 64 * 1024 * 1024  # of converted clips, so that a conversation converts a clip once
+
+
+@dataclass(frozen=True)
+class ClipOptions:
+    """What may be read, how clips are converted, and how they travel.
+
+    Attributes:
+        profile: What the model takes.
+        protocol: The wire format.
+        model: The model's name, for errors.
+        long_audio: What to do with a clip that is longer than the model takes.
+        audio_transport: Inline as base64, uploaded, or whichever is possible.
+        local_files: Whether files that users' messages name are read: all, none, or those below
+            these directories.
+        fetch: Who downloads http(s) URLs.
+    """
+
+    profile: Profile
+    protocol: WireProtocol
+    model: str = ""
+    long_audio: LongAudio = "split"
+    audio_transport: AudioTransport = "auto"
+    local_files: bool | Sequence[str | Path] = False
+    fetch: Fetch = "service"
+
+
+def urls_to_download(messages: Sequence[RequestMessage[Part]], options: ClipOptions) -> list[str]:
+    """List the URLs of clips that are to be downloaded here, not by the service."""
+    if options.fetch == "service":
+        return []
+    parts = (part for message in messages for part in message.content)
+    urls = (part.url for part in parts if isinstance(part, AudioUrlPart))
+    return list(dict.fromkeys(url for url in urls if url_scheme(url) in {"http", "https"}))
+
+
+def prepare_clips(
+    messages: Sequence[RequestMessage[Part]],
+    options: ClipOptions,
+    downloaded: Mapping[str, Audio],
+) -> list[RequestMessage[PreparedPart]]:
+    """Make messages of what travels.
+
+    Args:
+        messages: As `map_messages` makes them.
+        options: How.
+        downloaded: What `urls_to_download` listed, and what was there.
+
+    Raises:
+        AudioError: A clip that cannot be read, converted or sent.
+        ContextOverflowError: More audio than the model's context holds.
+    """
+    preparation = _Preparation(options, downloaded)
+    return [
+        RequestMessage(
+            message.role,
+            [done for part in message.content for done in preparation.prepare(part)],
+            message.name,
+            message.tool_call_id,
+            message.tool_calls,
+            message.reasoning,
+        )
+        for message in messages
+    ]
+
+
+class _Preparation:
+    """The clips of one request, and the tokens that they take together."""
+
+    def __init__(self, options: ClipOptions, downloaded: Mapping[str, Audio]) -> None:
+        self._options = options
+        self._downloaded = downloaded
+        self._tokens = 0
+
+    def prepare(self, part: Part) -> list[PreparedPart]:
+        """Make what travels of one part: the part itself, or the parts of a clip."""
+        match part:
+            case TextPart() | ImagePart():
+                return [part]
+            case AudioPart():
+                return self._prepare_clip(part.audio)
+            case AudioUrlPart():
+                return self._prepare_url(part)
+            case _:
+                assert_never(part)
+
+    def _prepare_url(self, part: AudioUrlPart) -> list[PreparedPart]:
+        url = part.url
+        if clip := self._downloaded.get(url) or read_local_file(url, self._options):
+            return self._prepare_clip(clip)
+        self._options.protocol.check_audio_url(url, self._options.model)
+        return [part]
+
+    def _prepare_clip(self, clip: Audio) -> list[PreparedPart]:
+        clips = _converted(clip, self._options)
+        profile = self._options.profile
+        self._tokens += sum(profile.clip_tokens(it.duration_s) for it in clips)
+        self._require_context()
+        return [_travelling(it, self._options) for it in clips]
+
+    def _require_context(self) -> None:
+        """Require that the model's context holds all the audio."""
+        profile = self._options.profile
+        limit = profile.max_input_tokens
+        if limit is not None and self._tokens > limit:
+            tokens = f"{self._tokens:,} tokens of audio"
+            raise context_overflow("these messages hold", tokens, profile)
+
+
+def read_local_file(url: str, options: ClipOptions) -> Audio | None:
+    """Read the file that a URL names, if the options allow it; None for a URL of another kind.
+
+    Raises:
+        AudioError: The file may not be read, or cannot be.
+    """
+    if url_scheme(url) != "file":
+        return None
+    allowed = options.local_files
+    if allowed is False:
+        raise AudioError(
+            f"{url[:200]}: files that messages name are not read (local_files=False): send the "
+            "recording itself, Audio.from_path(path).to_block(), or allow the folder, "
+            "ChatQwenAudio(local_files=[folder])"
+        )
+    path = path_of_file_url(url)
+    file = LocalFile.find(path, None if allowed is True else [Path(root) for root in allowed])
+    if file.size > MAX_FILE_BYTES:
+        raise AudioError(
+            f"{path}: it is {file.size:,} bytes long, at most {MAX_FILE_BYTES:,} are read; "
+            "QwenAudioLoader takes recordings of any length"
+        )
+    return Audio(file, name=path.name)
+
+
+def _travelling(clip: Audio, options: ClipOptions) -> InlineAudioPart | UploadPart:
+    profile, transport = options.profile, options.audio_transport
+    ways = [transport] if transport != "auto" else ["inline", "upload"]
+    size = len(f"data:{clip.mime_type};base64,") + (clip.size + 2) // 3 * 4
+    for way in ways:
+        if way not in profile.transports:
+            continue
+        if way == "upload":
+            return UploadPart(clip)
+        if size <= profile.max_data_uri_bytes:
+            return InlineAudioPart(clip.mime_type, clip.base64)
+    raise AudioError(
+        f"{clip.name}: inline it is {size:,} bytes, and at most {profile.max_data_uri_bytes:,} are "
+        f"taken; this model takes clips by {' or '.join(profile.transports)} (audio_transport is "
+        f"{transport!r})"
+    )
+
+
+# --- converted clips, cached ----------------------------------------------------------------------
+
+
+def _size_of(clips: list[Audio]) -> int:
+    return sum(clip.size for clip in clips)
+
+
+_cache: LRUCache[tuple[str, Profile, LongAudio], list[Audio]] = LRUCache(CACHE_BYTES, _size_of)
+_lock = ForkSafeLock()
+
+
+def _converted(clip: Audio, options: ClipOptions) -> list[Audio]:
+    key = (clip.digest, options.profile, options.long_audio)
+    with _lock:
+        if cached := _cache.get(key):
+            return cached
+    if needs_no_conversion(clip, options.profile):
+        return [clip]  # and nothing of it is held
+    clips = convert(clip, options.profile, options.long_audio)
+    # Clips that were truncated are not cached, so that each time is warned of.
+    if options.long_audio != "truncate" and _size_of(clips) <= CACHE_BYTES:
+        with _lock:
+            _cache[key] = clips
+    return clips

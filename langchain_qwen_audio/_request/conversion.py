@@ -1,0 +1,261 @@
+"""One clip → the parts that a model takes: as it came, converted, or split at pauses.
+
+Nothing is lost and nothing is sent twice: the parts of a clip add up to the clip.
+"""
+
+from __future__ import annotations
+
+import warnings
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from langchain_qwen_audio._media.mp3 import encode_mp3
+from langchain_qwen_audio._media.samples import SAMPLE_BYTES, SAMPLE_RATE, byte_count, length_of
+from langchain_qwen_audio._media.splitting import split_at_pauses
+from langchain_qwen_audio._media.wav import WAV_HEADER_BYTES, encode_wav
+from langchain_qwen_audio.audio import Audio
+from langchain_qwen_audio.errors import AudioError, ContextOverflowError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from langchain_qwen_audio._models.profiles import Profile
+    from langchain_qwen_audio._models.routes import LongAudio
+
+
+def convert(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> list[Audio]:
+    """Convert a clip into what the model takes, never larger than it came.
+
+    What the model documents passes untouched where that is the smallest form. Anything else is
+    converted to mono at 16 kHz (telephone sound stays at 8 kHz): to WAV, which loses nothing of
+    PCM, or, where WAV is larger than what came or than what can be sent, to MP3 at no more than its
+    bit rate. Memory is bounded by what comes out, however long the clip.
+
+    Args:
+        audio: The clip.
+        profile: What the model takes.
+        long_audio: What to do with a clip longer than the model takes: "split" it into
+            consecutive parts, "truncate" it with a warning, or refuse it as an "error".
+
+    Returns:
+        The parts, in order, each at most `profile.max_clip_s` seconds long.
+
+    Raises:
+        AudioError: It is not audio, empty, truncated, or too long where that is an error, or
+            where one message may not hold all its parts.
+        ContextOverflowError: It is longer than the model's whole context.
+    """
+    sample_rate = target_sample_rate(audio)
+    if long_audio == "split":  # nothing is decoded to no end
+        _require_length(audio, audio.probe.declared_s or 0.0, profile)
+    if _may_pass(audio, profile, sample_rate) and _passes(audio, profile, sample_rate):
+        return [audio]
+    samples = audio.decode(sample_rate)
+    if long_audio == "split":
+        limit_s = profile.max_part_s
+        kept_s = _length_s(audio, _most_s(profile), sample_rate)
+        _require_length(audio, kept_s, profile)
+        checked = _within_limits(samples, audio, profile, sample_rate)
+        pieces = split_at_pauses(checked, byte_count(limit_s, sample_rate), sample_rate)
+    else:
+        limit_s = profile.max_clip_s
+        kept_s = min(_length_s(audio, limit_s, sample_rate), limit_s)
+        limit = byte_count(limit_s, sample_rate)
+        pieces = ((0, block) for block in _head(samples, limit, audio, profile, long_audio))
+    bit_rate = choose_bit_rate(audio, kept_s, min(limit_s, kept_s), profile, sample_rate)
+    parts = [part.audio for part in encode_segments(pieces, audio, bit_rate, sample_rate)]
+    if len(parts) > 1:
+        return parts
+    parts[0].name = audio.name
+    grew = bit_rate and audio.size < parts[0].size  # from a codec that none of them matches
+    if grew and profile.takes_other_formats and audio.size <= profile.max_sent_bytes:
+        return [audio]
+    return parts
+
+
+class Segment(NamedTuple):
+    """A part of a recording, and where in the recording it starts and ends, in seconds."""
+
+    audio: Audio
+    start_s: float
+    end_s: float
+
+
+def target_sample_rate(audio: Audio) -> int:
+    """Choose the sample rate of what is converted: telephone sound keeps its own."""
+    return 8000 if audio.sample_rate == 8000 else SAMPLE_RATE
+
+
+def _may_pass(audio: Audio, profile: Profile, sample_rate: int) -> bool:
+    """Tell a clip that is of a kind and a size that the model takes as it came.
+
+    One that its headers say is larger than as WAV is not.
+    """
+    declared_s = audio.probe.declared_s
+    if declared_s and audio.size > byte_count(declared_s, sample_rate) + WAV_HEADER_BYTES:
+        return False
+    documented = any(
+        audio.mime_type == mime_type and audio.codec.startswith(codec)
+        for mime_type, codec in profile.formats
+    )
+    return documented and audio.size <= profile.max_sent_bytes
+
+
+def needs_no_conversion(audio: Audio, profile: Profile) -> bool:
+    """Tell, from its headers alone, a clip that is taken and that converting would not change."""
+    sound = round((audio.probe.declared_s or 0.0) * audio.sample_rate) * SAMPLE_BYTES
+    return (
+        (audio.codec, audio.channels) == ("pcm_s16le", 1)
+        and audio.sample_rate in {8000, SAMPLE_RATE}
+        and 0 < sound == audio.size - WAV_HEADER_BYTES
+        and audio.duration_s <= profile.max_clip_s
+        and _may_pass(audio, profile, audio.sample_rate)
+    )
+
+
+def _passes(audio: Audio, profile: Profile, sample_rate: int) -> bool:
+    """Decode a clip to its end: is it within the limit, and smaller so than as WAV?"""
+    limit = byte_count(profile.max_clip_s, sample_rate)
+    size = 0
+    for block in audio.decode(sample_rate):
+        size += len(block)
+        if size > limit:
+            return False
+    return audio.size <= size + WAV_HEADER_BYTES
+
+
+def _length_s(audio: Audio, limit_s: float, sample_rate: int) -> float:
+    """Find the length of a clip; one that its headers do not say is decoded, up to a limit."""
+    length_s = audio.probe.declared_s
+    if length_s is None:
+        length_s = 0.0
+        for block in audio.decode(sample_rate):
+            length_s += length_of(len(block), sample_rate)
+            if length_s > limit_s:
+                break
+    return length_s
+
+
+def _within_limits(
+    blocks: Iterable[bytes], audio: Audio, profile: Profile, sample_rate: int
+) -> Iterator[bytes]:
+    size = 0
+    for block in blocks:
+        size += len(block)
+        _require_length(audio, length_of(size, sample_rate), profile)
+        yield block
+
+
+def _most_s(profile: Profile) -> float:
+    """Say how many seconds one message may hold, in however many parts."""
+    parts = float("inf") if profile.max_clips is None else profile.max_clips
+    return min(profile.max_input_s, parts * profile.max_part_s)
+
+
+def _require_length(audio: Audio, length_s: float, profile: Profile) -> None:
+    """Require that one message may hold a clip of this length."""
+    if length_s > profile.max_input_s:
+        raise context_overflow(f"{audio.name} is", f"{length_s:.1f} s long or more", profile)
+    if length_s > _most_s(profile):
+        raise AudioError(
+            f"{audio.name}: it is {length_s:.1f} s long or more, and the model takes "
+            f"{profile.max_clips} recording of at most {profile.max_part_s:g} s a message: send "
+            "one part at a time, as QwenAudioLoader does, or use long_audio='truncate'"
+        )
+
+
+def context_overflow(what: str, length: str, profile: Profile) -> Exception:
+    """Make the error of more audio than one request holds."""
+    return ContextOverflowError(
+        f"{what} {length}; one request holds at most {profile.max_input_s:.1f} s of audio "
+        f"({profile.max_input_tokens or 0:,} tokens, {profile.tokens_per_s:g} a second); send "
+        "one part at a time, as QwenAudioLoader does for long recordings"
+    )
+
+
+def _head(
+    blocks: Iterable[bytes], limit: int, audio: Audio, profile: Profile, long_audio: LongAudio
+) -> Iterator[bytes]:
+    """Yield what the model takes; warn of the rest, or refuse it."""
+    size = 0
+    for block in blocks:
+        yield block[: limit - size]
+        size += len(block)
+        if size > limit:
+            break
+    if size > limit:
+        longer = (
+            f"{audio.name}: it is longer than the {profile.max_clip_s:g} s that the model takes"
+        )
+        if long_audio == "error":
+            raise AudioError(f"{longer}; shorten it, or use long_audio='split'")
+        warnings.warn(f"{longer}; the rest is left out", UserWarning, stacklevel=2)
+
+
+def choose_bit_rate(
+    audio: Audio, kept_s: float, longest_s: float, profile: Profile, sample_rate: int
+) -> float | None:
+    """Decide how the parts of a clip are encoded: as WAV, or as MP3 of at most so many bits/s.
+
+    As WAV, unless that is larger than what came, or larger than what can be sent.
+
+    Args:
+        audio: The clip.
+        kept_s: Seconds of all parts together.
+        longest_s: Seconds of the longest part.
+        profile: What the model takes.
+        sample_rate: Samples per second of the parts.
+    """
+    fits = byte_count(longest_s, sample_rate) + WAV_HEADER_BYTES <= profile.max_sent_bytes
+    if fits and byte_count(kept_s, sample_rate) <= audio.size:
+        return None
+    # An MP3 has a header, and some frames more than the sound needs.
+    allowed = (
+        8 * (size - 1000) / (length_s + 0.15)
+        for size, length_s in ((audio.size, kept_s), (profile.max_sent_bytes, longest_s))
+    )
+    return min(allowed)
+
+
+def encode_segments(
+    pieces: Iterable[tuple[int, bytes]],
+    audio: Audio,
+    bit_rate: float | None,
+    sample_rate: int,
+    overlap: int = 0,
+) -> Iterator[Segment]:
+    """Encode the parts that `split_at_pauses` yields.
+
+    Each begins with the last `overlap` bytes of the one before.
+    """
+    position, before = 0, b""
+    for _, group in groupby(pieces, key=itemgetter(0)):
+        start = position - len(before)
+        blocks = _Passing(chain([before], (block for _, block in group)), overlap)
+        data = (
+            encode_wav(blocks, sample_rate)
+            if bit_rate is None
+            else encode_mp3(blocks, sample_rate, bit_rate)
+        )
+        position, before = start + blocks.size, bytes(blocks.tail)
+        start_s, end_s = length_of(start, sample_rate), length_of(position, sample_rate)
+        name = f"{audio.name} ({start_s:.1f} to {end_s:.1f} s)"
+        yield Segment(Audio(data, name=name, duration_s=end_s - start_s), start_s, end_s)
+
+
+class _Passing:
+    """Blocks that pass by: how many bytes they were, and the last of them."""
+
+    def __init__(self, blocks: Iterable[bytes], keep: int) -> None:
+        self._blocks, self._keep = blocks, keep
+        self.size = 0
+        self.tail = bytearray()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self._blocks:
+            if block:
+                self.size += len(block)
+                self.tail += block
+                del self.tail[: max(0, len(self.tail) - self._keep)]
+                yield block

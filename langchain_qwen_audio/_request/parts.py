@@ -1,0 +1,96 @@
+"""The parts of a message's content, typed. A new kind of part is one more class here.
+
+Each `match` over parts ends with `assert_never`, so that mypy names every place which must know a
+new kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from langchain_qwen_audio.audio import Audio
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """Text. It is sent as it is, and never taken for the name of a file."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image, as an http(s) URL or a data URI."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPart:
+    """A clip whose bytes, or whose file, are here."""
+
+    audio: Audio
+
+
+@dataclass(frozen=True, slots=True)
+class AudioUrlPart:
+    """A clip at a URL: http(s), oss, or, in a user's message only, file."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class InlineAudioPart:
+    """A clip that travels within the request, as base64."""
+
+    mime_type: str
+    base64: str
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPart:
+    """A clip that is uploaded before the request, and travels as the URL of the upload."""
+
+    audio: Audio
+
+
+Part: TypeAlias = TextPart | ImagePart | AudioPart | AudioUrlPart
+"""What a message holds."""
+
+PreparedPart: TypeAlias = TextPart | ImagePart | InlineAudioPart | AudioUrlPart | UploadPart
+"""What a message holds when its clips are converted."""
+
+SentPart: TypeAlias = TextPart | ImagePart | InlineAudioPart | AudioUrlPart
+"""What a protocol writes: clips are inline, or at a URL that the service fetches."""
+
+P = TypeVar("P", Part, PreparedPart, SentPart)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestMessage(Generic[P]):
+    """One message of a request.
+
+    Attributes:
+        role: "system", "user", "assistant", "tool", or what a `ChatMessage` says.
+        content: Its parts, in order.
+        name: Who wrote it, if the user says.
+        tool_call_id: Of a tool's message: the call that it answers.
+        tool_calls: Of an answer: its calls, in OpenAI's form.
+        reasoning: Of an answer: what the model thought before.
+    """
+
+    role: str
+    content: list[P]
+    name: str | None = None
+    tool_call_id: str | None = None
+    tool_calls: list[dict[str, Any]] = field(default_factory=list)
+    reasoning: str = ""
+
+
+def text_of(content: list[Any]) -> str | None:
+    """Join the texts of content that holds nothing else; None if it holds something else."""
+    if all(isinstance(part, TextPart) for part in content):
+        return "".join(part.text for part in content)
+    return None

@@ -1,0 +1,1 @@
+"""Replies → LangChain messages, chunks and usage."""

@@ -1,0 +1,177 @@
+"""Whole replies → LangChain messages. Pure.
+
+Speech is content: an answer with some is a list of blocks, {"type": "text", …} and
+{"type": "audio", "base64": …}.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pybase64
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    message_chunk_to_message,
+)
+from langchain_core.messages.ai import add_ai_message_chunks
+from langchain_core.messages.tool import (
+    ToolCallChunk,
+    invalid_tool_call,
+    tool_call,
+    tool_call_chunk,
+)
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+from langchain_qwen_audio._media.wav import close_wav
+from langchain_qwen_audio._models.profiles import PROVIDER
+from langchain_qwen_audio._response.speech import SpeechDecoder
+from langchain_qwen_audio._response.usage import to_usage_metadata
+from langchain_qwen_audio._tool_calling.parser import Piece, ToolCallParser, read_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from langchain_qwen_audio._protocols.base import ReplyToolCall, ServiceReply, Speech
+
+
+def to_chat_result(reply: ServiceReply, model: str, *, tools_as_text: bool = False) -> ChatResult:
+    """Make the result of a whole call.
+
+    Args:
+        reply: The reply.
+        model: The model of the request.
+        tools_as_text: Whether tools were offered in the prompt, so that calls are in the text.
+    """
+    pieces: list[Piece] = [reply["text"]]
+    if tools_as_text:
+        parser = ToolCallParser()
+        pieces = [*parser.feed(reply["text"]), *parser.finish()]
+    text = "".join(piece for piece in pieces if isinstance(piece, str))
+    calls = _whole_calls(pieces) + tool_call_chunks(reply["tool_calls"])
+    message = AIMessage(
+        content=_content(text, reply["refusal"], reply["speech"]),
+        additional_kwargs=reasoning_kwargs(reply["reasoning"]),
+        usage_metadata=to_usage_metadata(reply["usage"]),
+        response_metadata=response_metadata(reply, model),
+        **_read_calls(calls),
+    )
+    return _result(message)
+
+
+def chunks_to_chat_result(chunks: Iterable[ChatGenerationChunk]) -> ChatResult:
+    """Make the result of a stream, for a model that answers in no other way."""
+    messages = [chunk.message for chunk in chunks]
+    message = add_ai_message_chunks(*cast("list[AIMessageChunk]", messages))
+    if isinstance(message.content, list):
+        message.content = [_whole_block(block) for block in message.content]
+    return _result(message_chunk_to_message(message))
+
+
+def _result(message: BaseMessage) -> ChatResult:
+    return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _content(text: str, refusal: str, speech: Speech | None) -> str | list[str | dict[Any, Any]]:
+    """Make content of what was written; blocks where there is more than a text."""
+    if not refusal and not speech:
+        return text
+    blocks: list[str | dict[Any, Any]] = [{"type": "text", "text": text}] if text else []
+    if refusal:
+        blocks.append(refusal_block(refusal))
+    if speech:
+        decoder = SpeechDecoder()
+        base64_text = decoder.feed(speech["data"]) + decoder.finish()
+        blocks.append(_whole_block(audio_block(speech["id"], base64_text, first=True)))
+    return blocks
+
+
+def refusal_block(refusal: str) -> dict[str, Any]:
+    """Make the block by which LangChain knows that a model refused to answer."""
+    return {"type": "refusal", "refusal": refusal}
+
+
+def _read_calls(calls: list[ToolCallChunk]) -> dict[str, list[Any]]:
+    """Read the arguments of whole calls. One that was cut off is invalid, and is not completed."""
+    read: dict[str, list[Any]] = {"tool_calls": [], "invalid_tool_calls": []}
+    for call in calls:
+        text = call["args"] or ""
+        arguments = read_arguments(text) if text.strip() else {}
+        name, call_id = call["name"], call["id"]
+        if arguments is None:
+            invalid = invalid_tool_call(name=name, args=text, id=call_id, error=None)
+            read["invalid_tool_calls"].append(invalid)
+        else:
+            read["tool_calls"].append(tool_call(name=name or "", args=arguments, id=call_id))
+    return read
+
+
+def _whole_block(block: Any) -> Any:
+    """Finish a block that was added up: its index goes, and its WAV file gets its size."""
+    if not isinstance(block, dict):
+        return block
+    whole = {name: value for name, value in block.items() if name != "index"}
+    if whole.get("type") == "audio":
+        wav = close_wav(pybase64.b64decode(whole["base64"]))
+        whole["base64"] = pybase64.b64encode_as_string(wav)
+    return whole
+
+
+def audio_block(speech_id: str | None, base64_text: str, *, first: bool) -> dict[str, Any]:
+    """Make a block of speech; the first of a stream says what it is."""
+    block = {"type": "audio", "base64": base64_text}
+    if first:
+        block["mime_type"] = "audio/wav"
+    if speech_id:
+        block["id"] = speech_id
+    return block
+
+
+def reasoning_kwargs(reasoning: str) -> dict[str, str]:
+    """Put what the model thought where LangChain's `content_blocks` find it."""
+    return {"reasoning_content": reasoning} if reasoning else {}
+
+
+def _whole_calls(pieces: list[Piece]) -> list[ToolCallChunk]:
+    """Add up the pieces of each tool call."""
+    calls: dict[int | None, ToolCallChunk] = {}
+    for piece in pieces:
+        if isinstance(piece, str):
+            continue
+        whole = calls.setdefault(piece["index"], tool_call_chunk(index=piece["index"], args=""))
+        whole["name"] = whole["name"] or piece["name"]
+        whole["id"] = whole["id"] or piece["id"]
+        whole["args"] = (whole["args"] or "") + (piece["args"] or "")
+    return list(calls.values())
+
+
+def tool_call_chunks(calls: list[ReplyToolCall]) -> list[ToolCallChunk]:
+    """Translate the calls of an endpoint with function calling, whole or in pieces."""
+    return [
+        tool_call_chunk(
+            name=call["name"],
+            args=call["arguments"],
+            id=call["id"] or None,
+            index=position if call["index"] is None else call["index"],
+        )
+        for position, call in enumerate(calls)
+    ]
+
+
+def response_metadata(reply: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Say what else is known of an answer.
+
+    Args:
+        reply: A whole reply, or what is known of the events of a stream.
+        model: The model of the request, where the reply does not say.
+    """
+    metadata = {
+        "model_name": reply.get("model") or model,
+        "model_provider": PROVIDER,
+        "finish_reason": reply.get("finish_reason"),
+        "request_id": reply.get("request_id"),
+        "annotations": reply.get("annotations"),  # of qwen3-asr-flash, as is
+        "seconds": (reply.get("usage") or {}).get("seconds"),  # what qwen3-asr-flash bills
+    }
+    return {name: value for name, value in metadata.items() if value is not None}

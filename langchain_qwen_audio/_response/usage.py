@@ -1,0 +1,51 @@
+"""What the service says of tokens → LangChain's `UsageMetadata`. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def to_usage_metadata(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
+    """Count tokens the way LangChain does: audio is part of the input.
+
+    Qwen-Audio reports 33 text and 85 audio tokens apart and no total; the captioner reports 160
+    with the 152 of audio inside; qwen3-asr-flash natively reports details alone
+    (audio-language-model, qwen3-omni-captioner and qwen-asr-api-reference pages). The compatible
+    protocol calls its details by other names.
+    """
+    if not usage:
+        return None
+    flat = _counts(usage)
+    inputs = _counts(usage.get("input_tokens_details") or usage.get("prompt_tokens_details"))
+    outputs = _counts(usage.get("output_tokens_details") or usage.get("completion_tokens_details"))
+    audio = inputs.get("audio_tokens", flat.get("audio_tokens"))
+    cached = inputs.pop("cached_tokens", None)  # a part of the others
+    input_tokens = flat.get("input_tokens", flat.get("prompt_tokens", sum(inputs.values())))
+    output_tokens = flat.get("output_tokens", flat.get("completion_tokens", sum(outputs.values())))
+    includes_audio = bool(inputs) or flat.get("total_tokens") == input_tokens + output_tokens
+    if audio and not includes_audio:
+        input_tokens += audio
+    metadata = UsageMetadata(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        total_tokens=input_tokens + output_tokens,
+    )
+    of_input = {"audio": audio, "cache_read": cached}
+    of_output = {"audio": outputs.get("audio_tokens"), "reasoning": outputs.get("reasoning_tokens")}
+    if details := {name: count for name, count in of_input.items() if count is not None}:
+        metadata["input_token_details"] = cast("InputTokenDetails", details)
+    if details := {name: count for name, count in of_output.items() if count is not None}:
+        metadata["output_token_details"] = cast("OutputTokenDetails", details)
+    return metadata
+
+
+def _counts(usage: Any) -> dict[str, int]:
+    """Keep what can be counted of what a service says of its counts."""
+    if not isinstance(usage, dict):
+        return {}
+    return {name: n for name, n in usage.items() if isinstance(n, int) and not isinstance(n, bool)}

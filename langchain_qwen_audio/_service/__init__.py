@@ -1,0 +1,1 @@
+"""The HTTP side: connections, retries, time-outs, uploads, errors."""

@@ -1,0 +1,166 @@
+"""Any httpx client → the same client, whose responses are timed, and read as what they are.
+
+A whole reply has a limit, and so has the time between the events of a stream. The wrapped client,
+which may be a user's own, is left as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from langchain_qwen_audio._service.error_codes import check_response
+from langchain_qwen_audio._service.json_body import with_content
+from langchain_qwen_audio._service.leftover_bytes import close_if_unread
+from langchain_qwen_audio._service.time_limits import Timer, with_deadline
+from langchain_qwen_audio.errors import APIConnectionError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+
+class TimedClient:
+    """A sync client whose responses are timed; it has what the SDK's transport calls."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+
+    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
+        """Make a request, as httpx does."""
+        return self._http.build_request(method, url, **with_deadline(with_content(options)))
+
+    def request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
+        """Make a request, send it, and read the whole reply."""
+        return self.send(self.build_request(method, url, **options))
+
+    def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        """Send a request, and read the whole reply unless it is a stream.
+
+        Raises:
+            APIConnectionError: The user has closed the client.
+            httpx.HTTPError: The request failed, or took too long.
+        """
+        _require_open(self._http)
+        timer = Timer(request)
+        with timer.bounding_reads():
+            response = self._http.send(request, stream=True)
+        assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101
+        response.stream = _TimedStream(response, response.stream, timer)
+        _read_as_utf8(response)
+        if not stream or response.is_error:
+            with contextlib.closing(response):
+                response.read()
+        if stream:
+            _check_stream(response)
+        return response
+
+
+class AsyncTimedClient:
+    """An async client whose responses are timed; it has what the SDK's transport calls."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
+        """Make a request, as httpx does."""
+        return self._http.build_request(method, url, **with_deadline(with_content(options)))
+
+    async def request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
+        """Make a request, send it, and read the whole reply."""
+        return await self.send(self.build_request(method, url, **options))
+
+    async def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        """Send a request, and read the whole reply unless it is a stream; see `TimedClient`."""
+        _require_open(self._http)
+        timer = Timer(request)
+        async with _timed(timer):
+            response = await self._http.send(request, stream=True)
+        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101
+        response.stream = _AsyncTimedStream(response.stream, timer)
+        _read_as_utf8(response)
+        if not stream or response.is_error:
+            async with contextlib.aclosing(response):
+                await response.aread()
+        if stream:
+            _check_stream(response)
+        return response
+
+
+def _require_open(http: httpx.Client | httpx.AsyncClient) -> None:
+    if http.is_closed:
+        raise APIConnectionError(
+            "the http_client or http_async_client of this model is closed: keep it open as long "
+            "as the model is used"
+        )
+
+
+def _read_as_utf8(response: httpx.Response) -> None:
+    """Read JSON and events as the UTF-8 that they are, whatever charset a header names."""
+    response.encoding = "utf-8"
+
+
+def _check_stream(response: httpx.Response) -> None:
+    """Raise what a stream's status refuses, before the SDK stumbles over an unknown form of it."""
+    if response.is_error:
+        check_response(response)
+
+
+def time_events(response: httpx.Response) -> Timer:
+    """Time what comes between the events of a response, not the whole of it."""
+    assert isinstance(response.stream, _TimedStream | _AsyncTimedStream)  # noqa: S101
+    timer = response.stream.timer
+    timer.awaited = "event"
+    return timer
+
+
+class _TimedStream(httpx.SyncByteStream):
+    def __init__(
+        self, response: httpx.Response, stream: httpx.SyncByteStream, timer: Timer
+    ) -> None:
+        self._response, self._stream, self.timer = response, stream, timer
+
+    def __iter__(self) -> Iterator[bytes]:
+        pieces = iter(self._stream)
+        while True:
+            with self.timer.bounding_reads():
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            self.timer.check()
+            yield piece
+
+    def close(self) -> None:
+        close_if_unread(self._response, self._stream)
+        self._stream.close()
+
+
+class _AsyncTimedStream(httpx.AsyncByteStream):
+    def __init__(self, stream: httpx.AsyncByteStream, timer: Timer) -> None:
+        self._stream, self.timer = stream, timer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces = aiter(self._stream)
+        while True:
+            async with _timed(self.timer):  # aiohttp does not time a body of unreadable framing
+                piece = await anext(pieces, None)
+            if piece is None:
+                return
+            self.timer.check()
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+@contextlib.asynccontextmanager
+async def _timed(timer: Timer) -> AsyncIterator[None]:
+    left_s = timer.left_s
+    try:
+        async with asyncio.timeout(None if left_s == math.inf else left_s):
+            yield
+    except TimeoutError as error:
+        raise timer.error() from error

@@ -1,0 +1,1 @@
+"""Tools for models whose endpoint has none, and structured output."""

@@ -1,0 +1,327 @@
+"""Recordings → the transcript of each of their segments, in order, several in flight at once.
+
+recordings ─ split_recording ─► segments ─ model, or checkpoint ─► SegmentTranscript, in order
+
+Sync and async share everything but the loop that waits. A failed request is repeated here, as often
+as the model's `max_retries` says, and the model itself repeats nothing: each attempt is a call of
+its own for the rate limiter and for callbacks, also where a stream broke off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import threading
+from asyncio import wrap_future
+from collections import deque
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from langchain_core.exceptions import (
+    ModelAuthenticationError,
+    ModelError,
+    ModelNotFoundError,
+    ModelPermissionDeniedError,
+)
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages.ai import UsageMetadata
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from langchain_qwen_audio._daemon_threads import submit
+from langchain_qwen_audio._response.audio_info import AudioInfo
+from langchain_qwen_audio._service.retries import Attempts
+from langchain_qwen_audio._transcription.checkpoints import Checkpoint
+from langchain_qwen_audio._transcription.segments import split_recording
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
+    from concurrent.futures import Future
+
+    from langchain_qwen_audio._transcription.checkpoints import ByteStore
+    from langchain_qwen_audio._transcription.options import OnError
+    from langchain_qwen_audio._transcription.sources import Recording
+    from langchain_qwen_audio.audio import Audio
+    from langchain_qwen_audio.chat_models import ChatQwenAudio
+
+logger = logging.getLogger(__name__)
+
+TRANSCRIBE = "Write down what is said in this recording, word for word, and nothing else."
+MAX_SEGMENT_S = 240.0  # as WAV this much fits into a request
+THREAD_NAME = "transcribing"
+AHEAD = 2  # segments that are ready or in flight, for each that may be in flight
+
+# No other segment would succeed after one of these.
+_FATAL = (ModelAuthenticationError, ModelPermissionDeniedError, ModelNotFoundError)
+
+
+@dataclass(frozen=True)
+class SegmentTranscript:
+    """The transcript of one segment, or why there is none.
+
+    Attributes:
+        source: The recording.
+        segment: The number of the segment in it, from 0.
+        start_s: Where the segment begins, in seconds.
+        end_s: Where it ends.
+        new_s: Seconds of the segment that the one before did not have.
+        length_s: Seconds of the whole recording, if its headers say.
+        text: What the model wrote.
+        model: The model that wrote it.
+        language: The language of the speech, if the model tells.
+        emotion: The emotion of the speech, if the model tells.
+        usage: The tokens used.
+        from_checkpoint: An earlier run paid for it; it costs nothing now.
+        error: What went wrong, if something did.
+    """
+
+    source: str
+    segment: int
+    start_s: float
+    end_s: float
+    new_s: float = 0.0
+    length_s: float | None = None
+    text: str = ""
+    model: str | None = None
+    language: str | None = None
+    emotion: str | None = None
+    usage: UsageMetadata | None = None
+    from_checkpoint: bool = False
+    error: Exception | None = None
+
+
+class _Task(NamedTuple):
+    """A segment to transcribe: its place, without a text yet, its audio, and its checkpoint key."""
+
+    place: SegmentTranscript
+    audio: Audio | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Transcriber:
+    """How recordings are transcribed.
+
+    Attributes:
+        llm: The model.
+        prompt: What the model does with each segment; a system message gives context to a model
+            that takes no text. None asks for a transcript.
+        segment_s: Seconds of the longest segment; None is near the model's limit.
+        overlap_s: Seconds of the end of each segment that the next one repeats.
+        max_concurrency: Segments in flight at once.
+        checkpoint: Where transcripts are kept, and looked up.
+        on_error: Whether the error of a failed segment is raised, or reported in its place.
+    """
+
+    llm: ChatQwenAudio
+    prompt: str | SystemMessage | None = None
+    segment_s: float | None = None
+    overlap_s: float = 0.0
+    max_concurrency: int = 4
+    checkpoint: ByteStore | str | os.PathLike[str] | None = field(default=None, repr=False)
+    on_error: OnError = "raise"
+
+    def __post_init__(self) -> None:
+        if self.max_concurrency < 1:
+            raise ValueError(f"max_concurrency is {self.max_concurrency}; expected 1 or more")
+        if self.on_error not in {"raise", "document"}:
+            raise ValueError(f"on_error is {self.on_error!r}; expected 'raise' or 'document'")
+        if self.limit_s < 1.0:
+            raise ValueError(f"segment_s is {self.segment_s}; expected 1 second or more")
+        if not 0.0 <= self.overlap_s <= self.limit_s / 2:
+            raise ValueError(
+                f"overlap_s is {self.overlap_s}; expected 0 to {self.limit_s / 2:g}, which is half "
+                "of a segment"
+            )
+
+    @property
+    def limit_s(self) -> float:
+        """Seconds of the longest segment."""
+        near = min(self.llm.route().profile.max_part_s, MAX_SEGMENT_S)
+        return near if self.segment_s is None else min(self.segment_s, near)
+
+    @cached_property
+    def _store(self) -> Checkpoint | None:
+        return None if self.checkpoint is None else Checkpoint(self.checkpoint)
+
+    def run(self, recordings: Iterable[Recording]) -> Generator[SegmentTranscript]:
+        """Transcribe recordings, and yield the transcripts of their segments, in order.
+
+        Raises:
+            CheckpointError: The directory of the checkpoint cannot be made.
+            ModelError: A segment failed, and `on_error` is "raise"; or no segment can succeed.
+        """
+        in_flight: deque[Future[SegmentTranscript]] = deque()
+        gate, ended = threading.Semaphore(self.max_concurrency), threading.Event()
+        try:
+            for task in self._tasks(recordings):
+                in_flight.append(submit(partial(self._transcribe, task, gate, ended), THREAD_NAME))
+                if len(in_flight) > AHEAD * self.max_concurrency:
+                    yield self._checked(in_flight.popleft().result())
+            while in_flight:
+                yield self._checked(in_flight.popleft().result())
+        finally:  # nobody waits for requests in flight; transcripts that still come are stored
+            ended.set()
+
+    async def arun(self, recordings: Iterable[Recording]) -> AsyncGenerator[SegmentTranscript]:
+        """Transcribe recordings without blocking the event loop; see `run`."""
+        in_flight: deque[asyncio.Task[SegmentTranscript]] = deque()
+        gate = asyncio.Semaphore(self.max_concurrency)
+        tasks = self._tasks(recordings)
+        try:
+            while task := await wrap_future(submit(partial(next, tasks, None), THREAD_NAME)):
+                in_flight.append(asyncio.create_task(self._atranscribe(task, gate)))
+                if len(in_flight) > AHEAD * self.max_concurrency:
+                    yield self._checked(await in_flight.popleft())
+            while in_flight:
+                yield self._checked(await in_flight.popleft())
+        finally:
+            for running in in_flight:
+                running.cancel()
+            await asyncio.gather(*in_flight, return_exceptions=True)
+
+    def _checked(self, transcript: SegmentTranscript) -> SegmentTranscript:
+        error = transcript.error
+        if error is not None and (self.on_error == "raise" or isinstance(error, _FATAL)):
+            raise error
+        return transcript
+
+    # --- segments ---
+
+    def _tasks(self, recordings: Iterable[Recording]) -> Iterator[_Task]:
+        _ = self._store  # it is an error before anything is read or sent
+        settings, profile = self._describe(), self.llm.route().profile
+        for recording in recordings:
+            place = SegmentTranscript(recording.source, 0, 0.0, 0.0)  # of the next segment
+            try:
+                audio = recording.open()
+                found = split_recording(audio, profile, self.limit_s, overlap_s=self.overlap_s)
+                for part, start_s, end_s in found:
+                    here = replace(
+                        place,
+                        start_s=round(start_s, 3),
+                        end_s=round(end_s, 3),
+                        new_s=end_s - place.end_s,
+                        length_s=audio.probe.declared_s,
+                    )
+                    yield _Task(here, part, _key(audio.digest, start_s, end_s, settings))
+                    place = replace(
+                        place, segment=here.segment + 1, start_s=here.end_s, end_s=here.end_s
+                    )
+            except ModelError as error:  # it cannot be read, or not to its end
+                yield _Task(replace(place, error=error))
+
+    def _describe(self) -> str:
+        """Write down all that a transcript depends on, apart from the recording."""
+        settings = dict(self.llm._identifying_params)  # noqa: SLF001
+        # Another server is another model, on whatever port.
+        settings["base_url"] = urlsplit(str(settings["base_url"])).hostname
+        prompt = self.prompt.text if isinstance(self.prompt, SystemMessage) else self.prompt
+        described = [settings, type(self.prompt).__name__, prompt]
+        return json.dumps(described, default=str, sort_keys=True)
+
+    # --- requests ---
+
+    def _transcribe(
+        self, task: _Task, gate: threading.Semaphore, ended: threading.Event
+    ) -> SegmentTranscript:
+        with gate:
+            if ended.is_set():
+                return task.place
+            if (known := self._look_up(task)) is not None:
+                return known
+            messages, attempts = self._begin(task)
+            while True:
+                try:
+                    return self._keep(task, self.llm.invoke(messages, max_retries=0))
+                except ModelError as error:
+                    wait_s = _wait_s(attempts, error)
+                    if wait_s is None or ended.wait(wait_s):
+                        return replace(task.place, error=error)
+
+    async def _atranscribe(self, task: _Task, gate: asyncio.Semaphore) -> SegmentTranscript:
+        async with gate:
+            if (known := await asyncio.to_thread(self._look_up, task)) is not None:
+                return known
+            messages, attempts = await asyncio.to_thread(self._begin, task)
+            while True:
+                try:
+                    answer = await self.llm.ainvoke(messages, max_retries=0)
+                    return await asyncio.to_thread(self._keep, task, answer)
+                except ModelError as error:
+                    if (wait_s := _wait_s(attempts, error)) is None:
+                        return replace(task.place, error=error)
+                    await asyncio.sleep(wait_s)
+
+    def _begin(self, task: _Task) -> tuple[list[BaseMessage], Attempts]:
+        """Make what is sent, and what decides about retries."""
+        return self._messages(task), Attempts(self.llm.model, self.llm.max_retries)
+
+    def _messages(self, task: _Task) -> list[BaseMessage]:
+        assert task.audio is not None  # noqa: S101
+        content: list[Any] = [task.audio.to_block()]
+        if isinstance(self.prompt, SystemMessage):
+            return [self.prompt, HumanMessage(content)]
+        text = self.prompt
+        if text is None and self.llm.route().profile.text:
+            text = TRANSCRIBE
+        return [HumanMessage([*content, {"type": "text", "text": text}] if text else content)]
+
+    def _look_up(self, task: _Task) -> SegmentTranscript | None:
+        """Find what needs no request: a failure, or a transcript in the checkpoint."""
+        if task.place.error is not None:
+            return task.place
+        stored = self._store.read(task.key) if self._store is not None else None
+        if stored is None:
+            return None
+        try:
+            return replace(task.place, **_STORED.validate_json(stored), from_checkpoint=True)
+        except ValidationError:  # it is requested again
+            logger.warning("the checkpoint's value of %s is not one of this loader", task.key)
+            return None
+
+    def _keep(self, task: _Task, answer: AIMessage) -> SegmentTranscript:
+        """Make the transcript of an answer, and put it into the checkpoint."""
+        info = AudioInfo.from_message(answer)
+        values: _Stored = {
+            "text": answer.text.strip(),
+            "model": answer.response_metadata.get("model_name"),
+            "language": info.language,
+            "emotion": info.emotion,
+            "usage": answer.usage_metadata,
+        }
+        if self._store is not None:
+            self._store.write(task.key, lambda: _STORED.dump_json(values))
+        return replace(task.place, **values)
+
+
+def _wait_s(attempts: Attempts, error: ModelError) -> float | None:
+    """Find the seconds to wait before the next attempt; None if there is none."""
+    try:
+        return attempts.wait_s(error)
+    except ModelError:
+        return None
+
+
+def _key(digest: str, start_s: float, end_s: float, settings: str) -> str:
+    place = f"{start_s:.3f} {end_s:.3f}"
+    return hashlib.sha256(f"{digest}\n{place}\n{settings}".encode()).hexdigest()
+
+
+@with_config(ConfigDict(extra="forbid", strict=True))
+class _Stored(TypedDict):
+    """What a checkpoint keeps of a segment."""
+
+    text: str
+    model: str | None
+    language: str | None
+    emotion: str | None
+    usage: UsageMetadata | None
+
+
+_STORED = TypeAdapter(_Stored)

@@ -1,0 +1,1 @@
+"""What the local test server answers where no reply is scripted."""

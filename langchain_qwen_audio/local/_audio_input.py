@@ -1,0 +1,215 @@
+"""An audio value → its bytes → the samples for the model: 16 kHz mono, no longer than it takes.
+
+Everything here blocks; the server calls it in worker threads.
+"""
+
+import contextlib
+import http.client
+import io
+import ipaddress
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+
+import pybase64
+
+from langchain_qwen_audio.local._amr_frames import CODECS, FRAMES_PER_S, split_amr_packet
+from langchain_qwen_audio.local._models.table import QWEN_AUDIO, Model
+from langchain_qwen_audio.local._protocols.checks import INVALID_URL
+from langchain_qwen_audio.local._refusal import Refusal, invalid_parameter
+
+if TYPE_CHECKING:
+    import av
+    import numpy as np
+    import numpy.typing as npt
+
+    Samples: TypeAlias = npt.NDArray[np.float32]
+
+SAMPLE_RATE = 16_000
+DOWNLOAD_TIMEOUT_S = 10
+
+# Codecs fill their last frame, so that a clip of just the allowed length may come out longer.
+_PADDING_S = 0.1
+
+# Containers that hold their own data. FFmpeg also knows playlists (hls, concat, dash, sdp) that
+# name other files and addresses, and a stranger's file must not make this server read those.
+_FORMATS = "aac,aiff,amr,amrnb,amrwb,asf,au,caf,flac,matroska,mov,mp3,ogg,w64,wav"
+
+
+def count_audio_tokens(samples: "Samples", model: Model) -> int:
+    """Count the tokens of a clip, at least those of a second; rounding is a guess."""
+    return round(max(1.0, len(samples) / SAMPLE_RATE) * model.tokens_per_s)
+
+
+def read_audio(url: str, model: Model, files: Mapping[str, bytes]) -> "Samples":
+    """Read the audio of a request, for a model.
+
+    Args:
+        url: A data URI, an address of this machine, or one of `files`.
+        model: The model's facts.
+        files: The temporary files of the request, by their URLs.
+
+    Raises:
+        Refusal: It cannot be read, or the model does not take it.
+    """
+    if url.startswith("data:"):
+        data = _decode_data_uri(url)
+    elif url in files:
+        data = files[url]
+    else:
+        data = _download(url, model.max_file_bytes)
+    return decode_samples(data, model)
+
+
+def _decode_data_uri(uri: str) -> bytes:
+    """Return the bytes of `data:<mime>;base64,<data>`.
+
+    Raises:
+        Refusal: The data is not base64.
+    """
+    try:
+        return pybase64.b64decode(uri.partition(";base64,")[2], validate=True)
+    except ValueError as error:
+        raise invalid_parameter(INVALID_URL) from error
+
+
+def _download(url: str, max_bytes: int) -> bytes:
+    """Fetch an address of this machine; redirects and proxies are not followed.
+
+    Raises:
+        Refusal: Another machine's address, no answer, no `Content-Length`, or too large a file.
+    """
+    parts = urlsplit(url)
+    if not _is_loopback(parts.hostname):
+        msg = (
+            "Failed to download multimodal content: "
+            f"the local test server only fetches loopback URLs, not {url}"
+        )
+        raise invalid_parameter(msg)
+    connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    try:
+        connection = connect(str(parts.hostname), parts.port, timeout=DOWNLOAD_TIMEOUT_S)
+        with contextlib.closing(connection):
+            connection.request("GET", parts._replace(scheme="", netloc="").geturl() or "/")
+            return _read_file(connection.getresponse(), url, max_bytes)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        msg = f"Failed to download multimodal content: {url}: {error}"
+        raise invalid_parameter(msg) from error
+
+
+def decode_samples(data: bytes, model: Model = QWEN_AUDIO) -> "Samples":
+    """Decode what a model takes of a file.
+
+    Returns:
+        Mono samples of shape `(n,)` in [-1, 1] at 16 kHz, and never more of them than the model
+        takes: Qwen-Audio drops the rest without an error.
+
+    Raises:
+        Refusal: Too large, empty, not audio, or too long.
+    """
+    import av
+    import numpy as np
+    from av.container import InputContainer
+
+    if len(data) > model.max_file_bytes:
+        raise invalid_parameter("Multimodal file size is too large")
+    if not data:
+        raise invalid_parameter("The audio is empty")
+    pieces: list[Samples] = []
+    missing = round(SAMPLE_RATE * (model.max_clip_s + (0 if model.cuts else _PADDING_S)))
+    try:
+        options = {"format_whitelist": _FORMATS}
+        # PyAV 19 reads metadata that is not UTF-8 by itself; those before have to be told.
+        is_old = hasattr(InputContainer, "metadata_errors")
+        lenient: Any = {"metadata_errors": "replace"} if is_old else {}
+        with av.open(io.BytesIO(data), mode="r", options=options, **lenient) as container:
+            for samples in _decode_stream(container):
+                if len(samples) > missing and not model.cuts:
+                    raise invalid_parameter("The audio is too long")
+                pieces.append(samples[:missing])
+                missing -= len(pieces[-1])
+                if not missing and model.cuts:
+                    break
+    except (av.FFmpegError, IndexError) as error:
+        msg = "The audio format is illegal and cannot be opened"
+        raise invalid_parameter(msg) from error
+    if not pieces:
+        raise invalid_parameter("The audio is empty")
+    return np.concatenate(pieces)
+
+
+def _decode_stream(container: "av.container.InputContainer") -> "Iterator[Samples]":
+    import av
+    import numpy as np
+
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+    for frame in chain(_frames(container), [None]):
+        for resampled in resampler.resample(frame):
+            yield resampled.to_ndarray().reshape(-1).astype(np.float32, copy=False)
+
+
+def _frames(container: "av.container.InputContainer") -> "Iterator[av.AudioFrame]":
+    """Decode packet by packet, leaving out damaged ones, as servers built on FFmpeg do."""
+    import av
+
+    stream = container.streams.audio[0]
+    context = stream.codec_context
+    if context.codec.canonical_name in CODECS:
+        context.layout = "mono"  # whatever the container says
+    decoded = damaged = 0
+    for packet in _packets(container, stream):
+        try:
+            for frame in [_pause(context)] if packet is None else context.decode(packet):
+                decoded += 1
+                yield frame
+        except av.InvalidDataError:
+            damaged += 1
+    if damaged > 1 + decoded // 20:
+        raise av.InvalidDataError(0, "too many damaged packets")
+
+
+def _packets(
+    container: "av.container.InputContainer", stream: "av.AudioStream"
+) -> "Iterator[av.Packet[Any] | None]":
+    """Yield packets; of AMR, one for each frame, and None for a pause."""
+    import av
+
+    codec = stream.codec_context.codec.canonical_name
+    for packet in container.demux(stream):
+        if packet.size and codec in CODECS:
+            for frame in split_amr_packet(bytes(packet), codec):
+                yield None if frame is None else av.Packet(frame)
+        else:
+            yield packet
+
+
+def _pause(context: "av.AudioCodecContext") -> "av.AudioFrame":
+    import av
+
+    samples = context.sample_rate // FRAMES_PER_S
+    frame = av.AudioFrame(context.format.name, "mono", samples)
+    frame.sample_rate = context.sample_rate
+    frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+    return frame
+
+
+def _read_file(response: http.client.HTTPResponse, url: str, max_bytes: int) -> bytes:
+    if response.status != http.client.OK:
+        msg = f"Failed to download multimodal content: {url}: HTTP {response.status}"
+        raise invalid_parameter(msg)
+    length = response.getheader("content-length")
+    if length is None:
+        raise Refusal(500, "InternalError.Algo", "Missing Content-Length of multimodal url")
+    if int(length) > max_bytes:
+        raise invalid_parameter("Multimodal file size is too large")
+    return response.read()
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host is None:
+        return False
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

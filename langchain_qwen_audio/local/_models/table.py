@@ -1,0 +1,154 @@
+"""What each model takes and gives: a new model is a new row, a new kind of model a new `Model`.
+
+Sources, and what they leave open:
+https://help.aliyun.com/zh/model-studio/audio-language-model
+https://help.aliyun.com/zh/model-studio/qwen-asr-api-reference
+https://help.aliyun.com/zh/model-studio/qwen3-omni-captioner
+https://help.aliyun.com/zh/model-studio/qwen-omni (Omni by the compatible path only; every user
+message holds text and one other thing, but for 3.5 and later)
+https://help.aliyun.com/zh/model-studio/qwen3-8-omni-flash (without its limits: those of 3.5)
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Family: TypeAlias = Literal["qwen-audio", "asr", "captioner", "omni"]
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Model:
+    """The facts of one model.
+
+    Attributes:
+        family: Which reply and usage it has.
+        max_clip_s: The longest clip, in seconds.
+        tokens_per_s: Audio tokens per second of a clip; a shorter one counts as a second.
+        max_file_bytes: The largest file.
+        cuts: It drops the rest of a longer clip without an error, instead of refusing the clip.
+        takes: What a user message may hold.
+        max_clips: How many clips a user message may hold; `None`: any number.
+        mixes: A user message may hold several of audio, image and video.
+        one_turn: It takes one user message and no conversation.
+        must_stream: It answers with streams alone.
+        speaks: It can answer with speech.
+        voices: The voices it has; empty: too many to list here, and any name is taken.
+        speech_tokens_per_s: Audio tokens per second of its speech.
+        speaks_after_system: It takes a system message also where speech is requested.
+        thinking: Whether it thinks by default; "never": it cannot.
+        native_tools: It has function calling.
+    """
+
+    family: Family
+    max_clip_s: float
+    tokens_per_s: float
+    max_file_bytes: int = 10 * _MIB
+    cuts: bool = False
+    takes: frozenset[str] = frozenset({"text", "audio", "image", "video"})
+    max_clips: int | None = None
+    mixes: bool = True
+    one_turn: bool = False
+    must_stream: bool = False
+    speaks: bool = False
+    voices: tuple[str, ...] = ()
+    speech_tokens_per_s: float = 12.5
+    speaks_after_system: bool = True
+    thinking: Literal["never", "off", "on"] = "never"
+    native_tools: bool = False
+
+
+Models: TypeAlias = Mapping[str, Mapping[str, Model]]
+"""By a model's name: its facts in each protocol that serves it, by the protocol's name."""
+
+QWEN_AUDIO = Model("qwen-audio", 30, 25, cuts=True)
+
+_AUDIO_ALONE = frozenset({"audio"})
+_ASR = Model("asr", 5 * 60, 25, takes=_AUDIO_ALONE, max_clips=1, one_turn=True)
+_CAPTIONER = Model(
+    "captioner", 40 * 60, 12.5, 1024 * _MIB, takes=_AUDIO_ALONE, max_clips=1, one_turn=True
+)
+_OMNI_TURBO = Model(
+    "omni",
+    max_clip_s=3 * 60,
+    tokens_per_s=25,
+    max_clips=1,
+    mixes=False,
+    must_stream=True,
+    speaks=True,
+    voices=("Cherry", "Serena", "Ethan", "Chelsie"),
+    speech_tokens_per_s=25,
+    speaks_after_system=False,
+)
+_OMNI_3 = Model(
+    "omni",
+    max_clip_s=20 * 60,
+    tokens_per_s=12.5,
+    max_file_bytes=100 * _MIB,
+    max_clips=1,
+    mixes=False,
+    must_stream=True,
+    speaks=True,
+    thinking="off",
+    native_tools=True,
+)
+_OMNI_3_5 = Model(
+    "omni",
+    max_clip_s=3 * 3600,
+    tokens_per_s=7,
+    max_file_bytes=2048 * _MIB,
+    must_stream=True,
+    speaks=True,
+    native_tools=True,
+)
+_OMNI_3_8 = Model(
+    "omni",
+    max_clip_s=3 * 3600,
+    tokens_per_s=7,
+    max_file_bytes=2048 * _MIB,
+    thinking="on",
+    native_tools=True,
+)
+_ANY_OMNI = Model(
+    "omni",
+    max_clip_s=3 * 3600,
+    tokens_per_s=7,
+    max_file_bytes=2048 * _MIB,
+    speaks=True,
+    thinking="off",
+    native_tools=True,
+)
+
+# By name: its facts in each protocol that serves it. The names of Qwen-Audio are the two that no
+# retirement list has: https://help.aliyun.com/zh/model-studio/model-depreciation
+_KNOWN: dict[str, dict[str, Model]] = {
+    "qwen-audio-turbo": {"native": QWEN_AUDIO},
+    "qwen-audio-turbo-latest": {"native": QWEN_AUDIO},
+    "qwen3-asr-flash": {"native": _ASR, "openai": _ASR},
+    "qwen3-asr-flash-2025-09-08": {"native": _ASR, "openai": _ASR},
+    "qwen3-asr-flash-2026-02-10": {"native": _ASR, "openai": _ASR},
+    "qwen3-asr-flash-us": {"native": _ASR, "openai": _ASR},
+    "qwen3-asr-flash-2025-09-08-us": {"native": _ASR, "openai": _ASR},
+    "qwen3-omni-30b-a3b-captioner": {"native": _CAPTIONER, "openai": _CAPTIONER},
+    "qwen-omni-turbo": {"openai": _OMNI_TURBO},
+    "qwen-omni-turbo-latest": {"openai": _OMNI_TURBO},
+    "qwen-omni-turbo-2025-01-19": {"openai": _OMNI_TURBO},
+    "qwen-omni-turbo-2025-03-26": {"openai": _OMNI_TURBO},
+    "qwen2.5-omni-7b": {"openai": _OMNI_TURBO},
+    "qwen3-omni-flash": {"openai": _OMNI_3},
+    "qwen3-omni-flash-2025-09-15": {"openai": _OMNI_3},
+    "qwen3-omni-flash-2025-12-01": {"openai": _OMNI_3},
+    "qwen3.5-omni-plus": {"openai": _OMNI_3_5},
+    "qwen3.5-omni-plus-2026-03-15": {"openai": _OMNI_3_5},
+    "qwen3.5-omni-flash": {"openai": _OMNI_3_5},
+    "qwen3.5-omni-flash-2026-03-15": {"openai": _OMNI_3_5},
+    "qwen3.8-omni-flash": {"openai": _OMNI_3_8},
+}
+# A name of the user's own: natively as Qwen-Audio, else an Omni that may do everything.
+_UNKNOWN = {"native": QWEN_AUDIO, "openai": _ANY_OMNI}
+
+
+def serve_models(others: Collection[str] = ()) -> Models:
+    """Return the models to serve: those known, with their facts, and others by their names."""
+    return dict.fromkeys(others, _UNKNOWN) | _KNOWN

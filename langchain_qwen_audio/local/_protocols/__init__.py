@@ -1,0 +1,1 @@
+"""One file for each wire format, both ways: a request in, a reply out."""

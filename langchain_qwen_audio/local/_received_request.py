@@ -1,0 +1,65 @@
+"""One HTTP request, as it arrived."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from langchain_qwen_audio.local._form import Form, parse_form
+
+
+@dataclass(frozen=True)
+class ReceivedRequest:
+    """One request whose body has fully arrived.
+
+    Attributes:
+        kind: Which part of the service it reached: "generation" is the native path of the models,
+            "chat" the OpenAI-compatible one, "policy" and "upload" are those of temporary files;
+            "other" is none of them.
+        method: HTTP method, in capitals.
+        path: Without the query.
+        query: The last value of every query parameter.
+        headers: Names in lower case.
+        body: As it arrived.
+    """
+
+    kind: str
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            ValueError: It is not JSON.
+        """
+        return json.loads(self.body)
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The conversation, as it was sent: in `input` natively, else at the top of the body."""
+        messages: list[dict[str, Any]] = self.json.get("input", self.json)["messages"]
+        return messages
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All else: `parameters` natively, else the other fields of the body."""
+        body: dict[str, Any] = self.json
+        if "input" in body:
+            return body.get("parameters") or {}
+        return {name: body[name] for name in body if name not in {"model", "messages"}}
+
+    @cached_property
+    def form(self) -> Form:
+        """The fields and the file of an upload.
+
+        Raises:
+            ModuleNotFoundError: python-multipart is not installed; the extra `local` has it.
+            ValueError: The body is not multipart/form-data.
+        """
+        return parse_form(self.headers.get("content-type", ""), self.body)

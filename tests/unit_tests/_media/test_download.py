@@ -1,0 +1,296 @@
+"""URLs downloaded here: what comes, what is too much, and what lies inside and is not reached."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import zlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+
+from langchain_qwen_audio import Audio, ChatQwenAudio
+from langchain_qwen_audio._media.download import MAX_BYTES
+from langchain_qwen_audio.errors import AudioError, MessageError
+from tests.unit_tests.recordings import (
+    QUESTION,
+    TWO_WAYS,
+    ask_about,
+    audio_urls,
+    kinds,
+    read,
+    sent_clips,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from langchain_qwen_audio.local import LocalDashScope
+    from tests.unit_tests.conftest import Ask
+
+CLIP = read("speech.mp3")
+
+
+class Web(ThreadingHTTPServer):
+    """A web server on the loopback that remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        super().__init__(("127.0.0.1", 0), Page)
+
+    def url(self, path: str = "/clip.mp3", host: str = "localhost") -> str:
+        return f"http://{host}:{self.server_port}{path}"
+
+
+class Page(BaseHTTPRequestHandler):
+    server: Web
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.server.headers.append({name.lower(): value for name, value in self.headers.items()})
+        status, headers, body = PAGES.get(self.path.partition("?")[0], (404, {}, b"nothing here"))
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(len(body))} | headers).items():
+            self.send_header(name, value.replace("PORT", str(self.server.server_port)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+def gzipped_zeros(size: int) -> bytes:
+    """Compress that many zeros, in pieces, so that they are never held."""
+    gzip = zlib.compressobj(1, wbits=31)
+    return b"".join(gzip.compress(bytes(1 << 20)) for _ in range(size >> 20)) + gzip.flush()
+
+
+PAGES: dict[str, tuple[int, dict[str, str], bytes]] = {
+    "/clip.mp3": (200, {}, CLIP),
+    "/moved": (302, {"Location": "/clip.mp3"}, b""),
+    "/inside": (302, {"Location": "http://127.0.0.1:PORT/clip.mp3"}, b""),
+    "/metadata": (302, {"Location": "http://169.254.169.254/latest/meta-data"}, b""),
+    "/file": (302, {"Location": "file:///etc/passwd"}, b""),
+    "/circle": (302, {"Location": "/circle"}, b""),
+    "/broken": (500, {}, CLIP),
+    "/partial": (206, {}, CLIP[:100]),
+    "/huge": (200, {"Content-Length": str(MAX_BYTES + 1)}, b""),
+    "/short": (200, {"Content-Length": "100000"}, CLIP),
+    "/bomb": (200, {"Content-Encoding": "gzip"}, gzipped_zeros(MAX_BYTES + (1 << 20))),
+    "/text": (200, {"Content-Type": "audio/wav"}, b"<html>please log in</html>" * 100),
+}
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    with Web() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def _at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LangChain's own switch: this machine by its name, and nothing else inside, may be reached."""
+    monkeypatch.setenv("LANGCHAIN_ENV", "local_test")
+
+
+@pytest.fixture(autouse=True)
+def _no_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LANGCHAIN_ENV", raising=False)
+
+
+def afrom_url(url: str) -> Audio:
+    return asyncio.run(Audio.afrom_url(url))
+
+
+@pytest.fixture(params=[Audio.from_url, afrom_url], ids=["sync", "async"])
+def from_url(request: pytest.FixtureRequest) -> Callable[[str], Audio]:
+    way: Callable[[str], Audio] = request.param
+    return way
+
+
+def model_of(server: LocalDashScope, **fields: Any) -> ChatQwenAudio:
+    return ChatQwenAudio(base_url=server.base_url, api_key="sk-secret", **fields)
+
+
+# --- what comes -------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_at_home")
+@pytest.mark.parametrize("path", ["/clip.mp3", "/moved", "/clip.mp3?token=%20a#fragment"])
+def test_a_recording_is_downloaded(from_url: Callable[[str], Audio], web: Web, path: str) -> None:
+    audio = from_url(web.url(path))
+    assert audio.data == CLIP
+    assert audio.mime_type == "audio/mpeg"
+    assert "authorization" not in web.headers[-1]
+
+
+FAILURES = {
+    "/missing": "the server answered 404",
+    "/broken": "the server answered 500",
+    "/partial": "the server answered 206",
+    "/circle": "TooManyRedirects",
+    "/short": "RemoteProtocolError",
+    "/huge": rf"it is {MAX_BYTES + 1:,} bytes long, at most {MAX_BYTES:,} are taken",
+    "/bomb": rf"it is longer than {MAX_BYTES:,} bytes",
+}
+
+
+@pytest.mark.usefixtures("_at_home")
+@pytest.mark.parametrize("path", FAILURES)
+def test_a_failing_download_says_why(from_url: Callable[[str], Audio], web: Web, path: str) -> None:
+    with pytest.raises(AudioError, match=f"{path}: it cannot be fetched: {FAILURES[path]}"):
+        from_url(web.url(path))
+    assert web.asked[0] == path
+
+
+@pytest.mark.usefixtures("_at_home")
+def test_nobody_there_is_one_error(from_url: Callable[[str], Audio]) -> None:
+    with Web() as gone:
+        url = gone.url()
+    with pytest.raises(AudioError, match="it cannot be fetched: ConnectError"):
+        from_url(url)
+
+
+# --- what lies inside -------------------------------------------------------------------------
+
+HOSTS = [
+    *("localhost", "LOCALHOST", "localhost.", "127.0.0.1", "127.0.0.2", "127.1", "0.0.0.0"),  # noqa: S104
+    *("2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1"),  # the same in other numbers
+    *("[::1]", "[::]", "[::ffff:127.0.0.1]", "[0:0:0:0:0:ffff:7f00:1]"),
+]
+INSIDE = [
+    *("10.0.0.1", "172.16.0.1", "192.168.1.1", "[fe80::1]", "[fd00::1]"),
+    *("169.254.169.254", "[::ffff:169.254.169.254]", "[fd00:ec2::254]"),  # a cloud's metadata
+    *("100.100.100.200", "metadata.google.internal"),
+]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_this_machine_is_not_reached(from_url: Callable[[str], Audio], web: Web, host: str) -> None:
+    with pytest.raises(AudioError, match="it cannot be fetched"):
+        from_url(web.url(host=host))
+    assert web.asked == []
+
+
+@pytest.mark.parametrize("host", INSIDE)
+def test_addresses_inside_are_refused(from_url: Callable[[str], Audio], host: str) -> None:
+    for scheme in ("http", "HTTPS"):
+        with pytest.raises(AudioError, match="it is not on the public network"):
+            from_url(f"{scheme}://{host}/latest/meta-data/")
+
+
+@pytest.mark.usefixtures("_at_home")
+@pytest.mark.parametrize("path", ["/inside", "/metadata", "/file"])
+def test_a_redirect_inside_is_refused(
+    from_url: Callable[[str], Audio], web: Web, path: str
+) -> None:
+    with pytest.raises(AudioError, match="it cannot be fetched"):
+        from_url(web.url(path))
+    assert web.asked == [path]
+
+
+STRANGE = [
+    "file:///etc/passwd",
+    "ftp://example.com/a.wav",
+    "gopher://127.0.0.1/",
+    "data:audio/wav;base64,AAAA",
+    "/etc/passwd",
+    "",
+    "http://",
+    "http:///a.wav",
+    "http://[",
+    "http://[::1",
+    "http://exa mple/",
+    "http://a:b@:99999/",
+    "http://x:99999999/",
+    "http://" + "a" * 300 + ".example/",
+    "http://\ud800/",
+    "http://a\0b/",
+]
+
+
+@pytest.mark.parametrize("url", STRANGE, ids=[f"{number}" for number in range(len(STRANGE))])
+def test_other_urls_are_refused(from_url: Callable[[str], Audio], url: str) -> None:
+    with pytest.raises(AudioError, match="it cannot be fetched"):
+        from_url(url)
+
+
+def test_a_proxy_is_no_way_inside(
+    from_url: Callable[[str], Audio], web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, web.url("", host="127.0.0.1"))
+    with pytest.raises(AudioError, match="it is not on the public network"):
+        from_url("http://169.254.169.254/latest/meta-data/")
+    assert web.asked == []
+
+
+# --- on the model -----------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_at_home")
+def test_fetch_client_sends_the_recording_itself(
+    ask: Ask, web: Web, server: LocalDashScope
+) -> None:
+    ask(model_of(server, fetch="client"), ask_about(web.url(), web.url(), web.url("/moved")))
+    assert sorted(web.asked) == ["/clip.mp3", "/clip.mp3", "/moved"]
+    assert sent_clips(server) == [CLIP] * 3
+    assert all(url.startswith("data:audio/mpeg;base64,") for url in audio_urls(server))
+    assert not any("sk-secret" in str(headers) for headers in web.headers)
+
+
+@TWO_WAYS
+@pytest.mark.usefixtures("_at_home")
+@pytest.mark.parametrize("path", ["/missing", "/inside", "/text"])
+def test_fetch_client_refuses_before_any_request(
+    ask: Ask, web: Web, server: LocalDashScope, path: str
+) -> None:
+    with pytest.raises(AudioError, match=r"cannot be fetched|not usable audio"):
+        ask(model_of(server, fetch="client"), ask_about(web.url(path)))
+    assert server.requests == []
+
+
+def test_fetch_client_reaches_nothing_inside(ask: Ask, web: Web, server: LocalDashScope) -> None:
+    for url in (web.url(), web.url(host="127.0.0.1"), "HTTP://169.254.169.254/"):
+        with pytest.raises(AudioError, match="not on the public network"):
+            ask(model_of(server, fetch="client"), ask_about(url))
+    assert (web.asked, server.requests) == ([], [])
+
+
+def test_fetch_client_leaves_uploaded_files_alone(ask: Ask, server: LocalDashScope) -> None:
+    server.script("ok")
+    with pytest.raises(Exception, match="no such temporary file"):
+        ask(model_of(server, fetch="client", max_retries=0), ask_about("oss://a/b.wav"))
+    assert audio_urls(server) == ["oss://a/b.wav"]
+
+
+URLS = ["http://127.0.0.1:9/a%20b.wav?x=1&y=%2F#z", "https://example.com/ü.wav?sig=a+b=="]
+
+
+def test_fetch_service_passes_urls_by_reference_untouched(
+    ask: Ask, web: Web, server: LocalDashScope
+) -> None:
+    ask(model_of(server), ask_about(*URLS, web.url()))
+    assert audio_urls(server) == [*URLS, web.url()]
+    assert kinds(server) == ["generation"]
+    assert web.asked == []
+
+
+def test_a_url_in_the_place_of_base64_is_a_url(ask: Ask, server: LocalDashScope) -> None:
+    block = {"type": "audio", "base64": URLS[1], "mime_type": "audio/wav"}
+    ask(model_of(server), [HumanMessage([block, QUESTION])])
+    assert audio_urls(server) == [URLS[1]]
+
+
+def test_another_choice_is_refused(server: LocalDashScope) -> None:
+    with pytest.raises(ValueError, match="fetch"):
+        model_of(server, fetch="browser")
+    with pytest.raises(MessageError):
+        model_of(server, fetch="client").invoke([])

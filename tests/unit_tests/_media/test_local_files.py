@@ -1,0 +1,129 @@
+"""Files of all kinds under the names of recordings: what is opened, and what is refused at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from langchain_qwen_audio import Audio, ChatQwenAudio
+from langchain_qwen_audio._media.local_files import LocalFile
+from langchain_qwen_audio._request.clips import MAX_FILE_BYTES
+from langchain_qwen_audio.errors import AudioError
+from tests.unit_tests.recordings import TWO_WAYS, ask_about, read, tone, wav
+
+if TYPE_CHECKING:
+    from langchain_qwen_audio.local import LocalDashScope
+    from tests.unit_tests.ways import Ask
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and devices are POSIX's")
+CLIP = read("piped.wav")
+INSIDE, OUTSIDE = wav(tone(0.5)), wav(tone(0.7))
+
+
+# --- special files ----------------------------------------------------------------------------
+
+KERNEL = [
+    "/proc/kmsg",  # whose reader waits for the next message, for ever
+    "/proc/self/mem",
+    "/proc/self/pagemap",
+    "/sys/class/net/lo/speed",  # says that it has 4096 bytes, and refuses to be read
+]
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("path", KERNEL)
+def test_files_of_the_kernel_are_refused_at_once(
+    server: LocalDashScope, ask: Ask, path: str
+) -> None:
+    if not Path(path).exists():
+        pytest.skip("this system has none")
+    model = ChatQwenAudio(base_url=server.base_url, api_key="local", local_files=True)
+    with pytest.raises(AudioError, match=r": 0 bytes|: it cannot be read"):
+        ask(model, ask_about(f"file://{path}"))
+    assert server.requests == []
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("size", [MAX_FILE_BYTES + 1, 1 << 40])
+def test_a_file_that_is_too_large_is_refused_by_its_size(
+    server: LocalDashScope, ask: Ask, tmp_path: Path, size: int
+) -> None:
+    path = tmp_path / "sparse.wav"
+    path.write_bytes(CLIP)
+    os.truncate(path, size)
+    model = ChatQwenAudio(base_url=server.base_url, api_key="local", local_files=[tmp_path])
+    with pytest.raises(AudioError, match=rf"{size:,} bytes long, at most {MAX_FILE_BYTES:,}"):
+        ask(model, ask_about(path.as_uri()))
+    with pytest.raises(AudioError, match=f"{size:,} bytes"):
+        model.get_num_tokens_from_messages(ask_about(path.as_uri()))
+    assert server.requests == []
+
+
+def test_a_pipe_that_takes_the_place_of_a_file_waits_for_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    path.write_bytes(CLIP)
+    audio = Audio.from_path(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(AudioError, match=r"clip.wav: it cannot be read .it changed"):
+        _ = audio.data
+
+
+# --- links that come in between ---------------------------------------------------------------
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder of recordings beside another one, which is laid out the same."""
+    for name, data in (("root", INSIDE), ("outside", OUTSIDE)):
+        (tmp_path / name / "folder").mkdir(parents=True)
+        (tmp_path / name / "folder" / "a.wav").write_bytes(data)
+    return tmp_path / "root"
+
+
+@pytest.mark.parametrize("swapped", ["folder", "folder/a.wav"])
+def test_a_link_put_in_the_place_of_what_was_found_is_not_followed(
+    root: Path, swapped: str
+) -> None:
+    file = LocalFile.find(root / "folder" / "a.wav", [root])
+    (root / swapped).rename(root / "before")
+    (root / swapped).symlink_to(root.parent / "outside" / swapped)
+    with pytest.raises(OSError, match=r"changed|symbolic links"):
+        file.open()
+
+
+class Racing:
+    """A folder that somebody changes just after the file in it was resolved."""
+
+    def __init__(self, root: Path, swapped: str) -> None:
+        self._root, self._swapped = root, swapped
+
+    def resolve(self) -> Path:
+        (self._root / self._swapped).rename(self._root / "before")
+        (self._root / self._swapped).symlink_to(self._root.parent / "outside" / self._swapped)
+        return self._root
+
+
+@pytest.mark.parametrize("swapped", ["folder", "folder/a.wav"])
+def test_a_link_put_there_while_the_file_is_looked_at_leads_nowhere(
+    root: Path, swapped: str
+) -> None:
+    racing: Any = Racing(root, swapped)
+    with pytest.raises(AudioError, match=r"it cannot be read|not a regular file"):
+        LocalFile.find(root / "folder" / "a.wav", [racing])
+
+
+@pytest.mark.parametrize("name", ["", ".", "folder", "folder/.."])
+def test_a_folder_is_no_recording(root: Path, name: str) -> None:
+    with pytest.raises(AudioError, match="not a regular file"):
+        LocalFile.find(root / name, [root])
+
+
+@pytest.mark.parametrize("name", ["../outside/folder/a.wav", "../outside/none.wav", "/etc/none"])
+def test_what_lies_elsewhere_is_refused_whether_it_exists_or_not(root: Path, name: str) -> None:
+    with pytest.raises(AudioError, match="outside of what `local_files` allows"):
+        LocalFile.find(root / name, [root])

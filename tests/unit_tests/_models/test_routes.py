@@ -1,0 +1,656 @@
+"""A model, an address and a protocol → where and how it is asked; and servers of one's own."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+
+from langchain_qwen_audio import Audio, ChatQwenAudio, errors
+from langchain_qwen_audio._models.profiles import ELSEWHERE, PROFILES, RETIRED
+from langchain_qwen_audio._models.routes import find_route
+from langchain_qwen_audio._protocols.openai import OpenAIProtocol
+from langchain_qwen_audio.local import LocalDashScope
+from tests.unit_tests.conftest import ainvoke, astream, invoke, stream
+from tests.unit_tests.recordings import (
+    QUESTION,
+    RECORDINGS,
+    TWO_WAYS,
+    ask_about,
+    fresh_tone,
+    hear,
+    tone,
+    wav,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.unit_tests.conftest import Ask
+
+BEIJING = "https://dashscope.aliyuncs.com"
+SINGAPORE = "https://dashscope-intl.aliyuncs.com"
+WORKSPACE = "https://ws-1.eu-central-1.maas.aliyuncs.com"
+NATIVE, COMPATIBLE = "/api/v1", "/compatible-mode/v1"
+HOSTS = [BEIJING, SINGAPORE, WORKSPACE, "http://127.0.0.1:8000", "https://proxy.example.com/qwen"]
+MINE = "http://127.0.0.1:8000/v1"
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("API_KEY", "BASE_URL", "HTTP_BASE_URL", "REGION", "WORKSPACE"):
+        monkeypatch.delenv(f"DASHSCOPE_{name}", raising=False)
+
+
+# --- where ------------------------------------------------------------------------------------
+
+
+def route_of(model: str, address: str, *told: Any) -> tuple[str, str, str]:
+    route = find_route(model, address, *told)
+    if isinstance(route.protocol, OpenAIProtocol):
+        return route.address, "openai", route.protocol.audio_encoding
+    return route.address, "native", "data_uri"
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("path", [NATIVE, COMPATIBLE])
+def test_a_known_model_has_its_own_path_whichever_is_given(host: str, path: str) -> None:
+    asr, omni = "qwen3-asr-flash", "qwen3.5-omni-flash"
+    assert route_of(asr, host + path) == (host + NATIVE, "native", "data_uri")
+    assert route_of(omni, host + path) == (host + COMPATIBLE, "openai", "data_uri")
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_known_model_has_the_first_protocol_of_its_profile(name: str) -> None:
+    _, protocol, _ = route_of(name, BEIJING + NATIVE)
+    assert protocol == PROFILES[name].protocols[0]
+
+
+BOTH = ["qwen3-asr-flash", "qwen3-omni-30b-a3b-captioner"]
+OMNI = ["qwen-omni-turbo", "qwen3.8-omni-flash"]
+NATIVE_ONLY = ["qwen-audio-turbo", "qwen3-asr-flash-us"]
+
+
+@pytest.mark.parametrize("path", [NATIVE, COMPATIBLE])
+@pytest.mark.parametrize("name", [*BOTH, *OMNI])
+def test_a_model_of_both_protocols_is_asked_in_the_one_told(name: str, path: str) -> None:
+    assert route_of(name, BEIJING + path, "native") == (BEIJING + NATIVE, "native", "data_uri")
+    assert route_of(name, BEIJING + path, "openai") == (BEIJING + COMPATIBLE, "openai", "data_uri")
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("name", NATIVE_ONLY)
+def test_a_model_without_the_compatible_protocol_is_not_asked_in_it(
+    ask: Ask, server: LocalDashScope, name: str
+) -> None:
+    model = ChatQwenAudio(
+        model=name, protocol="openai", base_url=server.base_url, api_key="sk-swordfish"
+    )
+    with pytest.raises(errors.InvalidRequestError, match="is not available") as caught:
+        ask(model, "?")
+    assert "protocol='openai'; it takes 'native'" in caught.value.message
+    assert server.requests == []
+
+
+UNKNOWN: dict[str, tuple[str, str | None, str, str]] = {
+    "sounds like Qwen-Audio": ("qwen-audio-max", None, "native", "qwen-audio-turbo-latest"),
+    "sounds like nothing": ("mystery", None, "native", "qwen-audio-turbo-latest"),
+    "sounds like speech recognition": ("qwen4-asr-flash", None, "native", "qwen3-asr-flash"),
+    "sounds like Omni": ("qwen4-omni-max", None, "openai", "qwen3.5-omni-flash"),
+    "told to be native": ("qwen4-omni-max", "native", "native", "qwen3.5-omni-flash"),
+    "told to be compatible": ("mystery", "openai", "openai", "qwen3.5-omni-flash"),
+    "speech recognition, told": ("qwen4-asr-flash", "openai", "openai", "qwen3-asr-flash"),
+}
+
+
+@pytest.mark.parametrize(("name", "told", "protocol", "like"), UNKNOWN.values(), ids=UNKNOWN)
+def test_an_unknown_model_is_taken_for_what_its_name_says_and_can_be_told(
+    name: str, told: Any, protocol: str, like: str
+) -> None:
+    path = COMPATIBLE if protocol == "openai" else NATIVE
+    assert route_of(name, BEIJING + NATIVE, told) == (BEIJING + path, protocol, "data_uri")
+    known, unknown = (find_route(it, BEIJING + NATIVE, told).profile for it in (like, name))
+    assert unknown == (PROFILES[like] if protocol == "native" else known)
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("protocol", ["native", "openai"])
+def test_an_unknown_model_answers_in_the_protocol_told(
+    ask: Ask, protocol: Literal["native", "openai"]
+) -> None:
+    with LocalDashScope(reply="ok", models=["mystery"]) as server:
+        model = ChatQwenAudio(
+            model="mystery", protocol=protocol, base_url=server.base_url, api_key="local"
+        )
+        assert ask(model, ask_about("https://example.com/a.mp3")).text == "ok"
+        assert server.requests[0].kind == {"native": "generation", "openai": "chat"}[protocol]
+
+
+NOT_HERE = {
+    **{name: why for name, why in ELSEWHERE.items() if not name.startswith("-")},
+    "qwen3-asr-flash-filetrans": "asynchronous jobs",
+    "qwen-audio-3.0-asr-flash-filetrans": "asynchronous jobs",
+    "qwen3-omni-flash-realtime": "a WebSocket",
+    "qwen3.5-omni-plus-realtime": "a WebSocket",
+    "qwen-audio-3.1-asr-flash-streaming": "a WebSocket",
+    "qwen-audio-3.1-asr-flash-message": "a WebSocket",
+}
+
+
+@TWO_WAYS
+@pytest.mark.parametrize(("name", "why"), NOT_HERE.items())
+def test_a_model_that_is_asked_in_another_way_is_refused_with_the_way_and_what_to_use(
+    ask: Ask, server: LocalDashScope, name: str, why: str
+) -> None:
+    with pytest.raises(errors.NotFoundError, match="qwen3-asr-flash transcribes") as caught:
+        ask(ChatQwenAudio(model=name, base_url=server.base_url, api_key="local"), "?")
+    assert caught.value.message.startswith(f"{name} is available through {why}")
+    assert server.requests == []
+
+
+def test_a_retired_name_is_asked_for_all_the_same_if_the_protocol_is_told() -> None:
+    name = next(iter(RETIRED))
+    clip = {"type": "audio", "url": "https://example.com/a.mp3"}
+    with LocalDashScope(reply="ok", models=[name]) as server:
+        model = ChatQwenAudio(
+            model=name, protocol="native", base_url=server.base_url, api_key="local"
+        )
+        assert model.invoke([HumanMessage([clip])]).text == "ok"
+
+
+FIELDS: dict[str, tuple[dict[str, Any], str]] = {
+    "default": ({}, BEIJING),
+    "region": ({"region": "ap-southeast-1"}, SINGAPORE),
+    "region without a shared host": (
+        {"region": "eu-central-1", "workspace": "ws-1"},
+        WORKSPACE,
+    ),
+    "native base URL": ({"base_url": f"{SINGAPORE}/api/v1"}, SINGAPORE),
+    "compatible base URL": ({"base_url": f"{SINGAPORE}/compatible-mode/v1/"}, SINGAPORE),
+}
+
+
+@pytest.mark.parametrize(("fields", "host"), FIELDS.values(), ids=FIELDS)
+@pytest.mark.parametrize(
+    ("name", "path"), [("qwen-audio-turbo", NATIVE), ("qwen3.5-omni-flash", COMPATIBLE)]
+)
+def test_region_workspace_and_base_url_name_the_host_for_both_protocols(
+    fields: dict[str, Any], host: str, name: str, path: str
+) -> None:
+    model = ChatQwenAudio(model=name, api_key="local", **fields)
+    assert model.route(name).address == host + path
+
+
+@pytest.mark.parametrize("where", ["base_url", "compatible_base_url"])
+def test_one_call_may_ask_a_model_of_the_other_protocol(
+    ask: Ask, server: LocalDashScope, where: str
+) -> None:
+    model = ChatQwenAudio(base_url=getattr(server, where), api_key="local")
+    for name in ("qwen-audio-turbo", "qwen3.5-omni-flash", "qwen-audio-turbo"):
+        assert ask(model, "?", model=name).response_metadata["model_name"] == name
+    assert [request.kind for request in server.requests] == ["generation", "chat", "generation"]
+
+
+def test_a_workspace_travels_in_its_header_in_both_protocols(server: LocalDashScope) -> None:
+    for name in ("qwen-audio-turbo", "qwen3.5-omni-flash"):
+        model = ChatQwenAudio(
+            model=name, base_url=server.base_url, api_key="local", workspace="ws-1"
+        )
+        model.invoke("?")
+    sent = [request.headers["x-dashscope-workspace"] for request in server.requests]
+    assert sent == ["ws-1", "ws-1"]
+
+
+OWN_ROUTES: dict[str, tuple[tuple[Any, ...], tuple[str, str, str]]] = {
+    "by its address": (("Qwen/Qwen2-Audio-7B-Instruct",), (MINE, "openai", "input_audio_raw")),
+    "with an encoding": (
+        ("my-model", None, "audio_url"),
+        (MINE, "openai", "audio_url"),
+    ),
+    "a retired name, whose weights are open": (
+        ("qwen2-audio-instruct",),
+        (MINE, "openai", "input_audio_raw"),
+    ),
+    "a name that is asked elsewhere": (
+        ("my-asr-realtime",),
+        (MINE, "openai", "input_audio_raw"),
+    ),
+    "a name of the service, told": (
+        ("qwen3-omni-flash", "openai"),
+        (MINE, "openai", "input_audio_raw"),
+    ),
+    "a name of the service, behind a gateway": (
+        ("qwen3-omni-flash",),
+        (MINE, "openai", "data_uri"),
+    ),
+    "a gateway to the native protocol": (
+        ("qwen-audio-turbo",),
+        (MINE, "native", "data_uri"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("asked", "route"), OWN_ROUTES.values(), ids=OWN_ROUTES)
+def test_an_address_unlike_the_services_is_a_server_of_ones_own(
+    asked: tuple[Any, ...], route: tuple[str, str, str]
+) -> None:
+    name, *told = asked
+    assert route_of(name, MINE, *told) == route
+
+
+# --- servers of one's own ---------------------------------------------------------------------
+
+JSON, SSE = "application/json", "text/event-stream; charset=utf-8"
+NAME = "Qwen/Qwen2-Audio-7B-Instruct"
+SERVED = "qwen2-audio-7b-instruct.Q8_0"  # what the server itself calls it
+CLIP = wav(tone(0.5))
+RAW = base64.b64encode(CLIP).decode()
+URI = f"data:audio/wav;base64,{RAW}"
+URL = "https://example.com/a.flac"
+TOOL = {
+    "type": "function",
+    "function": {"name": "f", "description": "Do.", "parameters": {"type": "object"}},
+}
+IMAGE = {"type": "image", "url": "https://example.com/a.png"}
+USAGE = {"prompt_tokens": 20, "completion_tokens": 2, "total_tokens": 22}
+
+
+@dataclass
+class Question:
+    """One request."""
+
+    path: str
+    headers: dict[str, str]
+    json: dict[str, Any]
+
+
+@dataclass
+class OwnServer:
+    """A server that says what it is told to, as llama.cpp and vLLM do, and remembers."""
+
+    url: str = ""
+    requests: list[Question] = field(default_factory=list)
+    replies: deque[tuple[int, str, bytes]] = field(default_factory=deque)
+
+    def answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
+        question = Question(path, headers, json.loads(body))
+        self.requests.append(question)
+        if self.replies:
+            return self.replies.popleft()
+        return whole("ok") if "stream" not in question.json else events({"content": "ok"})
+
+
+@contextlib.contextmanager
+def serve(own: OwnServer) -> Iterator[OwnServer]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            status, kind, reply = own.answer(self.path, headers, body)
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(reply)))
+            self.end_headers()
+            self.wfile.write(reply)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        own.url = f"http://127.0.0.1:{http.server_port}/v1"
+        yield own
+        http.shutdown()
+        thread.join()
+
+
+def whole(text: str, **more: Any) -> tuple[int, str, bytes]:
+    message = {"role": "assistant", "content": text, **more}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    reply = {"id": "chatcmpl-1", "object": "chat.completion", "model": SERVED, "choices": [choice]}
+    return 200, JSON, json.dumps({**reply, "usage": USAGE}).encode()
+
+
+def events(*deltas: dict[str, Any]) -> tuple[int, str, bytes]:
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": SERVED}
+    choices = [
+        {"index": 0, "delta": {"role": "assistant", "content": None}, "finish_reason": None},
+        *({"index": 0, "delta": delta, "finish_reason": None} for delta in deltas),
+        {"index": 0, "delta": {}, "finish_reason": "stop"},
+    ]
+    chunks = [{**head, "choices": [choice]} for choice in choices]
+    payloads = [*chunks, {**head, "choices": [], "usage": USAGE}]
+    lines = [f"data: {json.dumps(payload)}\n\n" for payload in payloads]
+    return 200, SSE, "".join([*lines, "data: [DONE]\n\n"]).encode()
+
+
+@pytest.fixture
+def own() -> Iterator[OwnServer]:
+    with serve(OwnServer()) as server:
+        yield server
+
+
+def model_at(own: OwnServer, name: str = NAME, **fields: Any) -> ChatQwenAudio:
+    return ChatQwenAudio(**{"model": name, "base_url": own.url, "max_retries": 0, **fields})
+
+
+def raw(data: str, form: str) -> dict[str, Any]:
+    return {"type": "input_audio", "input_audio": {"data": data, "format": form}}
+
+
+ON_THE_WIRE: dict[str | None, dict[str, Any]] = {
+    None: raw(RAW, "wav"),
+    "input_audio_raw": raw(RAW, "wav"),
+    "data_uri": raw(URI, "wav"),
+    "audio_url": {"type": "audio_url", "audio_url": {"url": URI}},
+}
+
+
+@pytest.mark.parametrize(("encoding", "part"), ON_THE_WIRE.items(), ids=map(str, ON_THE_WIRE))
+def test_a_conversation_is_written_in_the_encoding_told_and_with_no_key(
+    ask: Ask, own: OwnServer, encoding: Any, part: dict[str, Any]
+) -> None:
+    messages = [
+        SystemMessage("Be brief"),
+        *ask_about(Audio.from_bytes(CLIP)),
+        AIMessage("A tone"),
+        HumanMessage("How high?"),
+    ]
+    answer = ask(model_at(own, audio_encoding=encoding, temperature=0), messages)
+    streamed = {"stream": True, "stream_options": {"include_usage": True}}
+    (request,) = own.requests
+    assert request.json == {
+        "model": NAME,
+        "messages": [
+            {"role": "system", "content": "Be brief"},
+            {"role": "user", "content": [part, QUESTION]},
+            {"role": "assistant", "content": "A tone"},
+            {"role": "user", "content": "How high?"},
+        ],
+        "temperature": 0,
+        **(streamed if "stream" in ask.__name__ else {}),
+    }
+    assert request.path == "/v1/chat/completions"
+    assert request.headers["authorization"].startswith("Bearer ")  # of anything
+    assert answer.text == "ok"
+    assert answer.response_metadata["model_name"] == SERVED
+    assert answer.usage_metadata == {"input_tokens": 20, "output_tokens": 2, "total_tokens": 22}
+
+
+def test_a_key_travels_where_there_is_one(ask: Ask, own: OwnServer) -> None:
+    ask(model_at(own, api_key="sk-mine"), "?")
+    assert own.requests[0].headers["authorization"] == "Bearer sk-mine"
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("encoding", ["input_audio_raw", "audio_url"])
+def test_tools_and_images_go_along_in_every_encoding(
+    ask: Ask, own: OwnServer, encoding: Any
+) -> None:
+    model = model_at(own, "my-omni", audio_encoding=encoding).bind_tools([TOOL], tool_choice="f")
+    ask(model, [HumanMessage([Audio.from_bytes(CLIP).to_block(), IMAGE, QUESTION])])
+    body = own.requests[0].json
+    assert body["messages"] == [
+        {
+            "role": "user",
+            "content": [
+                ON_THE_WIRE[encoding],
+                {"type": "image_url", "image_url": {"url": IMAGE["url"]}},
+                QUESTION,
+            ],
+        }
+    ]
+    assert body["tools"] == [TOOL]
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "f"}}
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
+def test_only_wav_and_mp3_are_sent(own: OwnServer, recording: Any) -> None:
+    model_at(own, "my-omni").invoke([HumanMessage([Audio.from_path(recording.path).to_block()])])
+    (part,) = own.requests[0].json["messages"][0]["content"]
+    heard = hear(base64.b64decode(part["input_audio"]["data"], validate=True))
+    assert part["input_audio"]["format"] in {"wav", "mp3"}
+    assert (heard.container, heard.codec) in {("wav", "pcm_s16le"), ("mp3", "mp3")}
+    assert part["input_audio"]["format"] == heard.container
+    assert heard.seconds == pytest.approx(recording.seconds, abs=0.05)
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("url", [URL, "oss://bucket/a.wav"])
+@pytest.mark.parametrize("encoding", [None, "input_audio_raw"])
+def test_a_url_is_refused_where_audio_travels_bare(
+    ask: Ask, own: OwnServer, encoding: Any, url: str
+) -> None:
+    with pytest.raises(errors.AudioError, match=r"does not fetch URLs|are not resolved"):
+        ask(model_at(own, audio_encoding=encoding), ask_about(url))
+    assert own.requests == []
+
+
+@TWO_WAYS
+def test_a_url_is_left_to_a_server_that_fetches(ask: Ask, own: OwnServer) -> None:
+    ask(model_at(own, audio_encoding="audio_url"), ask_about(URL))
+    assert own.requests[0].json["messages"] == [
+        {"role": "user", "content": [{"type": "audio_url", "audio_url": {"url": URL}}, QUESTION]}
+    ]
+
+
+def test_qwen2_audio_is_sent_no_more_than_it_hears_of_a_clip(own: OwnServer) -> None:
+    clip = Audio.from_array(fresh_tone(61.0), 16_000)
+    model_at(own).invoke(ask_about(clip))
+    parts = own.requests[0].json["messages"][0]["content"][:-1]
+    lengths = [hear(base64.b64decode(it["input_audio"]["data"])).seconds for it in parts]
+    assert len(lengths) == 3
+    assert max(lengths) <= 30
+    assert sum(lengths) == pytest.approx(61.0, abs=0.01)
+
+
+def test_another_model_is_sent_a_long_clip_whole(own: OwnServer) -> None:
+    model_at(own, "my-omni").invoke(ask_about(Audio.from_array(fresh_tone(61.0), 16_000)))
+    (part, _) = own.requests[0].json["messages"][0]["content"]
+    assert hear(base64.b64decode(part["input_audio"]["data"])).seconds == 61.0
+
+
+UNABLE: dict[str, tuple[str, dict[str, Any], list[Any], str]] = {
+    "Qwen2-Audio sees no images": (NAME, {}, [IMAGE], "block of type 'image'"),
+    "no server of one's own speaks": (
+        "my-omni",
+        {"modalities": ["text", "audio"]},
+        [QUESTION],
+        "has no speech output",
+    ),
+    "asr_options are the service's": (
+        "my-omni",
+        {"asr_options": {"language": "en"}},
+        [QUESTION],
+        "takes no asr_options",
+    ),
+}
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("case", UNABLE.values(), ids=UNABLE)
+def test_what_such_a_model_cannot_take_is_refused_here(
+    ask: Ask, own: OwnServer, case: tuple[str, dict[str, Any], list[Any], str]
+) -> None:
+    name, fields, content, why = case
+    with pytest.raises(errors.InvalidRequestError, match=why):
+        ask(model_at(own, name, **fields), [HumanMessage(content)])
+    assert own.requests == []
+
+
+@pytest.mark.parametrize("key", ["reasoning", "reasoning_content"])
+def test_thoughts_are_found_by_either_name(ask: Ask, own: OwnServer, key: str) -> None:
+    streamed = events({key: "Let"}, {key: " me"}, {"content": "Hi"})
+    own.replies.append(streamed if "stream" in ask.__name__ else whole("Hi", **{key: "Let me"}))
+    answer = ask(model_at(own), "?")
+    assert answer.content_blocks == [
+        {"type": "reasoning", "reasoning": "Let me"},
+        {"type": "text", "text": "Hi"},
+    ]
+
+
+def test_a_stream_may_tell_no_usage(own: OwnServer) -> None:
+    _, kind, body = events({"content": "Hi"})
+    lines = [line for line in body.split(b"\n\n") if b'"usage"' not in line]
+    own.replies.extend([(200, kind, b"\n\n".join(lines))] * 2)
+    for way in (stream, astream):
+        answer = way(model_at(own), "?")
+        assert (answer.text, answer.usage_metadata) == ("Hi", None)
+
+
+def llama_cpp(status: int, message: str, kind: str, **more: Any) -> tuple[int, dict[str, Any]]:
+    return status, {"error": {"code": status, "message": message, "type": kind, **more}}
+
+
+def vllm(status: int, message: str, kind: str) -> tuple[int, dict[str, Any]]:
+    return status, {
+        "object": "error", "message": message, "type": kind, "param": None, "code": status
+    }  # fmt: skip
+
+
+OVERFLOW = errors.ContextOverflowError
+REFUSALS: dict[str, tuple[tuple[int, dict[str, Any]], type[errors.QwenAudioError]]] = {
+    "llama.cpp: context": (
+        llama_cpp(
+            400,
+            "the request exceeds the available context size, try increasing it",
+            "exceed_context_size_error",
+            n_prompt_tokens=9_000,
+            n_ctx=8_192,
+        ),
+        OVERFLOW,
+    ),
+    "llama.cpp: request": (
+        llama_cpp(400, "Failed to load image or audio file", "invalid_request_error"),
+        errors.InvalidRequestError,
+    ),
+    "llama.cpp: key": (
+        llama_cpp(401, "Invalid API Key", "authentication_error"),
+        errors.AuthenticationError,
+    ),
+    "llama.cpp: path": (
+        llama_cpp(404, "File Not Found", "not_found_error"),
+        errors.NotFoundError,
+    ),
+    "llama.cpp: no ears": (
+        llama_cpp(500, "audio input is not supported - hint: provide the mmproj", "server_error"),
+        errors.APIError,
+    ),
+    "llama.cpp: loading": (
+        llama_cpp(503, "Loading model", "unavailable_error"),
+        errors.APIError,
+    ),
+    "vLLM: context": (
+        vllm(
+            400,
+            "This model's maximum context length is 8192 tokens. However, you requested 9000",
+            "BadRequestError",
+        ),
+        OVERFLOW,
+    ),
+    "vLLM: request": (
+        vllm(400, "At most 1 audio(s) may be provided in one request.", "BadRequestError"),
+        errors.InvalidRequestError,
+    ),
+    "vLLM: model": (
+        vllm(404, "The model `x` does not exist.", "NotFoundError"),
+        errors.NotFoundError,
+    ),
+    "vLLM, today: context": (
+        (
+            400,
+            {
+                "error": {
+                    "message": "This model's maximum context length is 8192 tokens.",
+                    "type": "BadRequestError",
+                    "param": None,
+                    "code": 400,
+                }
+            },
+        ),
+        OVERFLOW,
+    ),
+    "vLLM: key": ((401, {"error": "Unauthorized"}), errors.AuthenticationError),
+    "FastAPI: path": ((404, {"detail": "Not Found"}), errors.NotFoundError),
+}
+
+
+@pytest.mark.parametrize(("refusal", "error"), REFUSALS.values(), ids=REFUSALS)
+def test_refusals_in_other_servers_words_become_our_errors(
+    ask: Ask, own: OwnServer, refusal: tuple[int, Any], error: type[errors.QwenAudioError]
+) -> None:
+    status, said = refusal
+    own.replies.append((status, JSON, json.dumps(said).encode()))
+    with pytest.raises(errors.QwenAudioError) as caught:
+        ask(model_at(own), "?")
+    told = caught.value
+    assert type(told) is error
+    assert (told.status, told.code) == (status, None)
+    body = said["error"] if isinstance(said.get("error"), dict) else said
+    assert (body.get("message") or "").rstrip(".") in told.message
+    assert len(own.requests) == 1
+
+
+@pytest.mark.parametrize("way", [stream, astream])
+@pytest.mark.parametrize("name", ["llama.cpp: context", "vLLM: context", "llama.cpp: no ears"])
+def test_a_refusal_within_a_stream_becomes_the_same_error(
+    own: OwnServer, way: Ask, name: str
+) -> None:
+    (status, said), error = REFUSALS[name]
+    own.replies.append((200, SSE, f"data: {json.dumps(said)}\n\ndata: [DONE]\n\n".encode()))
+    with pytest.raises(errors.QwenAudioError) as caught:
+        way(model_at(own), "?")
+    assert type(caught.value) is error
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize("way", [invoke, ainvoke, stream])
+def test_a_server_that_loads_is_asked_again(own: OwnServer, way: Ask) -> None:
+    status, said = REFUSALS["llama.cpp: loading"][0]
+    own.replies.append((status, JSON, json.dumps(said).encode()))
+    assert way(model_at(own, max_retries=1), "?").text == "ok"
+    assert len(own.requests) == 2
+
+
+@pytest.mark.parametrize("way", [invoke, astream])
+def test_what_is_written_for_want_of_a_key_is_not_blotted_out_of_errors(
+    own: OwnServer, way: Ask
+) -> None:
+    message = "Input should be 'auto', 'none' or 'required': no key, no-cache, EMPTY or null"
+    status, said = vllm(400, message, "BadRequestError")
+    own.replies.append((status, JSON, json.dumps(said).encode()))
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        way(model_at(own), "?")
+    assert caught.value.message == message
+
+
+PROFILES_AT: dict[str, tuple[str, dict[str, Any]]] = {
+    "Qwen2-Audio": (
+        NAME,
+        {"image_inputs": False, "audio_outputs": False, "max_input_tokens": 8_192},
+    ),
+    "any other": ("my-omni", {"image_inputs": True, "audio_outputs": False}),
+    "a name of the service, behind a gateway": (
+        "qwen3-omni-flash",
+        {"image_inputs": True, "audio_outputs": True, "max_input_tokens": 49_152},
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "said"), PROFILES_AT.values(), ids=PROFILES_AT)
+def test_the_profile_is_that_of_the_route(name: str, said: dict[str, Any]) -> None:
+    model = ChatQwenAudio(model=name, base_url=MINE, api_key="local")
+    profile: Any = model.profile
+    assert {key: profile[key] for key in said} == said
+    assert model.route(name).profile.max_input_tokens == profile.get("max_input_tokens")

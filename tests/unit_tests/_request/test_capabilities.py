@@ -1,0 +1,190 @@
+"""What a model cannot take is refused here, with the reason, and not sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+
+from langchain_qwen_audio import Audio, ChatQwenAudio, errors
+from langchain_qwen_audio.local import LocalDashScope
+from tests.unit_tests.models import (
+    ADD,
+    ASR,
+    BLOCK,
+    CAPTIONER,
+    INPUT_AUDIO,
+    OMNI_3,
+    OMNI_3_5,
+    OMNI_3_8,
+    SPEECH,
+    SYSTEM,
+    TURBO,
+    URI,
+    is_compatible,
+    model_at,
+    user,
+)
+from tests.unit_tests.recordings import QUESTION, TWO_WAYS, tone
+from tests.unit_tests.ways import invoke
+
+if TYPE_CHECKING:
+    from tests.unit_tests.ways import Ask
+
+OPTIONS: dict[str, Any] = {"language": "zh"}
+SCHEMA = {"title": "Call", "description": "A call.", "type": "object", "properties": {}}
+JSON_OBJECT = {"response_format": {"type": "json_object"}}
+
+
+class Refused(NamedTuple):
+    """What is asked, and why it is not sent."""
+
+    name: str
+    messages: list[BaseMessage]
+    why: str
+    fields: dict[str, Any] = {}  # noqa: RUF012
+
+
+def alone(name: str) -> dict[str, Refused]:
+    """List what a model refuses that takes a recording and nothing else."""
+    one = "takes one recording and no conversation"
+    return {
+        f"{name}: text": Refused(name, [user(BLOCK, QUESTION)], "takes a recording and no text"),
+        f"{name}: text alone": Refused(name, [HumanMessage("?")], "takes a recording and no text"),
+        f"{name}: nothing": Refused(name, [user()], "takes one recording, and none came"),
+        f"{name}: two clips": Refused(name, [user(BLOCK, BLOCK)], "1 recording a message, and 2"),
+        f"{name}: two messages": Refused(name, [user(BLOCK), user(BLOCK)], "2 user messages came"),
+        f"{name}: history": Refused(name, [user(BLOCK), AIMessage("a"), user(BLOCK)], one),
+        f"{name}: tool results": Refused(
+            name, [user(BLOCK), ToolMessage("3", tool_call_id="1"), user(BLOCK)], one
+        ),
+        f"{name}: tools": Refused(name, [user(BLOCK)], "calls no tools", {"tools": [ADD]}),
+        f"{name}: JSON": Refused(name, [user(BLOCK)], "has no response_format", JSON_OBJECT),
+        f"{name}: thinking": Refused(
+            name, [user(BLOCK)], "has no thinking mode", {"enable_thinking": True}
+        ),
+        f"{name}: speech": Refused(name, [user(BLOCK)], "has no speech output", SPEECH),
+    }
+
+
+REFUSED: dict[str, Refused] = {
+    **alone(ASR),
+    **alone(CAPTIONER),
+    f"{CAPTIONER}: system message": Refused(
+        CAPTIONER, [SYSTEM, user(BLOCK)], "takes no system message: it captions"
+    ),
+    f"{CAPTIONER}: asr_options": Refused(
+        CAPTIONER, [user(BLOCK)], "takes no asr_options", {"asr_options": OPTIONS}
+    ),
+    "Omni: asr_options": Refused(
+        OMNI_3_5, [user(BLOCK)], "takes no asr_options", {"asr_options": OPTIONS}
+    ),
+    "Qwen-Audio: asr_options": Refused(
+        "qwen-audio-turbo", [user(BLOCK)], "takes no asr_options", {"asr_options": OPTIONS}
+    ),
+    "Qwen-Audio: JSON": Refused(
+        "qwen-audio-turbo", [user(BLOCK)], "with_structured_output", JSON_OBJECT
+    ),
+    "Qwen-Audio: thinking": Refused(
+        "qwen-audio-turbo", [user(BLOCK)], "qwen3.8-omni-flash has one", {"enable_thinking": True}
+    ),
+    "Qwen-Audio: speech": Refused(
+        "qwen-audio-turbo", [user(BLOCK)], "qwen3.5-omni-plus have it", SPEECH
+    ),
+    "turbo: two clips": Refused(TURBO, [user(BLOCK, BLOCK)], "1 recording a message, and 2"),
+    "3-flash: two clips": Refused(OMNI_3, [user(BLOCK, BLOCK)], "1 recording a message, and 2"),
+    "turbo: thinking": Refused(
+        TURBO, [user(BLOCK)], "has no thinking mode", {"enable_thinking": True}
+    ),
+    "3.5: thinking": Refused(
+        OMNI_3_5, [user(BLOCK)], "has no thinking mode", {"enable_thinking": True}
+    ),
+    "turbo: a long clip": Refused(
+        TURBO,
+        [user(Audio.from_array(tone(181, 8_000), 8_000).to_block())],
+        "181.0 s long.* at most 180 s",
+    ),
+    "Omni: uploads": Refused(
+        OMNI_3_5, [user(BLOCK)], "takes clips by inline", {"audio_transport": "upload"}
+    ),
+    "Omni: an uploaded file": Refused(
+        OMNI_3_5, [user({"type": "audio", "url": "oss://bucket/a.wav"})], "oss://bucket/a.wav"
+    ),
+    "Omni: a document": Refused(
+        OMNI_3_5,
+        [user({"type": "file", "base64": "JVBERi0=", "mime_type": "application/pdf"})],
+        "block of type 'file'",
+    ),
+}
+
+
+def assert_is_refused(ask: Ask, server: LocalDashScope, case: Refused, **fields: Any) -> None:
+    options = {key: value for key, value in case.fields.items() if key in {"tools", *JSON_OBJECT}}
+    fields |= {key: value for key, value in case.fields.items() if key not in options}
+    with pytest.raises(errors.InvalidRequestError, match=case.why):
+        ask(model_at(server, case.name, **fields), case.messages, **options)
+    assert server.requests == []
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
+def test_what_a_model_cannot_take_is_refused_with_the_reason_and_not_sent(
+    ask: Ask, server: LocalDashScope, case: Refused
+) -> None:
+    assert_is_refused(ask, server, case)
+
+
+@pytest.mark.parametrize("case", [it for it in REFUSED.values() if it.name in {ASR, CAPTIONER}])
+def test_it_is_refused_in_the_compatible_protocol_too(
+    server: LocalDashScope, case: Refused
+) -> None:
+    assert_is_refused(invoke, server, case, protocol="openai")
+
+
+@pytest.mark.parametrize("name", [ASR, CAPTIONER])
+@pytest.mark.parametrize("method", ["function_calling", "json_schema", "json_mode"])
+def test_no_structured_output_of_a_model_that_takes_no_instructions(
+    server: LocalDashScope, name: str, method: Any
+) -> None:
+    chain = model_at(server, name).with_structured_output(SCHEMA, method=method)
+    with pytest.raises(errors.InvalidRequestError, match="calls no tools and writes no JSON"):
+        chain.invoke([user(BLOCK)])
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("name", [OMNI_3_5, OMNI_3_8, "qwen-audio-turbo"])
+def test_several_clips_are_taken_where_they_may_be(server: LocalDashScope, name: str) -> None:
+    model_at(server, name).invoke([user(BLOCK, BLOCK, QUESTION)])
+    first, second, _ = server.requests[0].messages[0]["content"]
+    assert first == second == (INPUT_AUDIO if is_compatible(name) else {"audio": URI})
+
+
+@pytest.mark.parametrize(
+    ("fields", "choice", "sent"),
+    [
+        ({}, "any", False),
+        ({}, "add", False),
+        ({}, "auto", None),
+        ({}, None, None),
+        ({"enable_thinking": False}, "any", False),
+        ({"enable_thinking": True}, "auto", True),
+    ],
+)
+def test_a_model_that_must_call_does_not_think(
+    ask: Ask, server: LocalDashScope, fields: dict[str, Any], choice: str | None, sent: bool | None
+) -> None:
+    """https://github.com/cloudwego/eino/issues/994 has what the service says otherwise."""
+    server.script("Done.")
+    model = ChatQwenAudio(model=OMNI_3_8, base_url=server.base_url, api_key="local", **fields)
+    ask(model.bind_tools([ADD], tool_choice=choice), "Add 1 and 2.")
+    assert server.requests[-1].json.get("enable_thinking") is sent
+
+
+def test_thinking_and_a_forced_call_are_refused_together(ask: Ask, server: LocalDashScope) -> None:
+    model = ChatQwenAudio(
+        model=OMNI_3_8, base_url=server.base_url, api_key="local", enable_thinking=True
+    )
+    with pytest.raises(errors.InvalidRequestError, match="in thinking mode"):
+        ask(model.bind_tools([ADD], tool_choice="any"), "Add 1 and 2.")
+    assert server.requests == []

@@ -1,0 +1,305 @@
+"""Clips longer than the model hears: how many parts, cut where, and nothing lost or sent twice."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from langchain_core.messages import HumanMessage
+
+from langchain_qwen_audio import Audio, ChatQwenAudio
+from langchain_qwen_audio._models.profiles import QWEN_AUDIO
+from langchain_qwen_audio._request.conversion import convert
+from langchain_qwen_audio.errors import AudioError, ContextOverflowError
+from tests.unit_tests.programs import PEAK_MB, needs_proc, run_python
+from tests.unit_tests.recordings import (
+    TWO_WAYS,
+    amr,
+    ask_about,
+    encode,
+    hear,
+    sent_clips,
+    tone,
+    wav,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from langchain_qwen_audio.local import LocalDashScope
+    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.recordings import Samples
+
+RATE = 16_000
+HOUR_S = 3600
+BLOCK_S = 10
+
+
+def speech_like(seconds: float) -> Samples:
+    """Make a tone with 0.4 s of silence after every 7 s."""
+    samples = tone(seconds)
+    for pause in range(7 * RATE, len(samples), 7 * RATE):
+        samples[pause : pause + 2 * RATE // 5] = 0
+    return samples
+
+
+def model_of(server: LocalDashScope, **fields: Any) -> ChatQwenAudio:
+    return ChatQwenAudio(base_url=server.base_url, api_key="local", **fields)
+
+
+# --- split ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "parts_s"),
+    [
+        (29.9, [29.9]),
+        (30.0, [30.0]),
+        (30.1, [30.0, 0.1]),
+        (61.0, [30.0, 30.0, 1.0]),
+        (200.0, [30.0] * 6 + [20.0]),
+    ],
+)
+def test_where_nothing_is_quieter_the_cut_is_at_the_limit(
+    server: LocalDashScope, model: ChatQwenAudio, seconds: float, parts_s: list[float]
+) -> None:
+    original = tone(seconds)
+    model.invoke(ask_about(Audio.from_array(original, RATE)))
+    parts = [hear(data) for data in sent_clips(server)]
+    assert [part.seconds for part in parts] == pytest.approx(parts_s, abs=1e-9)
+    np.testing.assert_array_equal(np.concatenate([part.samples for part in parts]), original)
+    assert {part.codec for part in parts} == {"pcm_s16le"}
+
+
+def test_every_way_to_ask_sends_all_parts(ask: Ask, server: LocalDashScope) -> None:
+    original = tone(31)
+    ask(model_of(server), ask_about(Audio.from_array(original, RATE)))
+    parts = [hear(data).samples for data in sent_clips(server)]
+    assert list(map(len, parts)) == [30 * RATE, RATE]
+    np.testing.assert_array_equal(np.concatenate(parts), original)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "parts_s"),
+    [
+        (29.9, [29.9]),
+        (30.0, [30.0]),
+        (30.1, [28.3, 1.8]),
+        (61.0, [28.3, 28.0, 4.7]),
+        (200.0, [28.3, *[28.0] * 5, 28.0, 3.7]),
+    ],
+)
+def test_cuts_fall_inside_the_last_silence(
+    server: LocalDashScope, model: ChatQwenAudio, seconds: float, parts_s: list[float]
+) -> None:
+    original = speech_like(seconds)
+    model.invoke(ask_about(Audio.from_array(original, RATE)))
+    parts = [hear(data) for data in sent_clips(server)]
+    assert [part.seconds for part in parts] == pytest.approx(parts_s, abs=0.1)
+    np.testing.assert_array_equal(np.concatenate([part.samples for part in parts]), original)
+    for end in itertools.accumulate(len(part.samples) for part in parts[:-1]):
+        assert not original[end - RATE // 20 : end + RATE // 20].any()
+
+
+@pytest.mark.parametrize(
+    ("make", "max_growth"),
+    [
+        (lambda: encode(tone(61, 44_100), "flac", "flac", 44_100), 1),
+        (lambda: encode(tone(61, 48_000), "webm", "libopus", 48_000), 1),
+        (lambda: amr(61), 1.6),  # 5.2 kbit/s; MP3 begins at 8
+    ],
+    ids=["flac", "webm", "amr"],
+)
+def test_parts_of_any_format_add_up_to_the_clip(
+    server: LocalDashScope, model: ChatQwenAudio, make: Callable[[], bytes], max_growth: float
+) -> None:
+    data = make()
+    model.invoke(ask_about(Audio.from_bytes(data)))
+    sent = sent_clips(server)
+    parts = [hear(part) for part in sent]
+    assert sum(part.seconds for part in parts) == pytest.approx(61, abs=0.05)
+    assert max(part.seconds for part in parts) <= 30
+    assert len(parts) == 3
+    assert sum(map(len, sent)) <= len(data) * max_growth
+
+
+def test_parts_are_sent_in_order_and_named_by_their_time() -> None:
+    parts = convert(Audio.from_array(tone(61), RATE, name="call"), QWEN_AUDIO)
+    assert [part.name for part in parts] == [
+        "call (0.0 to 30.0 s)",
+        "call (30.0 to 60.0 s)",
+        "call (60.0 to 61.0 s)",
+    ]
+    assert [part.duration_s for part in parts] == [30.0, 30.0, 1.0]
+
+
+# --- truncate, error --------------------------------------------------------------------------
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("seconds", [30.1, 400.0])
+def test_truncate_keeps_the_first_30_s_and_warns_each_time(
+    ask: Ask, server: LocalDashScope, seconds: float
+) -> None:
+    original = tone(seconds)
+    messages = ask_about(Audio.from_array(original, RATE))
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="longer than the 30 s that the model takes; the rest"):
+            ask(model_of(server, long_audio="truncate"), messages)
+        (data,) = sent_clips(server)
+        np.testing.assert_array_equal(hear(data).samples, original[: 30 * RATE])
+
+
+def test_error_refuses_before_any_request(ask: Ask, server: LocalDashScope) -> None:
+    with pytest.raises(AudioError, match=r"longer than the 30 s.*long_audio='split'"):
+        ask(
+            model_of(server, long_audio="error"),
+            ask_about(Audio.from_array(tone(30.1), RATE)),
+        )
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("long_audio", ["split", "truncate", "error"])
+@pytest.mark.parametrize("seconds", [29.9, 30.0])
+def test_what_fits_travels_as_it_came(
+    server: LocalDashScope, long_audio: str, seconds: float
+) -> None:
+    data = wav(tone(seconds))
+    model_of(server, long_audio=long_audio).invoke(ask_about(Audio.from_bytes(data)))
+    assert sent_clips(server) == [data]
+
+
+# --- beyond the context -----------------------------------------------------------------------
+
+
+@functools.cache
+def too_long(codec: str) -> bytes:
+    return encode(tone(250, 8_000), "wav" if codec == "pcm_s16le" else "mp3", codec, 8_000)
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("codec", ["pcm_s16le", "libmp3lame"])
+def test_beyond_the_context_the_error_says_how_long_and_what_to_do(
+    ask: Ask, server: LocalDashScope, codec: str
+) -> None:
+    with pytest.raises(ContextOverflowError) as caught:
+        ask(model_of(server), ask_about(Audio.from_bytes(too_long(codec))))
+    message = str(caught.value)
+    assert "messages[0].content[0] is 250.0 s long" in message
+    assert "at most 245.8 s of audio (6,144 tokens, 25 a second)" in message
+    assert "QwenAudioLoader" in message
+    assert server.requests == []
+
+
+def test_the_context_is_used_to_its_end(server: LocalDashScope, model: ChatQwenAudio) -> None:
+    model.invoke(ask_about(Audio.from_array(tone(245.5), RATE)))
+    assert len(sent_clips(server)) == 9
+
+
+# --- an hour ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hours(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An hour in each format, of a block of sound written 360 times."""
+    folder = tmp_path_factory.mktemp("hour")
+    block = tone(BLOCK_S)
+    head = wav(block[:0])
+    size = HOUR_S * RATE * 2
+    head = head[:4] + (size + 36).to_bytes(4, "little") + head[8:40] + size.to_bytes(4, "little")
+    mp3 = encode(block, "mp3", "libmp3lame")
+    contents = {
+        "wav": (head, block.tobytes()),
+        # Frames stand by themselves; the first one is LAME's, which tells of ten seconds only.
+        "mp3": (b"", mp3[mp3.index(mp3[-432:][:2], 500) :]),
+    }
+    for name, (start, body) in contents.items():
+        with (folder / f"hour.{name}").open("wb") as file:
+            file.write(start)
+            for _ in range(HOUR_S // BLOCK_S):
+                file.write(body)
+    return {name: folder / f"hour.{name}" for name in contents}
+
+
+@pytest.mark.parametrize("name", ["wav", pytest.param("mp3", marks=pytest.mark.slow)])
+def test_an_hour_is_refused_without_an_hour_in_memory(
+    server: LocalDashScope, model: ChatQwenAudio, hours: dict[str, Path], name: str
+) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ContextOverflowError, match="QwenAudioLoader"):
+            model.invoke(ask_about(hours[name].as_uri()))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert server.requests == []
+    assert peak < 40e6  # an hour of samples is 115 MB
+
+
+# How much of an hour is decoded before it is refused: what the headers say costs nothing to read.
+DECODED_S = {
+    ("wav", "split"): 0.0,
+    ("wav", "error"): 300.0,
+    ("mp3", "split"): 300.0,
+    ("mp3", "error"): 600.0,
+}
+
+
+@pytest.mark.parametrize(("name", "long_audio"), DECODED_S)
+def test_a_limit_is_looked_at_before_the_work(
+    server: LocalDashScope,
+    hours: dict[str, Path],
+    name: str,
+    long_audio: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decode, decoded = Audio.decode, []
+
+    def counted(self: Audio, sample_rate: int) -> Iterator[bytes]:
+        for block in decode(self, sample_rate):
+            decoded.append(len(block) / 2 / sample_rate)
+            yield block
+
+    monkeypatch.setattr(Audio, "decode", counted)
+    fields = {"model": "qwen3-asr-flash", "long_audio": long_audio, "local_files": True}
+    clip = {"type": "audio", "url": hours[name].as_uri()}
+    with pytest.raises(AudioError, match=r"300 s"):
+        model_of(server, **fields).invoke([HumanMessage([clip])])
+    assert sum(decoded) == pytest.approx(DECODED_S[name, long_audio], abs=5)
+    assert server.requests == []
+
+
+MEASURE = """
+import sys
+from langchain_qwen_audio import Audio
+from langchain_qwen_audio._request.conversion import convert
+from langchain_qwen_audio._models.profiles import QWEN_AUDIO
+from langchain_qwen_audio.errors import ContextOverflowError
+import av
+audio = Audio.from_path(sys.argv[1])
+before = peak_mb()
+if sys.argv[2] == "fit":
+    try:
+        convert(audio, QWEN_AUDIO)
+    except ContextOverflowError:
+        seconds = 0
+else:
+    seconds = sum(map(len, audio.decode(16000))) / 32000
+print(seconds, peak_mb() - before)
+"""
+
+
+@needs_proc
+@pytest.mark.parametrize("name", ["wav", "mp3"])
+@pytest.mark.parametrize(("what", "heard_s"), [("fit", 0), ("decode", HOUR_S)])
+def test_an_hour_is_decoded_in_bounded_memory(
+    hours: dict[str, Path], name: str, what: str, heard_s: int
+) -> None:
+    seconds, peak_mb = map(float, run_python(PEAK_MB + MEASURE, str(hours[name]), what).split())
+    assert seconds == pytest.approx(heard_s, rel=0.02)
+    assert peak_mb < 100

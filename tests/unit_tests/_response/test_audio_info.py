@@ -1,0 +1,64 @@
+"""Annotations of a transcript → the language and the emotion, typed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+from langchain_core.messages import AIMessage
+
+from langchain_qwen_audio import AudioInfo
+from langchain_qwen_audio.local import LocalDashScope, Reply
+from tests.unit_tests.models import ASR, BLOCK, both_protocols, model_at, user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.messages import AIMessageChunk
+
+    from tests.unit_tests.ways import Ask
+
+ANNOTATIONS = [{"type": "audio_info", "language": "zh", "emotion": "neutral"}]
+REPORTED: dict[str, dict[str, Any]] = {
+    "native": {"output_tokens_details": {"text_tokens": 6}, "seconds": 1},
+    "openai": {"prompt_tokens": 42, "completion_tokens": 12, "total_tokens": 54, "seconds": 1},
+}
+
+
+@both_protocols
+def test_annotations_come_as_they_are_and_typed_with_the_seconds(
+    ask: Ask, server: LocalDashScope, protocol: Literal["native", "openai"]
+) -> None:
+    server.script(Reply("欢迎使用阿里云", annotations=ANNOTATIONS, usage=REPORTED[protocol]))
+    answer = ask(model_at(server, ASR, protocol=protocol), [user(BLOCK)])
+    assert answer.content == "欢迎使用阿里云"
+    assert answer.response_metadata["annotations"] == ANNOTATIONS
+    assert answer.response_metadata["seconds"] == 1
+    assert AudioInfo.from_message(answer) == AudioInfo("zh", "neutral", 1)
+
+
+ANNOTATED: dict[str, tuple[dict[str, Any], AudioInfo]] = {
+    "nothing": ({}, AudioInfo()),
+    "another kind": ({"annotations": [{"type": "url"}, "x"]}, AudioInfo()),
+    "after another kind": (
+        {"annotations": [{"type": "url"}, *ANNOTATIONS]},
+        AudioInfo("zh", "neutral"),
+    ),
+    "a language": ({"annotations": [{"type": "audio_info", "language": "en"}]}, AudioInfo("en")),
+    "seconds": ({"seconds": 2.5}, AudioInfo(seconds=2.5)),
+}
+
+
+@pytest.mark.parametrize(("metadata", "info"), ANNOTATED.values(), ids=ANNOTATED)
+def test_what_is_not_annotated_is_not_known(metadata: dict[str, Any], info: AudioInfo) -> None:
+    assert AudioInfo.from_message(AIMessage("x", response_metadata=metadata)) == info
+
+
+def test_annotations_of_a_stream_are_not_added_up(
+    chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
+) -> None:
+    server.script(Reply(fragments=("a", "b"), annotations=ANNOTATIONS))
+    chunks = chunks_of(model_at(server, ASR), [user(BLOCK)])
+    assert [chunk.content for chunk in chunks] == ["a", "b", ""]
+    told = [chunk.response_metadata.get("annotations") for chunk in chunks]
+    assert told == [None, None, ANNOTATIONS]

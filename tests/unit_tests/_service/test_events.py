@@ -1,0 +1,125 @@
+"""The bytes of a stream → its events, however they are framed and wherever they end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from langchain_qwen_audio import errors
+from langchain_qwen_audio.local import RawReply, sse_event, stream_error_reply
+from tests.unit_tests.conftest import astream, stream
+from tests.unit_tests.faults import (
+    LAST,
+    SOON,
+    Fault,
+    Outcome,
+    answer,
+    assert_outcome,
+    broken,
+    cut,
+    event,
+    lasting,
+    passing,
+    sse,
+)
+
+if TYPE_CHECKING:
+    from tests.unit_tests.conftest import Ask
+
+INTERRUPTED = errors.StreamInterruptedError
+A, B = event("a"), event("b")
+AB = broken(INTERRUPTED, "ab")
+
+
+def crlf(*events: bytes) -> bytes:
+    return b"".join(events).replace(b"\n", b"\r\n")
+
+
+def failing(fragments: list[str], code: str, status: int = 400) -> RawReply:
+    reply = stream_error_reply(fragments, code, "it went wrong", status=status)
+    return RawReply(200, {**reply.headers, **SOON}, reply.steps)
+
+
+GARBAGE = {
+    "garbage": b"data:garbage\n\n",
+    "truncated JSON": b'data:{"output":{"choices":[{\n\n',
+    "a number": b"data:1\n\n",
+    "a list": b"data:[]\n\n",
+    "bytes that are no text": b"data:\xff\xfe\n\n",
+}
+STREAMS = {
+    # errors
+    "event:error at once": (failing([], "InvalidParameter"), lasting(errors.InvalidRequestError)),
+    "a passing event:error at once": (failing([], "InternalError", 500), passing(errors.APIError)),
+    "an unknown event:error at once": (failing([], "Odd", 500), passing(errors.APIError)),
+    "event:error after two events": (
+        failing(["a", "b"], "InvalidParameter"),
+        Outcome("ab", errors.InvalidRequestError, begun=True, says="it went wrong"),
+    ),
+    "a passing event:error after two events": (
+        failing(["a", "b"], "Throttling", 429),
+        broken(errors.RateLimitError, "ab", "it went wrong"),
+    ),
+    "an error of the compatible mode after two events": (
+        sse(A, B, sse_event({"error": {"code": "internal_error", "message": "it went wrong"}}, 3)),
+        broken(errors.APIError, "ab", "it went wrong"),
+    ),
+    **{
+        f"{name} at once": (sse(said, LAST), passing(errors.APIError))
+        for name, said in GARBAGE.items()
+    },
+    **{
+        f"{name} after two events": (sse(A, B, said, LAST), broken(errors.APIError, "ab"))
+        for name, said in GARBAGE.items()
+    },
+    # framing
+    "one byte at a time": (sse(*cut(A + B + LAST, pause_s=0.001)), answer("ab")),
+    "a character in two packets": (
+        sse(*cut(event("这段音频👩\u200d💻") + LAST, 7)),
+        answer("这段音频👩\u200d💻"),
+    ),
+    "CRLF": (sse(crlf(A, B, LAST)), answer("ab")),
+    "CRLF in pieces": (sse(*cut(crlf(A, B, LAST), pause_s=0.001)), answer("ab")),
+    "no blank line at the end": (sse(A, B, LAST.rstrip(b"\n")), AB),
+    "comments and heartbeats": (
+        sse(b":hello\n\n", A, b":\n\n:\n\n", B, b"\n\n\n", LAST),
+        answer("ab"),
+    ),
+    "an unknown event": (
+        sse(b"event:ping\ndata:{}\n\n", A, b'event:x\ndata:{"y":1}\n\n', B, LAST),
+        answer("ab"),
+    ),
+    "[DONE]": (sse(A, B, LAST, b"data:[DONE]\n\n"), answer("ab")),
+    "line separators within a text": (
+        sse(event("a\u2028b\u0085c\x0bd") + LAST),
+        answer("a\u2028b\u0085c\x0bd"),
+    ),
+    "a byte order mark": (sse(b"\xef\xbb\xbf" + A, B, LAST), answer("ab")),
+    # ends
+    "no event": (sse(b""), passing(errors.APIConnectionError)),
+    "nothing but [DONE]": (sse(b"data:[DONE]\n\n"), passing(errors.APIConnectionError)),
+    "nothing but heartbeats": (sse(b":\n\n" * 9), passing(errors.APIConnectionError)),
+    "no final event": (sse(A, B), AB),
+    "[DONE] instead of the final event": (sse(A, B, b"data:[DONE]\n\n"), AB),
+    "an event cut off": (sse(A, B, LAST[:40]), AB),
+    "growing fragments and no final event": (
+        sse(event("a"), event("ab"), event("abc")),
+        broken(INTERRUPTED, "aababc"),
+    ),
+    "two final events": (sse(A, B, LAST, LAST), answer("ab")),
+    "content after the final event": (sse(A, LAST, B), answer("ab")),
+    "a final event first": (sse(LAST, A, B), answer("ab")),
+    "two final events that disagree": (sse(A, B, event("", "length"), LAST), answer("ab")),
+    "texts that repeat the ones before": (
+        sse(event("a"), event("ab"), event("ab", "stop")),
+        answer("aabab"),
+    ),
+    "a whole answer in the final event": (sse(event("ab", "stop")), answer("ab")),
+}
+
+
+@pytest.mark.parametrize("way", [stream, astream])
+@pytest.mark.parametrize(("reply", "outcome"), STREAMS.values(), ids=STREAMS)
+def test_a_stream_has_one_outcome(way: Ask, reply: RawReply, outcome: Outcome) -> None:
+    assert_outcome(Fault(reply, streamed=outcome), way, max_retries=1)

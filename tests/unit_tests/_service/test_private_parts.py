@@ -1,0 +1,50 @@
+"""Private parts of other packages that are used here: a change of theirs is told by name.
+
+uvicorn's are in tests/unit_tests/local/test_connection.py.
+"""
+
+from __future__ import annotations
+
+import importlib
+from inspect import signature
+from typing import Any
+
+import pytest
+
+PARTS = {
+    "a client without redirects to private networks": (
+        *("langchain_core._security", "ssrf_safe_client", ["timeout", "verify"]),
+    ),
+    "the same, async": (
+        "langchain_core._security",
+        "ssrf_safe_async_client",
+        ["timeout", "verify"],
+    ),
+    "the SDK's sync transport": (
+        *("dashscope.v2.transport.http", "SyncTransport.open_stream", ["json", "base_url"]),
+    ),
+    "the SDK's async transport": (
+        *("dashscope.v2.transport.http", "AsyncTransport.open_stream", ["json", "base_url"]),
+    ),
+}
+
+
+@pytest.mark.parametrize(("module", "name", "arguments"), PARTS.values(), ids=PARTS)
+def test_a_private_part_that_is_used_is_still_there(
+    module: str, name: str, arguments: list[str]
+) -> None:
+    part: Any = importlib.import_module(module)
+    for step in name.split("."):
+        part = getattr(part, step, None)
+        assert part is not None, f"{module}.{name} is gone: see who uses it here"
+    accepted = signature(part).parameters
+    takes_any = any(it.kind is it.VAR_KEYWORD for it in accepted.values())
+    missing = [it for it in arguments if it not in accepted]
+    assert takes_any or not missing, f"{module}.{name} no longer takes {missing}"
+
+
+async def test_aiohttp_still_has_its_switch_for_repeated_requests() -> None:
+    from aiohttp import ClientSession
+
+    async with ClientSession() as session:
+        assert hasattr(session, "_retry_connection"), "aiohttp has no _retry_connection any more"

@@ -1,0 +1,76 @@
+"""Connections that break, and what is no HTTP: one error each, in every way to call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from langchain_qwen_audio import ChatQwenAudio, errors
+from langchain_qwen_audio._service import retries
+from langchain_qwen_audio.local import END, RESET, RawReply
+from tests.unit_tests.faults import (
+    JSON,
+    LONG,
+    Fault,
+    assert_outcome,
+    broken,
+    event,
+    every_call,
+    every_way,
+    passing,
+    replying,
+    sse,
+)
+
+if TYPE_CHECKING:
+    from tests.unit_tests.conftest import Ask
+
+A, B = event("a"), event("b")
+AB = broken(errors.StreamInterruptedError, "ab")
+CONNECTION = passing(errors.APIConnectionError, "connection")
+BREAKS = {
+    "reset before the first byte": every_way(RawReply(steps=[RESET]), CONNECTION),
+    "closed before the first byte": every_way(RawReply(steps=[END]), CONNECTION),
+    "closed before the first event": Fault(sse(b"", END), streamed=CONNECTION),
+    "closed in mid-stream": Fault(sse(A, B, END), streamed=AB),
+    "closed in mid-body": Fault(RawReply(200, JSON, [LONG[:99], END]), whole=CONNECTION),
+    "a body shorter than its content-length": Fault(
+        RawReply(200, {**JSON, "content-length": "999"}, [LONG, END]), whole=CONNECTION
+    ),
+}
+
+
+@every_call(BREAKS)
+def test_a_connection_that_breaks_has_one_outcome(
+    monkeypatch: pytest.MonkeyPatch, fault: Fault, way: Ask
+) -> None:
+    monkeypatch.setattr(retries, "FIRST_BACKOFF_S", 0.001)
+    assert_outcome(fault, way, max_retries=1)
+
+
+SAID = b"content-type: text/event-stream\r\n"
+BELOW = {
+    "no HTTP": b"garbage garbage\r\n\r\n",
+    "a body that is no gzip": (
+        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n%scontent-length: 5\r\n\r\nabcde"
+    ),
+    "a chunk without a size": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n%s\r\nzz\r\nabc",
+    "a head cut off": b"HTTP/1.1 200 OK\r\n%s",
+}
+
+
+@pytest.mark.parametrize("said", BELOW.values(), ids=BELOW)
+def test_what_is_no_http_is_an_error(ask: Ask, said: bytes) -> None:
+    # Some of it could be the beginning of more, and so is awaited for as long as the timeout says.
+    with replying(said.replace(b"%s", SAID)) as base_url:
+        model = ChatQwenAudio(base_url=base_url, api_key="local", timeout=1, max_retries=0)
+        with pytest.raises((errors.APIError, errors.APIConnectionError)) as caught:
+            ask(model, "?")
+    assert caught.value.message.strip()
+
+
+@pytest.mark.parametrize("base_url", ["http://[::1/api/v1", "nonsense", "ftp://127.0.0.1/api/v1"])
+def test_an_address_that_is_none_is_an_error(ask: Ask, base_url: str) -> None:
+    with pytest.raises(errors.QwenAudioError):
+        ask(ChatQwenAudio(base_url=base_url, api_key="local", max_retries=0), "?")

@@ -1,0 +1,466 @@
+"""How clips travel: inline or uploaded, each distinct clip once, and again when it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import itertools
+import json
+import math
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+
+from langchain_qwen_audio import Audio, ChatQwenAudio, errors
+from langchain_qwen_audio._models.profiles import QWEN_AUDIO, Profile
+from langchain_qwen_audio._protocols.native import NativeProtocol
+from langchain_qwen_audio._request.clips import ClipOptions, prepare_clips
+from langchain_qwen_audio._request.messages import map_messages
+from langchain_qwen_audio._request.parts import InlineAudioPart, UploadPart
+from langchain_qwen_audio.errors import (
+    APIError,
+    AudioError,
+    InvalidRequestError,
+    PermissionDeniedError,
+)
+from langchain_qwen_audio.local import (
+    END,
+    RESET,
+    LocalDashScope,
+    RawReply,
+    ReceivedRequest,
+    error_reply,
+)
+from tests.unit_tests.conftest import ainvoke, astream, invoke, stream
+from tests.unit_tests.faults import HTML, JSON
+from tests.unit_tests.recordings import (
+    QUESTION,
+    TWO_WAYS,
+    ask_about,
+    audio_urls,
+    encode,
+    fresh_tone,
+    kinds,
+    noise,
+    sent_clips,
+    tone,
+    wav,
+)
+from tests.unit_tests.waiting import HANG_S
+
+if TYPE_CHECKING:
+    from tests.unit_tests.conftest import Ask
+
+FAILURE = error_reply(500, "InternalError", "oops", headers={"retry-after-ms": "1"})
+ONE_UPLOAD = {"policy": 1, "upload": 1}
+
+
+_COUNT = itertools.count()
+
+
+@functools.cache
+def key_of(server: LocalDashScope) -> str:
+    """Give each server a key of its own: ports come back, and what is remembered is of a port."""
+    return f"key-{next(_COUNT)}"
+
+
+def model_of(server: LocalDashScope, **fields: Any) -> ChatQwenAudio:
+    fields = {"audio_transport": "upload", "api_key": key_of(server), **fields}
+    return ChatQwenAudio(base_url=server.base_url, **fields)
+
+
+def fresh_clip() -> Audio:
+    return Audio.from_array(fresh_tone(), 16_000)
+
+
+def counted(server: LocalDashScope) -> dict[str, int]:
+    """Count what was asked of a server, answers aside."""
+    return {kind: count for kind, count in Counter(kinds(server)).items() if kind != "generation"}
+
+
+# --- inline, or not ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("transport", ["auto", "inline"])
+def test_a_small_clip_travels_inline(ask: Ask, server: LocalDashScope, transport: str) -> None:
+    data = wav(fresh_tone())
+    ask(model_of(server, audio_transport=transport), ask_about(Audio.from_bytes(data)))
+    expected = "data:audio/wav;base64," + base64.b64encode(data).decode()
+    assert audio_urls(server) == [expected]
+    assert counted(server) == {}
+    headers = server.requests[-1].headers
+    assert headers.get("x-dashscope-ossresourceresolve", "enable") == "enable"
+
+
+def travelling(size: int, limit: int, transport: str) -> Any:
+    """Prepare a clip of `size` bytes for a model that takes data URIs of `limit`."""
+    data = wav(tone((size - 44) / 32_000))
+    assert len(data) == size
+    profile = Profile(max_input_tokens=6_144, max_output_tokens=2_048, max_data_uri_bytes=limit)
+    options = ClipOptions(profile, NativeProtocol(), audio_transport=transport)  # type: ignore[arg-type]
+    (message,) = prepare_clips(map_messages(ask_about(Audio.from_bytes(data))), options, {})
+    return message.content[0]
+
+
+@pytest.mark.parametrize(
+    "size", [1_044, 1_046, 1_048], ids=["== padding", "no padding", "= padding"]
+)
+def test_a_data_uri_may_be_as_long_as_the_limit_and_no_longer(size: int) -> None:
+    uri_size = len("data:audio/wav;base64,") + len(base64.b64encode(bytes(size)))
+    for transport in ("auto", "inline"):
+        assert isinstance(travelling(size, uri_size, transport), InlineAudioPart)
+    assert isinstance(travelling(size, uri_size - 1, "auto"), UploadPart)
+    with pytest.raises(AudioError, match=rf"inline it is {uri_size:,} bytes.*{uri_size - 1:,} are"):
+        travelling(size, uri_size - 1, "inline")
+
+
+def test_the_limit_is_that_of_the_service() -> None:
+    assert QWEN_AUDIO.max_data_uri_bytes == 10_485_760
+
+
+# --- the wire ---------------------------------------------------------------------------------
+
+FIELDS = (
+    "OSSAccessKeyId",
+    "Signature",
+    "policy",
+    "key",
+    "x-oss-object-acl",
+    "x-oss-forbid-overwrite",
+    "success_action_status",
+    "x-oss-content-type",
+    "file",
+)
+
+
+def test_an_upload_is_as_the_service_documents_it(ask: Ask, server: LocalDashScope) -> None:
+    data = wav(fresh_tone())
+    ask(model_of(server, workspace="ws-1"), ask_about(Audio.from_bytes(data)))
+    policy, upload, question = server.requests
+
+    assert (policy.method, policy.path) == ("GET", "/api/v1/uploads")
+    assert policy.query == {"action": "getPolicy", "model": "qwen-audio-turbo-latest"}
+    assert policy.headers["authorization"] == f"Bearer {key_of(server)}"
+    assert policy.headers["x-dashscope-workspace"] == "ws-1"
+
+    assert (upload.method, upload.path) == ("POST", "/oss")
+    assert upload.form.names == FIELDS
+    assert upload.form.file == data
+    fields = dict(upload.form.fields)
+    assert fields["key"].endswith(f"/{upload.form.file_name}")
+    assert fields["key"].startswith("dashscope-instant/")
+    assert fields["x-oss-content-type"] == "audio/wav"
+    assert fields["success_action_status"] == "200"
+    assert int(upload.headers["content-length"]) == len(upload.body)
+    assert "transfer-encoding" not in upload.headers
+    for header in ("authorization", "x-dashscope-workspace", "cookie"):
+        assert header not in upload.headers
+
+    assert audio_urls(server) == [f"oss://{fields['key']}"]
+    assert question.headers["x-dashscope-ossresourceresolve"] == "enable"
+
+
+# --- once -------------------------------------------------------------------------------------
+
+
+def converse(model: ChatQwenAudio, clip: Audio, ways: list[Any]) -> None:
+    """Ask about one clip, then once more in every further turn, all of it sent each time."""
+    history: list[Any] = ask_about(clip)
+    for way in ways:
+        reply = way(model, history)
+        history = [*history, AIMessage(reply.content), HumanMessage([QUESTION])]
+
+
+CONVERSATIONS = {
+    "sync": [invoke] * 10,
+    "async": [ainvoke] * 10,
+    "mixed": [invoke, ainvoke, stream, astream, invoke, astream, ainvoke, stream, ainvoke, invoke],
+}
+
+
+@pytest.mark.parametrize("ways", CONVERSATIONS.values(), ids=CONVERSATIONS)
+def test_ten_turns_about_one_clip_upload_it_once(server: LocalDashScope, ways: list[Any]) -> None:
+    converse(model_of(server), fresh_clip(), ways)
+    assert counted(server) == ONE_UPLOAD
+    assert kinds(server).count("generation") == 10
+    urls = [url for request in server.requests[2:] for url in urls_of(request)]
+    assert len(urls) == 10
+    assert len(set(urls)) == 1
+
+
+def urls_of(request: ReceivedRequest) -> list[str]:
+    parts = (part for message in request.messages for part in message["content"])
+    return [part["audio"] for part in parts if "audio" in part]
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["threads", "tasks"])
+def test_ten_calls_at_once_upload_a_clip_once(server: LocalDashScope, is_async: bool) -> None:
+    model, messages = model_of(server), ask_about(fresh_clip())
+    if is_async:
+
+        async def together() -> None:
+            await asyncio.gather(*(model.ainvoke(messages) for _ in range(10)))
+
+        asyncio.run(together())
+    else:
+        with ThreadPoolExecutor(10) as pool:
+            list(pool.map(lambda _: model.invoke(messages), range(10)))
+    assert counted(server) == ONE_UPLOAD
+    assert kinds(server).count("generation") == 10
+
+
+def test_each_distinct_clip_of_a_message_is_uploaded_once(ask: Ask, server: LocalDashScope) -> None:
+    one, two, three = (wav(fresh_tone()) for _ in range(3))
+    order = [one, two, one, three, two]
+    ask(model_of(server), ask_about(*map(Audio.from_bytes, order)))
+    assert counted(server)["upload"] == 3
+    assert sent_clips(server) == order
+
+
+@TWO_WAYS
+def test_the_parts_of_a_long_clip_are_uploaded_each(ask: Ask, server: LocalDashScope) -> None:
+    samples = tone(61, hertz=311.137)
+    ask(model_of(server), ask_about(Audio.from_array(samples, 16_000)))
+    assert counted(server)["upload"] == 3
+    assert len(sent_clips(server)) == 3
+
+
+def test_one_policy_serves_all_uploads_while_it_lives(server: LocalDashScope) -> None:
+    model = model_of(server)
+    for _ in range(3):
+        model.invoke(ask_about(fresh_clip()))
+    assert counted(server) == {"policy": 1, "upload": 3}
+
+
+def test_an_expired_policy_is_asked_for_again(ask: Ask) -> None:
+    with LocalDashScope(reply="ok", policy_expires_in_s=1) as server:
+        for _ in range(3):
+            ask(model_of(server), ask_about(fresh_clip()))
+        assert counted(server) == {"policy": 3, "upload": 3}
+
+
+# --- gone -------------------------------------------------------------------------------------
+
+
+def test_a_forgotten_upload_is_repeated_once(ask: Ask, server: LocalDashScope) -> None:
+    model, messages = model_of(server, max_retries=0), ask_about(fresh_clip(), fresh_clip())
+    ask(model, messages)
+    server.forget_uploads()
+    server.clear()
+    assert ask(model, messages).content == "ok"
+    assert kinds(server).count("generation") == 2
+    assert counted(server)["upload"] == 2
+    server.clear()
+    ask(model, messages)
+    assert kinds(server) == ["generation"]
+
+
+def test_an_upload_that_disappears_twice_ends_in_the_services_error(
+    ask: Ask, server: LocalDashScope
+) -> None:
+    model, messages = model_of(server, max_retries=0), ask_about(fresh_clip())
+    ask(model, messages)
+    server.clear()
+    gone = error_reply(400, "InvalidParameter", "Failed to download multimodal content: gone")
+    server.script(gone, gone)
+    with pytest.raises(InvalidRequestError, match="Failed to download multimodal content"):
+        ask(model, messages)
+    assert kinds(server).count("generation") == 2
+    assert counted(server)["upload"] == 1
+
+
+def test_a_url_of_the_users_own_that_is_gone_is_not_tried_again(
+    ask: Ask, server: LocalDashScope
+) -> None:
+    with pytest.raises(InvalidRequestError, match="no such temporary file"):
+        ask(model_of(server, max_retries=0), ask_about("oss://dashscope-instant/gone.wav"))
+    assert kinds(server) == ["generation"]
+
+
+# --- whose ------------------------------------------------------------------------------------
+
+
+@TWO_WAYS
+def test_accounts_and_models_never_share_an_upload(ask: Ask, server: LocalDashScope) -> None:
+    messages = ask_about(fresh_clip())
+    keys = [f"{key_of(server)}-one", f"{key_of(server)}-two"]
+    owners = list(itertools.product(keys, ["qwen-audio-turbo", "qwen-audio-turbo-latest"]))
+    for _ in range(2):
+        for key, name in owners:
+            ask(model_of(server, api_key=key, model=name), messages)
+    assert counted(server) == {"policy": 4, "upload": 4}
+    used: dict[Any, set[str]] = {}
+    for request in server.requests:
+        if request.kind == "generation":
+            owner = request.headers["authorization"], request.json["model"]
+            used.setdefault(owner, set()).update(urls_of(request))
+    assert len(used) == 4
+    assert all(len(urls) == 1 for urls in used.values())
+    assert len(set.union(*used.values())) == 4
+
+
+def test_hosts_never_share_an_upload(ask: Ask, server: LocalDashScope) -> None:
+    messages = ask_about(fresh_clip())
+    with LocalDashScope(reply="ok") as other:
+        for _ in range(2):
+            for host in (server, other):
+                ask(model_of(host), messages)
+        assert counted(server) == counted(other) == ONE_UPLOAD
+        assert audio_urls(server) != audio_urls(other)
+
+
+# --- retries ----------------------------------------------------------------------------------
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("step", ["policy", "upload"])
+@pytest.mark.parametrize("max_retries", [0, 1, 3])
+def test_a_failing_upload_is_tried_as_often_as_max_retries_says(
+    ask: Ask, server: LocalDashScope, step: str, max_retries: int
+) -> None:
+    (server.script_policy if step == "policy" else server.script_upload)(*[FAILURE] * 20)
+    with pytest.raises(APIError, match="oops"):
+        ask(model_of(server, max_retries=max_retries), ask_about(fresh_clip()))
+    assert counted(server)[step] == max_retries + 1
+    assert "generation" not in kinds(server)
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("step", ["policy", "upload"])
+def test_an_upload_recovers_from_a_failure(ask: Ask, server: LocalDashScope, step: str) -> None:
+    (server.script_policy if step == "policy" else server.script_upload)(FAILURE, FAILURE)
+    ask(model_of(server, max_retries=2), ask_about(fresh_clip()))
+    assert counted(server)[step] == 3
+    assert kinds(server).count("generation") == 1
+    assert len(sent_clips(server)) == 1
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("step", ["policy", "upload"])
+def test_a_refused_upload_is_not_tried_again(ask: Ask, server: LocalDashScope, step: str) -> None:
+    refusal = error_reply(400, "InvalidParameter", "no", headers={"retry-after-ms": "1"})
+    (server.script_policy if step == "policy" else server.script_upload)(refusal)
+    with pytest.raises(InvalidRequestError, match="no"):
+        ask(model_of(server, max_retries=3), ask_about(fresh_clip()))
+    assert counted(server)[step] == 1
+
+
+def test_a_policy_that_storage_refuses_is_not_used_again(ask: Ask, server: LocalDashScope) -> None:
+    expired = RawReply(
+        403,
+        {"content-type": "application/xml"},
+        [b"<Error><Code>AccessDenied</Code><Message>Policy expired.</Message></Error>"],
+    )
+    server.script_upload(expired)
+    model = model_of(server, max_retries=0)
+    with pytest.raises(PermissionDeniedError):
+        ask(model, ask_about(fresh_clip()))
+    ask(model, ask_about(fresh_clip()))
+    assert counted(server) == {"policy": 2, "upload": 2}
+
+
+def test_the_key_is_in_no_error_of_an_upload(ask: Ask, server: LocalDashScope) -> None:
+    key = "sk-swordfish-0123456789"
+    server.script_policy(error_reply(400, "InvalidParameter", f"bad {key}"))
+    with pytest.raises(InvalidRequestError) as caught:
+        ask(model_of(server, api_key=key), ask_about(fresh_clip()))
+    assert "[key]" in str(caught.value)
+    assert key not in str(caught.value)
+
+
+# --- the event loop ---------------------------------------------------------------------------
+
+
+async def test_preparing_a_long_clip_leaves_the_loop_free(server: LocalDashScope) -> None:
+    model = model_of(server)
+    await model.ainvoke("warm up")
+    samples = np.concatenate([noise(235), fresh_tone()])
+    messages = ask_about(Audio.from_bytes(encode(samples, "flac", "flac")))
+    # How long a thread has worked does not depend on what else the machine does.
+    of_all_s, of_the_loop_s = time.process_time(), time.thread_time()
+    await model.ainvoke(messages)
+    of_all_s, of_the_loop_s = time.process_time() - of_all_s, time.thread_time() - of_the_loop_s
+    assert kinds(server).count("upload") == 8
+    assert of_the_loop_s < 0.5 * of_all_s
+
+
+async def test_a_large_body_is_sent_without_a_warning(server: LocalDashScope) -> None:
+    # aiohttp warns of bodies of more than 1 MiB that are one piece of bytes.
+    clips = [Audio.from_array(tone(30, hertz=300 + number), 16_000) for number in range(3)]
+    await model_of(server, audio_transport="inline").ainvoke(ask_about(*clips))
+    request = server.requests[-1]
+    assert len(request.body) > 3_000_000
+    assert json.loads(request.body)["model"] == "qwen-audio-turbo-latest"
+    assert len(sent_clips(server)) == 3
+
+
+# --- what breaks -----------------------------------------------------------------------------
+
+UPLOAD_FAULTS: dict[str, tuple[RawReply, type[errors.QwenAudioError]]] = {
+    "reset": (RawReply(steps=[RESET]), errors.APIConnectionError),
+    "closed": (RawReply(steps=[END]), errors.APIConnectionError),
+    "HTML of a proxy": (RawReply(502, {"content-type": "text/html"}, [HTML]), errors.APIError),
+    "a stall": (RawReply(steps=[math.inf]), errors.APITimeoutError),
+    "throttling": (error_reply(429, "Throttling.RateQuota", "slow down"), errors.RateLimitError),
+}
+POLICY_FAULTS: dict[str, tuple[RawReply, type[errors.QwenAudioError]]] = {
+    "truncated JSON": (RawReply(200, JSON, [b'{"data":{']), errors.APIError),
+    "no policy": (RawReply(200, JSON, [b"{}"]), errors.APIError),
+    "a policy of null": (RawReply(200, JSON, [b'{"data":null}']), errors.APIError),
+    "a policy without a host": (RawReply(200, JSON, [b'{"data":{"policy":"p"}}']), errors.APIError),
+    "200 with a code": (
+        RawReply(200, JSON, [b'{"code":"AccessDenied","message":"no"}']),
+        errors.PermissionDeniedError,
+    ),
+}
+MID_UPLOAD = RawReply(steps=[RESET], after_bytes=99)
+ON_THE_WAY = [
+    *[("policy", name, *fault) for name, fault in (UPLOAD_FAULTS | POLICY_FAULTS).items()],
+    *[("upload", name, *fault) for name, fault in UPLOAD_FAULTS.items()],
+    ("upload", "reset in the middle", MID_UPLOAD, errors.APIConnectionError),
+]
+
+
+def long_question() -> Any:
+    return ask_about(Audio.from_array(fresh_tone(25), 16_000))
+
+
+@pytest.mark.parametrize("case", ON_THE_WAY, ids=[f"{step}: {n}" for step, n, *_ in ON_THE_WAY])
+def test_a_fault_of_an_upload_is_an_error_and_then_it_works(
+    ask: Ask, server: LocalDashScope, case: tuple[str, str, RawReply, Any]
+) -> None:
+    step, name, fault, error = case
+    (server.script_policy if step == "policy" else server.script_upload)(fault)
+    model, messages = (
+        model_of(server, max_retries=0, timeout=1 if name == "a stall" else HANG_S),
+        long_question(),
+    )
+    with pytest.raises(error) as caught:
+        ask(model, messages)
+    assert type(caught.value) is error
+    assert caught.value.message.strip()
+    assert "generation" not in kinds(server)
+    assert ask(model_of(server), messages).content == "ok"
+
+
+@pytest.mark.parametrize("way", [invoke, astream])
+@pytest.mark.parametrize(
+    ("step", "after_bytes"), [("policy", None), ("upload", None), ("upload", 99)]
+)
+def test_an_upload_that_breaks_is_tried_as_often_as_max_retries_says(
+    server: LocalDashScope, way: Ask, step: str, after_bytes: int | None
+) -> None:
+    fault = RawReply(steps=[RESET], after_bytes=after_bytes)
+    script = server.script_policy if step == "policy" else server.script_upload
+    script(fault, fault)
+    with pytest.raises(errors.APIConnectionError):
+        way(model_of(server, max_retries=1), long_question())
+    script(fault)
+    assert way(model_of(server, max_retries=1), long_question()).content == "ok"
+    assert kinds(server).count("generation") == 1

@@ -1,0 +1,216 @@
+"""Subtitles as another program reads them: times, order, lines, marks, alphabets."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import TYPE_CHECKING
+
+import pysubs2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.documents import Document
+
+from langchain_qwen_audio._transcription.formats import (
+    FORMATS,
+    FORMATS_BY_SUFFIX,
+    TranscriptFormat,
+    write_jsonl,
+    write_srt,
+    write_text,
+    write_vtt,
+)
+from langchain_qwen_audio.local import LocalDashScope
+from tests.unit_tests.loading import loader_of
+from tests.unit_tests.recordings import tone, wav
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from tests.unit_tests.loading import Load
+
+    Write = Callable[[Iterable[Document]], str]
+
+WRITERS: dict[str, Write] = {"srt": write_srt, "vtt": write_vtt}
+both_formats = pytest.mark.parametrize("kind", list(WRITERS))
+
+
+def segment(text: str, start_s: float = 0.0, end_s: float = 1.0) -> Document:
+    return Document(text, metadata={"start_s": start_s, "end_s": end_s})
+
+
+def read(kind: str, text: str) -> list[tuple[int, int, str]]:
+    """Read subtitles: milliseconds from, milliseconds to, and the text."""
+    cues = pysubs2.SSAFile.from_string(text, format_=kind, keep_html_tags=True)
+    texts = [cue.text.replace("\\N", "\n") for cue in cues]
+    if kind == "vtt":
+        texts = [html.unescape(it) for it in texts]
+    return [(cue.start, cue.end, text) for cue, text in zip(cues, texts, strict=True)]
+
+
+def written_and_read(kind: str, segments: list[Document]) -> list[tuple[int, int, str]]:
+    return read(kind, WRITERS[kind](segments))
+
+
+# --- times ------------------------------------------------------------------------------------
+
+TIMES = [
+    (0.0, 0.001),
+    (0.0, 10.0),
+    (59.9994, 59.9996),
+    (59.9996, 60.0),
+    (3599.5, 3600.5),
+    (3661.25, 7322.5),
+    (35_999.999, 36_000.0),
+    (359_999.0, 359_999.999),
+]
+
+
+@both_formats
+def test_times_are_kept_to_the_millisecond_also_beyond_an_hour(kind: str) -> None:
+    cues = written_and_read(kind, [segment("x", *times) for times in TIMES])
+    assert [(start, end) for start, end, _ in cues] == [
+        (round(start * 1000), round(end * 1000)) for start, end in TIMES
+    ]
+
+
+@both_formats
+@given(
+    times=st.lists(
+        st.tuples(st.integers(0, 359_999_000), st.integers(0, 359_999_000)).map(sorted), max_size=8
+    )
+)
+def test_any_times_are_read_as_they_were_written(kind: str, times: list[list[int]]) -> None:
+    segments = [segment("x", start / 1000, end / 1000) for start, end in times]
+    assert [[start, end] for start, end, _ in written_and_read(kind, segments)] == times
+
+
+@both_formats
+def test_cues_come_in_order_also_where_they_overlap(kind: str) -> None:
+    segments = [segment(f"part {i}", i * 9.0, i * 9.0 + 10.0) for i in range(20)]
+    cues = written_and_read(kind, segments)
+    assert cues == [(i * 9000, i * 9000 + 10_000, f"part {i}") for i in range(20)]
+
+
+def test_srt_cues_are_numbered_from_one_without_gaps() -> None:
+    segments = [segment("one"), segment(""), segment(" \n "), segment("two", 1, 2)]
+    blocks = write_srt(segments).split("\n\n")
+    assert [block.splitlines()[0] for block in blocks] == ["1", "2"]
+
+
+# --- texts ------------------------------------------------------------------------------------
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "one line": ("Hello.", "Hello."),
+    "several": ("First.\nSecond.\r\nThird.", "First.\nSecond.\nThird."),
+    "empty lines, which would end a cue": ("First.\n\n \nSecond.\n", "First.\nSecond."),
+    "Chinese": ("欢迎来到录音室。\n请对着麦克风说话。", "欢迎来到录音室。\n请对着麦克风说话。"),
+    "Arabic and emoji": ("مرحبا 👋🏽", "مرحبا 👋🏽"),
+    "marks": ("AT&T: 1 < 2 > 0 & <i>so</i> &amp;", "AT&T: 1 < 2 > 0 & <i>so</i> &amp;"),
+    "what looks like a number": ("7\nand more", "7\nand more"),
+    "what looks like a header": ("WEBVTT", "WEBVTT"),
+    "what looks like a note": ("NOTE this", "NOTE this"),
+}
+
+
+@both_formats
+@pytest.mark.parametrize(("text", "shown"), TEXTS.values(), ids=TEXTS)
+def test_texts_are_read_as_they_were_written(kind: str, text: str, shown: str) -> None:
+    segments = [segment("before"), segment(text, 1, 2), segment("after", 2, 3)]
+    assert written_and_read(kind, segments) == [
+        (0, 1000, "before"),
+        (1000, 2000, shown),
+        (2000, 3000, "after"),
+    ]
+
+
+INJECTED = {
+    "a cue": "Yes.\n\n7\n00:00:05,000 --> 00:00:07,000\nNo.",
+    "a cue, in WebVTT": "Yes.\r\n\r\n00:05.000 --> 00:07.000\r\nNo.",
+    "a cue without an empty line": "Yes.\n7\n00:00:05,000 --> 00:00:07,000\nNo.",
+    "a cue on one line": "00:00:05,000 --> 00:00:07,000",
+    "separators of other kinds": "Yes.\x0b\x0c\x85\u2028\u2029\x1c7\n00:05.000 --> 00:07.000\nNo.",
+    "arrows": "--> ---> -->--> this --> that",
+}
+
+
+@both_formats
+@pytest.mark.parametrize("text", INJECTED.values(), ids=INJECTED)
+def test_no_text_begins_a_cue_of_its_own(kind: str, text: str) -> None:
+    written = WRITERS[kind]([segment(text), segment("after", 1, 2)])
+    assert written.count("-->") == 2
+    (first, _, shown), after = read(kind, written)
+    assert (first, after) == (0, (1000, 2000, "after"))
+    words = text.replace("-->", "→" if kind == "srt" else "-->").split()
+    assert shown.split() == words
+
+
+@pytest.mark.parametrize("text", [text for text, _ in TEXTS.values()])
+def test_vtt_holds_no_mark_up_and_no_arrow_in_its_texts(text: str) -> None:
+    written = write_vtt([segment(text)])
+    assert written.count("-->") == 1
+    assert "<" not in written
+    assert written.startswith("WEBVTT\n\n")
+
+
+@both_formats
+@pytest.mark.parametrize("segments", [[], [segment("")], [segment("\n"), segment("  ")]])
+def test_a_segment_without_text_has_no_cue(kind: str, segments: list[Document]) -> None:
+    written = WRITERS[kind](segments)
+    assert "-->" not in written
+    assert written == {"srt": "", "vtt": "WEBVTT\n"}[kind]
+
+
+def test_text_is_a_paragraph_for_each_segment_with_text() -> None:
+    segments = [segment("One.\n\nStill one."), segment(" "), segment("两。")]
+    assert write_text(segments) == "One.\nStill one.\n\n两。"
+
+
+def test_json_lines_hold_all_that_is_known() -> None:
+    segments = [
+        Document("一\n二", metadata={"source": "录音.wav", "start_s": 0.0, "language": "zh"}),
+        Document("", metadata={"error": "no"}),
+    ]
+    rows = write_jsonl(segments).splitlines()
+    assert [json.loads(row) for row in rows] == [
+        {"source": "录音.wav", "start_s": 0.0, "language": "zh", "text": "一\n二"},
+        {"error": "no", "text": ""},
+    ]
+    assert "录音" in rows[0]
+
+
+# --- the table --------------------------------------------------------------------------------
+
+
+def test_every_format_is_in_the_table_under_its_own_suffix() -> None:
+    assert set(FORMATS) == set(TranscriptFormat)
+    assert {suffix: spec.write for suffix, spec in FORMATS_BY_SUFFIX.items()} == {
+        "txt": write_text,
+        "jsonl": write_jsonl,
+        "srt": write_srt,
+        "vtt": write_vtt,
+    }
+    assert [format_ for format_, spec in FORMATS.items() if spec.segment_s] == [
+        TranscriptFormat.SRT,
+        TranscriptFormat.VTT,
+    ]
+
+
+# --- from a recording -------------------------------------------------------------------------
+
+
+@both_formats
+def test_the_subtitles_of_a_recording_stand_while_it_is_played(
+    load: Load, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "a.wav").write_bytes(wav(tone(25)))
+    with LocalDashScope(replies=["第一句。\n\n第二句。", "", "a < b & c"]) as server:
+        (document,) = load(
+            loader_of(server, tmp_path, transcript_format=TranscriptFormat(kind), max_concurrency=1)
+        )
+    assert read(kind, document.page_content) == [
+        (0, 10_000, "第一句。\n第二句。"),
+        (20_000, 25_000, "a < b & c"),
+    ]

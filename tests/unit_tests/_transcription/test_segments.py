@@ -1,0 +1,255 @@
+"""Recordings of every kind in segments: where they are split, and that nothing is lost."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from langchain_qwen_audio.document_loaders import TranscriptFormat
+from langchain_qwen_audio.errors import AudioError
+from langchain_qwen_audio.local import LocalDashScope
+from tests.unit_tests.loading import (
+    ASR,
+    QWEN_AUDIO,
+    RATE,
+    clip_in,
+    loader_of,
+    numbered,
+    texts,
+    times,
+)
+from tests.unit_tests.recordings import DATA, NAMES, RECORDINGS, amr, encode, hear, tone, wav
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from langchain_qwen_audio.local import ReceivedRequest
+    from tests.unit_tests.loading import Load
+    from tests.unit_tests.recordings import Recording
+
+
+def seconds_in(request: ReceivedRequest) -> str:
+    return f"{hear(clip_in(request)).seconds:.2f}"
+
+
+def test_cuts_fall_into_silence_near_the_limit(
+    load: Load, counting: LocalDashScope, tmp_path: Path
+) -> None:
+    samples = numbered(60)
+    for pause in range(3, 60, 4):  # half a second at 3 s, 7 s, 11 s, …
+        samples[pause * RATE : pause * RATE + RATE // 2] = 0
+    (tmp_path / "talk.wav").write_bytes(wav(samples))
+    documents = load(loader_of(counting, tmp_path, segment_s=10))
+    bounds = [start for start, _ in times(documents)] + [60.0]
+    assert [end for _, end in times(documents)] == bounds[1:]
+    for cut in bounds[1:-1]:
+        at = round(cut * RATE)
+        assert not samples[at - RATE // 20 : at + RATE // 20].any()
+    assert all(5 < end - start <= 10 for start, end in times(documents)[:-1])
+    sent = [hear(clip_in(request)).samples for request in counting.requests]
+    assert sorted(map(len, sent)) == sorted(round((b - a) * RATE) for a, b in times(documents))
+
+
+@pytest.mark.parametrize(
+    ("model", "limit_s"), [(QWEN_AUDIO, 30), (ASR, 240), ("qwen-omni-turbo", 180)]
+)
+def test_by_default_segments_are_near_the_models_limit(
+    load: Load, server: LocalDashScope, tmp_path: Path, model: str, limit_s: float
+) -> None:
+    path = tmp_path / "long.wav"
+    path.write_bytes(wav(tone(limit_s * 2 + 1, 8_000), 8_000))
+    documents = load(loader_of(server, path, {"model": model}))
+    assert times(documents) == [
+        (0.0, limit_s),
+        (limit_s, 2 * limit_s),
+        (2 * limit_s, 2 * limit_s + 1),
+    ]
+
+
+@pytest.mark.parametrize("segment_s", [31, 1e6, math.inf])
+def test_no_segment_is_longer_than_the_model_takes(
+    counting: LocalDashScope, tmp_path: Path, segment_s: float
+) -> None:
+    (tmp_path / "long.wav").write_bytes(wav(numbered(61)))
+    loader = loader_of(counting, tmp_path, {"model": QWEN_AUDIO}, segment_s=segment_s)
+    assert times(loader.load()) == [(0.0, 30.0), (30.0, 60.0), (60.0, 61.0)]
+
+
+@pytest.mark.parametrize("overlap_s", [0.0, 1.0, 2.5])
+def test_an_overlap_repeats_the_end_of_the_segment_before(
+    load: Load, counting: LocalDashScope, tmp_path: Path, overlap_s: float
+) -> None:
+    (tmp_path / "long.wav").write_bytes(wav(numbered(30)))
+    documents = load(loader_of(counting, tmp_path, segment_s=5, overlap_s=overlap_s))
+    starts, ends = zip(*times(documents), strict=True)
+    assert starts[1:] == tuple(end - overlap_s for end in ends[:-1])
+    assert (starts[0], ends[-1]) == (0.0, 30.0)
+    assert max(end - start for start, end in times(documents)) == 5.0 if overlap_s else 5.0
+    for document, (start, end) in zip(documents, times(documents), strict=True):
+        expected = range(math.floor(start), math.ceil(end))
+        assert document.page_content == " ".join(map(str, expected))
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=NAMES)
+def test_every_kind_of_recording_is_transcribed_whole(
+    server: LocalDashScope, recording: Recording
+) -> None:
+    (document,) = loader_of(server, recording.path).load()
+    assert document.metadata["start_s"] == 0.0
+    assert document.metadata["end_s"] == pytest.approx(recording.seconds, abs=0.1)
+    assert document.page_content == "ok"
+
+
+LONG_KINDS: dict[str, Callable[[], bytes]] = {
+    "flac": lambda: encode(tone(12, 44_100), "flac", "flac", 44_100),
+    "mp3": lambda: encode(tone(12), "mp3", "libmp3lame"),
+    "opus": lambda: encode(tone(12, 48_000), "webm", "libopus", 48_000),
+    "amr of 8 kHz": lambda: amr(12),
+    "aac without a length": lambda: encode(tone(12, 48_000), "adts", "aac", 48_000),
+    "video's container": lambda: encode(tone(12, 48_000), "mp4", "aac", 48_000),
+    "transport stream": lambda: encode(tone(12, 48_000), "mpegts", "aac", 48_000),
+}
+
+
+@pytest.mark.parametrize("make", LONG_KINDS.values(), ids=LONG_KINDS)
+@pytest.mark.parametrize("model", [ASR, QWEN_AUDIO])
+def test_segments_of_every_kind_add_up(
+    load: Load, tmp_path: Path, make: Callable[[], bytes], model: str
+) -> None:
+    (tmp_path / "long.wav").write_bytes(make())
+    with LocalDashScope(reply=seconds_in) as server:
+        documents = load(loader_of(server, tmp_path, {"model": model}, segment_s=5))
+    starts, ends = zip(*times(documents), strict=True)
+    assert starts == (0.0, *ends[:-1])
+    assert all(end - start <= 5 for start, end in times(documents))
+    assert ends[-1] == pytest.approx(12, abs=0.1)
+    assert sum(map(float, texts(documents))) == pytest.approx(12, abs=0.1)
+
+
+def test_stereo_is_sent_with_both_its_channels(load: Load, tmp_path: Path) -> None:
+    left, right = tone(12, 48_000, 300.0), tone(12, 48_000, 3_000.0)
+    both = np.stack([left, right], axis=1)
+    (tmp_path / "stereo.wav").write_bytes(wav(both, 48_000, channels=2))
+
+    def pitches(request: ReceivedRequest) -> str:
+        samples = hear(clip_in(request)).samples
+        spectrum = np.abs(np.fft.rfft(samples[:RATE].astype(float)))
+        return f"{len(samples) / RATE:g}: {sorted(np.argsort(spectrum)[-2:].tolist())}"
+
+    with LocalDashScope(reply=pitches) as server:
+        documents = load(loader_of(server, tmp_path, segment_s=5))
+    assert texts(documents) == [f"{seconds}: [300, 3000]" for seconds in (5, 5, 2)]
+
+
+def test_an_mp3_made_of_mp3s_is_transcribed_to_its_end(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "joined.mp3").write_bytes(encode(tone(4), "mp3", "libmp3lame") * 5)
+    with LocalDashScope(reply=seconds_in) as server:
+        documents = load(loader_of(server, tmp_path, segment_s=6))
+    assert times(documents)[-1][1] == pytest.approx(20, abs=0.5)
+    assert sum(map(float, texts(documents))) == pytest.approx(20, abs=0.5)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.01])
+def test_the_shortest_clips_are_transcribed(
+    load: Load, server: LocalDashScope, tmp_path: Path, seconds: float
+) -> None:
+    (tmp_path / "short.wav").write_bytes(wav(tone(seconds)))
+    (document,) = load(loader_of(server, tmp_path))
+    assert times([document]) == [(0.0, seconds)]
+
+
+def test_silence_is_sent_too_and_may_be_an_empty_document(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "silence.wav").write_bytes(wav(np.zeros(12 * RATE, np.int16)))
+    with LocalDashScope(reply="") as server:
+        documents = load(loader_of(server, tmp_path, segment_s=5))
+        subtitles = load(
+            loader_of(server, tmp_path, segment_s=5, transcript_format=TranscriptFormat.SRT)
+        )
+    assert texts(documents) == ["", "", ""]
+    assert times(documents) == [(0.0, 5.0), (5.0, 10.0), (10.0, 12.0)]
+    assert texts(subtitles) == [""]
+
+
+@pytest.mark.parametrize("name", ["silent.mp4", "README.md"])
+def test_a_file_without_sound_is_an_error_in_its_place(
+    load: Load, server: LocalDashScope, name: str
+) -> None:
+    paths = [DATA / "speech.wav", DATA / name, DATA / "speech.mp3"]
+    documents = load(loader_of(server, paths, on_error="document"))
+    assert [bool(document.metadata.get("error")) for document in documents] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [wav(tone(0.0)), b"", wav(tone(1))[:30]],
+    ids=["no samples", "no bytes", "half a header"],
+)
+def test_an_empty_file_is_an_error(server: LocalDashScope, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "empty.wav").write_bytes(data)
+    with pytest.raises(AudioError, match=r"empty\.wav|messages"):
+        loader_of(server, tmp_path).load()
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("segment_s", [4, 25, 100])
+def test_of_a_truncated_file_all_that_is_there_is_transcribed_before_the_error(
+    load: Load, tmp_path: Path, segment_s: float
+) -> None:
+    (tmp_path / "cut.wav").write_bytes(wav(tone(60))[: 44 + 2 * RATE * 25])
+    with LocalDashScope(reply=seconds_in) as server:
+        *transcripts, gap = load(
+            loader_of(server, tmp_path, segment_s=segment_s, on_error="document")
+        )
+    assert sum(map(float, texts(transcripts))) == pytest.approx(25, abs=0.1)
+    starts, ends = zip(*times([*transcripts, gap]), strict=True)
+    assert starts == (0.0, *ends[:-1])
+    assert gap.metadata["start_s"] == 25.0
+    assert "header says 60.00 s, and only 25.00 s are there" in gap.metadata["error"]
+
+
+# --- files that change ----------------------------------------------------------------------------
+
+
+def rewrite(path: Path) -> None:
+    path.write_bytes(wav(numbered(60, 100)))
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(bytes(100_000))
+
+
+def replace(path: Path) -> None:
+    other = path.with_suffix(".new")
+    other.write_bytes(wav(numbered(60, 100)))
+    other.replace(path)
+
+
+@pytest.mark.parametrize("change", [rewrite, grow])
+def test_a_file_that_is_written_to_while_it_is_read_is_an_error(
+    counting: LocalDashScope, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav(numbered(60)))
+    documents = loader_of(counting, path, segment_s=1, max_concurrency=1).lazy_load()
+    assert next(documents).page_content == "0"
+    change(path)
+    with pytest.raises(AudioError, match="it changed"):
+        list(documents)
+
+
+@pytest.mark.parametrize("change", [replace, os.remove], ids=["replaced", "deleted"])
+def test_a_file_whose_name_goes_is_read_to_its_end(
+    counting: LocalDashScope, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav(numbered(60)))
+    documents = loader_of(counting, path, segment_s=1, max_concurrency=1).lazy_load()
+    assert next(documents).page_content == "0"
+    change(path)
+    assert texts(list(documents)) == [str(number) for number in range(1, 60)]

@@ -1,0 +1,178 @@
+"""Paths, patterns, URLs and blobs: which recordings they name, and what if they name none."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.document_loaders import Blob
+
+from langchain_qwen_audio.errors import AudioError
+from langchain_qwen_audio.local import LocalDashScope
+from tests.unit_tests.loading import loader_of, sources, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.unit_tests.loading import Load
+
+
+def blob_of(path: Path) -> Blob:
+    return Blob.from_data(path.read_bytes(), path=str(path), mime_type="audio/wav")
+
+
+SOURCES: dict[str, tuple[Callable[[Path], Any], list[str]]] = {
+    "a string": (lambda folder: str(folder / "a.wav"), ["1"]),
+    "a path": (lambda folder: folder / "a.wav", ["1"]),
+    "several": (lambda folder: [folder / "z.wav", str(folder / "a.wav")], ["5", "1"]),
+    "any iterable": (lambda folder: iter([folder / "z.wav", folder / "a.wav"]), ["5", "1"]),
+    "the same twice": (lambda folder: [folder / "a.wav"] * 2, ["1", "1"]),
+    "a directory": (lambda folder: folder, ["1", "2", "3", "4", "5"]),
+    "a pattern": (lambda folder: str(folder / "*.wav"), ["1", "5"]),
+    "a pattern for any depth": (lambda folder: folder / "**" / "*.wav", ["1", "3", "4", "5"]),
+    "a name that looks like one": (lambda folder: folder / "deep/録音 ünï[1].wav", ["4"]),
+    "a blob of bytes": (lambda folder: blob_of(folder / "a.wav"), ["1"]),
+    "a blob of a file": (lambda folder: Blob.from_path(folder / "b.WAV"), ["2"]),
+    "all of these": (
+        lambda folder: [folder / "deep", blob_of(folder / "z.wav"), str(folder / "*.WAV")],
+        ["3", "4", "5", "2"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("find", "numbers"), SOURCES.values(), ids=SOURCES)
+def test_recordings_are_found_and_transcribed_in_order(
+    load: Load,
+    counting: LocalDashScope,
+    archive: Path,
+    find: Callable[[Path], Any],
+    numbers: list[str],
+) -> None:
+    loader = loader_of(counting, find(archive))
+    documents = load(loader)
+    names = ["", "a.wav", "b.WAV", "deep/down/c.wav", "deep/録音 ünï[1].wav", "z.wav"]
+    assert texts(documents) == numbers
+    assert sources(documents) == [str(archive / names[int(number)]) for number in numbers]
+    assert loader.summary.recordings == len(numbers)
+
+
+def test_a_path_may_begin_at_home(
+    monkeypatch: pytest.MonkeyPatch, counting: LocalDashScope, archive: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(archive))
+    monkeypatch.setenv("USERPROFILE", str(archive))
+    assert texts(loader_of(counting, ["~/a.wav", "~/z*.wav"]).load()) == ["1", "5"]
+
+
+@pytest.mark.parametrize("pattern", ["*", "**", "**/*"])
+def test_of_what_a_pattern_matches_only_files_are_transcribed(
+    counting: LocalDashScope, archive: Path, pattern: str
+) -> None:
+    (archive / "notes.txt").unlink()
+    assert texts(loader_of(counting, archive / pattern).load())[0] == "1"
+
+
+TOO_LONG = "x" * 5_000  # which the system refuses to look for, as it does in others' folders
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("empty", "no recording is"),
+        ("*.mp3", "no file matches"),
+        ("gone.wav", "it cannot be read"),
+        ("notes.txt", "not usable audio"),
+        (TOO_LONG, "it cannot be read"),
+    ],
+)
+def test_a_source_without_a_recording_is_an_error_that_names_it(
+    load: Load, counting: LocalDashScope, archive: Path, name: str, says: str
+) -> None:
+    with pytest.raises(AudioError, match=says) as caught:
+        load(loader_of(counting, archive / name))
+    assert name in str(caught.value)
+    assert counting.requests == []
+
+
+GAPS = [
+    "gone.wav",
+    "notes.txt",
+    "empty",
+    "*.mp3",
+    TOO_LONG,
+]
+
+
+@pytest.mark.parametrize("name", GAPS)
+def test_a_source_without_a_recording_is_reported_in_its_place_and_the_rest_still_comes(
+    load: Load, counting: LocalDashScope, archive: Path, name: str
+) -> None:
+    paths = [archive / "a.wav", archive / name, archive / "z.wav"]
+    loader = loader_of(counting, paths, on_error="document")
+    before, gap, after = load(loader)
+    assert texts([before, after]) == ["1", "5"]
+    assert gap.metadata["source"] == str(archive / name)
+    assert gap.metadata["error"].startswith("AudioError: ")
+    assert gap.metadata["error"] in gap.page_content
+    assert "could not be transcribed" in gap.page_content
+    assert (loader.summary.recordings, loader.summary.failed) == (3, 1)
+
+
+@pytest.mark.parametrize("name", GAPS)
+def test_what_comes_before_an_error_is_not_lost(
+    counting: LocalDashScope, archive: Path, name: str
+) -> None:
+    paths = [archive / "a.wav", archive / "b.WAV", archive / name, archive / "z.wav"]
+    documents = loader_of(counting, paths).lazy_load()
+    assert [next(documents).page_content for _ in range(2)] == ["1", "2"]
+    with pytest.raises(AudioError):
+        next(documents)
+
+
+def test_a_url_on_this_machine_is_refused(load: Load, server: LocalDashScope) -> None:
+    with pytest.raises(AudioError, match="not on the public network"):
+        load(loader_of(server, f"{server.base_url}/a.wav"))
+    assert server.requests == []
+
+
+class Page(SimpleHTTPRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+def test_a_url_is_downloaded_here(
+    monkeypatch: pytest.MonkeyPatch, load: Load, counting: LocalDashScope, archive: Path
+) -> None:
+    # LangChain's own switch: this machine by its name may be reached.
+    monkeypatch.setenv("LANGCHAIN_ENV", "local_test")
+    page = partial(Page, directory=str(archive))
+    with ThreadingHTTPServer(("127.0.0.1", 0), page) as web:
+        thread = threading.Thread(target=web.serve_forever, args=(0.01,))
+        thread.start()
+        url = f"http://localhost:{web.server_port}"
+        try:
+            documents = load(
+                loader_of(
+                    counting,
+                    [f"{url}/a.wav", f"{url}/gone.wav", f"{url}/z.wav"],
+                    on_error="document",
+                )
+            )
+        finally:
+            web.shutdown()
+            thread.join()
+    assert sources(documents) == [f"{url}/{name}.wav" for name in ("a", "gone", "z")]
+    assert [texts(documents)[i] for i in (0, 2)] == ["1", "5"]
+    assert "404" in documents[1].metadata["error"]
+
+
+def test_the_same_file_twice_is_transcribed_twice(
+    load: Load, counting: LocalDashScope, ten: Path
+) -> None:
+    documents = load(loader_of(counting, [ten, ten], segment_s=5))
+    assert texts(documents) == ["0 1 2 3 4", "5 6 7 8 9"] * 2
+    assert [document.metadata["segment"] for document in documents] == [0, 1, 0, 1]

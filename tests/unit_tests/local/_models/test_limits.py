@@ -1,0 +1,245 @@
+"""What one model refuses and another takes."""
+
+from typing import Any
+
+import pytest
+
+from langchain_qwen_audio.local import LocalDashScope, Reply
+from tests.unit_tests.local._client import (
+    ASR,
+    CAPTIONER,
+    OMNI_3,
+    OMNI_35,
+    OMNI_38,
+    OMNI_TURBO,
+    assert_chat_refused,
+    assert_chunks,
+    assert_refused,
+    assistant,
+    assistant_text,
+    chat,
+    clip,
+    data_uri,
+    generate,
+    message_of,
+    text,
+    text_of,
+    user,
+    wav,
+)
+
+STREAM_ONLY = (
+    "This model only support stream mode, please enable the stream parameter to access the model."
+)
+AUDIO = clip(data_uri(wav(0.1)))
+IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+SYSTEM = {"role": "system", "content": "Be brief."}
+TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
+CALL = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+SPEECH = {"modalities": ["text", "audio"], "stream": True}
+CALLING = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+RESULT = {"role": "tool", "content": "3", "tool_call_id": "c1"}
+
+
+def assert_invalid(response: Any, message: str) -> None:
+    assert_chat_refused(response, 400, "invalid_parameter_error", message)
+
+
+def not_supported(model: str, what: str) -> str:
+    return f"The model `{model}` does not support {what}."
+
+
+# name: the model, the messages, the other fields, and the error
+MODELS: dict[str, tuple[str, list[Any], dict[str, Any], str]] = {
+    "turbo without a stream": (OMNI_TURBO, [], {}, STREAM_ONLY),
+    "3 without a stream": (OMNI_3, [], {"stream": False}, STREAM_ONLY),
+    "3.5 without a stream": (OMNI_35, [], {}, STREAM_ONLY),
+    "speech without a stream": (
+        OMNI_35,
+        [],
+        {"modalities": ["text", "audio"]},
+        "'audio' output only support with stream=true",
+    ),
+    "speech of a model without it": (
+        OMNI_38,
+        [],
+        SPEECH,
+        not_supported(OMNI_38, "'audio' output"),
+    ),
+    "speech of speech recognition": (
+        ASR,
+        [user(AUDIO)],
+        SPEECH,
+        not_supported(ASR, "'audio' output"),
+    ),
+    "a voice that turbo does not have": (
+        OMNI_TURBO,
+        [],
+        {**SPEECH, "audio": {"voice": "Tina", "format": "wav"}},
+        "Input should be 'Cherry', 'Serena', 'Ethan' or 'Chelsie': parameters.audio.voice",
+    ),
+    "speech in another format": (
+        OMNI_3,
+        [],
+        {**SPEECH, "audio": {"voice": "Tina", "format": "mp3"}},
+        "Input should be 'wav': parameters.audio.format",
+    ),
+    "speech of turbo after a system message": (
+        OMNI_TURBO,
+        [SYSTEM, user(AUDIO)],
+        SPEECH,
+        "'audio' output is not supported with a system message.",
+    ),
+    "speech with thinking": (
+        OMNI_3,
+        [],
+        {**SPEECH, "enable_thinking": True},
+        "'audio' output is not supported when enable_thinking is true.",
+    ),
+    "speech with tools": (
+        OMNI_35,
+        [],
+        {**SPEECH, "tools": [TOOL]},
+        "'audio' output is not supported with tools.",
+    ),
+    "tools of turbo": (
+        OMNI_TURBO,
+        [],
+        {"stream": True, "tools": [TOOL]},
+        not_supported(OMNI_TURBO, "tools"),
+    ),
+    "tools of the captioner": (
+        CAPTIONER,
+        [user(AUDIO)],
+        {"tools": [TOOL]},
+        not_supported(CAPTIONER, "tools"),
+    ),
+    "two clips for turbo": (
+        OMNI_TURBO,
+        [user(AUDIO, AUDIO)],
+        {"stream": True},
+        f"The model `{OMNI_TURBO}` takes 1 audio per message.",
+    ),
+    "two clips for 3": (
+        OMNI_3,
+        [user(AUDIO, text("?"), AUDIO)],
+        {"stream": True},
+        f"The model `{OMNI_3}` takes 1 audio per message.",
+    ),
+    "an image and audio for turbo": (
+        OMNI_TURBO,
+        [user(AUDIO, IMAGE)],
+        {"stream": True},
+        f"The model `{OMNI_TURBO}` takes text and one other modality per message.",
+    ),
+    "an image and audio for 3": (
+        OMNI_3,
+        [user(AUDIO, IMAGE, text("?"))],
+        {"stream": True},
+        f"The model `{OMNI_3}` takes text and one other modality per message.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "messages", "fields", "message"), MODELS.values(), ids=MODELS)
+def test_what_is_refused(
+    server: LocalDashScope, model: str, messages: list[Any], fields: dict[str, Any], message: str
+) -> None:
+    assert_invalid(chat(server, *messages, model=model, **fields), message)
+
+
+# name: the model, the messages and the other fields
+TAKEN: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
+    "a clip in each of two messages": (
+        OMNI_3,
+        [user(AUDIO), assistant_text("Hi"), user(AUDIO)],
+        {},
+    ),
+    "an image after a clip": (OMNI_TURBO, [user(AUDIO), assistant_text("Hi"), user(IMAGE)], {}),
+    "many clips and an image": (OMNI_35, [user(AUDIO, IMAGE, AUDIO, text("?"))], {}),
+    "speech of 3 after a system message": (OMNI_3, [SYSTEM, user(AUDIO)], SPEECH),
+    "a system message for turbo": (OMNI_TURBO, [SYSTEM, user(AUDIO)], {}),
+    "a voice that turbo has": (OMNI_TURBO, [], {**SPEECH, "audio": {"voice": "Ethan"}}),
+    "any voice": (OMNI_35, [], {**SPEECH, "audio": {"voice": "Any", "format": "wav"}}),
+    "thinking of one that cannot": (OMNI_TURBO, [], {"enable_thinking": True}),
+    "a call without tools": (OMNI_38, [user(text("Hi")), CALLING, RESULT], {}),
+    "a stream of any": (CAPTIONER, [user(AUDIO)], {}),
+}
+
+
+@pytest.mark.parametrize(("model", "messages", "fields"), TAKEN.values(), ids=TAKEN)
+def test_what_is_taken(
+    server: LocalDashScope, model: str, messages: list[Any], fields: dict[str, Any]
+) -> None:
+    server.script(Reply("ok"))
+    assert_chunks(chat(server, *messages, model=model, **{"stream": True, **fields}))
+
+
+# --- the two that take one clip and nothing else ---
+
+NATIVE_AUDIO = {"audio": data_uri(wav(0.1))}
+UNSUPPORTED = "The dedicated task `asr` does not support this input."
+ONE_CLIP = f"The model `{CAPTIONER}` takes one audio, no text and no history."
+CONTEXT = {"role": "system", "content": [{"text": "Hot words: studio"}]}
+
+# name: the messages
+TOO_MUCH: dict[str, list[dict[str, Any]]] = {
+    "text": [user(NATIVE_AUDIO, {"text": "What is said?"})],
+    "text alone": [user({"text": "What is said?"})],
+    "two clips": [user(NATIVE_AUDIO), user(NATIVE_AUDIO)],
+    "history": [user(NATIVE_AUDIO), assistant("Hello"), user(NATIVE_AUDIO)],
+    "an image": [user(NATIVE_AUDIO, {"image": "https://example.com/a.png"})],
+    "nothing": [user()],
+    "audio in the context": [{"role": "system", "content": [NATIVE_AUDIO]}, user(NATIVE_AUDIO)],
+    "a context that comes after": [user(NATIVE_AUDIO), CONTEXT, user(NATIVE_AUDIO)],
+}
+
+
+@pytest.mark.parametrize("messages", TOO_MUCH.values(), ids=TOO_MUCH)
+@pytest.mark.parametrize(("model", "message"), [(ASR, UNSUPPORTED), (CAPTIONER, ONE_CLIP)])
+def test_they_take_one_clip_alone(
+    server: LocalDashScope, messages: list[dict[str, Any]], model: str, message: str
+) -> None:
+    refused = generate(server, *messages, model=model)
+    assert_refused(refused, 400, "InvalidParameter", message)
+
+
+@pytest.mark.parametrize("model", [ASR, CAPTIONER])
+def test_they_take_one_clip_a_message(server: LocalDashScope, model: str) -> None:
+    refused = generate(server, user(NATIVE_AUDIO, NATIVE_AUDIO), model=model)
+    message = f"The model `{model}` takes 1 audio per message."
+    assert_refused(refused, 400, "InvalidParameter", message)
+
+
+def test_a_system_message_is_taken(server: LocalDashScope) -> None:
+    for model in (ASR, CAPTIONER):
+        server.script("ok", "ok")
+        assert text_of(generate(server, CONTEXT, user(NATIVE_AUDIO), model=model)) == "ok"
+        system = {"role": "system", "content": "Hot words: studio"}
+        assert message_of(chat(server, system, user(AUDIO), model=model))["content"] == "ok"
+
+
+ASR_OPTIONS: list[tuple[Any, str]] = [
+    ([1], "asr_options should be an object of language, enable_itn, enable_lid"),
+    ({"lang": "en"}, "asr_options should be an object of language, enable_itn, enable_lid"),
+    ({"language": "tlh"}, "Unsupported language: tlh: asr_options.language"),
+    ({"language": ["en"]}, "Input should be a valid str: asr_options.language"),
+    ({"enable_itn": "yes"}, "Input should be a valid bool: asr_options.enable_itn"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), ASR_OPTIONS)
+def test_asr_options_are_checked(server: LocalDashScope, options: Any, message: str) -> None:
+    refused = generate(server, user(NATIVE_AUDIO), model=ASR, asr_options=options)
+    assert_refused(refused, 400, "InvalidParameter", message)
+    refused = chat(server, user(AUDIO), model=ASR, asr_options=options)
+    assert_chat_refused(refused, 400, "invalid_parameter_error", message)
+
+
+def test_recognition_takes_no_text_by_the_compatible_path(server: LocalDashScope) -> None:
+    assert_invalid(chat(server, user(AUDIO, text("What is said?")), model=ASR), UNSUPPORTED)
+
+
+def test_asr_options_mean_nothing_to_others(server: LocalDashScope) -> None:
+    server.script("ok")
+    assert message_of(chat(server, model=OMNI_38, asr_options=[1]))["content"] == "ok"

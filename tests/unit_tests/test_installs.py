@@ -1,0 +1,302 @@
+"""What works with the base install and with each extra alone; the rest says what to install."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from langchain_qwen_audio.local import LocalDashScope
+
+from .installs import (
+    PACKAGE,
+    ROOT,
+    environment,
+    is_installed,
+    modules,
+    python,
+    run,
+    run_at_terminal,
+)
+from .test_docs import python_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SAMPLE = str(ROOT / "langchain_qwen_audio" / "samples" / "welcome.wav")
+COMMAND = ("-m", "langchain_qwen_audio.cli")
+
+
+def install_line(extra: str) -> str:
+    return f'pip install "langchain-qwen-audio[{extra}]"'
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[dict[str, str]]:
+    """The variables that name a server, which replies whatever is installed."""
+    with LocalDashScope(reply="a text") as server:
+        yield {"DASHSCOPE_API_KEY": "sk-1", "DASHSCOPE_BASE_URL": server.base_url}
+
+
+# --- that the others are hidden ---------------------------------------------------------------
+
+LOOK = """
+import importlib.metadata, importlib.util
+print(importlib.util.find_spec("numpy") is not None)
+try:
+    import numpy
+    print(True)
+except ModuleNotFoundError:
+    print(False)
+try:
+    print(bool(importlib.metadata.version("numpy")))
+except importlib.metadata.PackageNotFoundError:
+    print(False)
+"""
+
+
+@pytest.mark.parametrize(("extras", "there"), [((), "False"), (("local",), "True")])
+def test_what_is_not_installed_is_not_found(extras: tuple[str, ...], there: str) -> None:
+    assert run("-c", LOOK, extras=extras).stdout.split() == [there] * 3
+
+
+# --- the base install -------------------------------------------------------------------------
+
+WORKS_IN_BASE: dict[str, str] = {
+    "every public name": (
+        "import langchain_qwen_audio as it\n"
+        "import langchain_qwen_audio.errors, langchain_qwen_audio.local\n"
+        "print(len([getattr(it, name) for name in it.__all__]) > 10)"
+    ),
+    "an Audio in a notebook": (
+        "import sys; from langchain_qwen_audio import Audio, show_messages\n"
+        "audio = Audio.from_path(sys.argv[1])\n"
+        "print(audio.duration_s, '<svg' in audio._repr_html_())\n"
+        "show_messages([{'role': 'user', 'content': [audio.excerpt(1, 2).to_block()]}])"
+    ),
+    "an array": (
+        "from array import array; from langchain_qwen_audio import Audio\n"
+        "print(Audio.from_array(array('f', [0.5] * 100), 48_000).mime_type)"
+    ),
+    "invoke and stream": (
+        "import sys; from langchain_qwen_audio import Audio, ChatQwenAudio\n"
+        "messages = [{'role': 'user', 'content': [Audio.from_path(sys.argv[1]).to_block()]}]\n"
+        "print(ChatQwenAudio().invoke(messages).text)\n"
+        "print(''.join(chunk.text for chunk in ChatQwenAudio().stream(messages)))"
+    ),
+    "counting tokens": (
+        "from langchain_core.messages import HumanMessage\n"
+        "from langchain_qwen_audio import ChatQwenAudio\n"
+        "print(ChatQwenAudio().get_num_tokens_from_messages([HumanMessage('a text')]))"
+    ),
+    "the loader with a progress bar": (
+        "import sys; from langchain_qwen_audio import QwenAudioLoader\n"
+        "print(QwenAudioLoader(sys.argv[1], show_progress=True).load()[0].page_content)"
+    ),
+    "the chain": (
+        "import sys; from langchain_qwen_audio import ChatQwenAudio, create_recording_qa_chain\n"
+        "chain = create_recording_qa_chain(ChatQwenAudio())\n"
+        "print(chain.invoke({'audio': sys.argv[1], 'question': '?'})['answer'])"
+    ),
+    "the tools": (
+        "import os, sys; from langchain_qwen_audio import ChatQwenAudio, QwenAudioToolkit\n"
+        "toolkit = QwenAudioToolkit(root_dir=os.path.dirname(sys.argv[1]), llm=ChatQwenAudio())\n"
+        "print(toolkit.get_tools()[2].invoke({'audio': 'welcome.wav', 'question': '?'}))"
+    ),
+    "a server with a reply": (
+        "from langchain_qwen_audio import ChatQwenAudio\n"
+        "from langchain_qwen_audio.local import LocalDashScope\n"
+        "with LocalDashScope(reply='a text') as server:\n"
+        "    print(ChatQwenAudio(base_url=server.base_url, api_key='local').invoke('?').text)"
+    ),
+    "a server with scripted replies": (
+        "import sys; from langchain_qwen_audio import Audio, ChatQwenAudio\n"
+        "from langchain_qwen_audio.local import LocalDashScope, Reply\n"
+        "messages = [{'role': 'user', 'content': [Audio.from_path(sys.argv[1]).to_block()]}]\n"
+        "server = LocalDashScope()\n"
+        "server.script('a text', Reply('another', audio=bytes(480)))\n"
+        "with server:\n"
+        "    model = ChatQwenAudio(base_url=server.base_url, api_key='local')\n"
+        "    print(model.invoke(messages).text, model.invoke(messages).text)"
+    ),
+}
+
+
+ONE_AFTER_THE_OTHER = """
+import contextlib, io, json, sys, traceback
+
+outcomes = {}
+for name, code in json.loads(sys.stdin.read()).items():
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            exec(code, {"__name__": "__main__"})
+        outcomes[name] = [printed.getvalue(), ""]
+    except BaseException as error:
+        outcomes[name] = [printed.getvalue(), "".join(traceback.format_exception(error))]
+print(json.dumps(outcomes))
+"""
+
+
+def run_each(codes: dict[str, str], env: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Run programs one after the other in one base install; return what each printed and raised."""
+    done = run("-c", ONE_AFTER_THE_OTHER, SAMPLE, stdin=json.dumps(codes), env=env)
+    assert done.returncode == 0, done.stderr
+    outcomes: dict[str, tuple[str, str]] = json.loads(done.stdout)
+    return outcomes
+
+
+@pytest.fixture(scope="module")
+def outcomes(service: dict[str, str]) -> dict[str, tuple[str, str]]:
+    return run_each(WORKS_IN_BASE, service)
+
+
+@pytest.mark.parametrize("what", WORKS_IN_BASE)
+def test_it_works_with_the_base_install(outcomes: dict[str, tuple[str, str]], what: str) -> None:
+    printed, error = outcomes[what]
+    assert error == ""
+    assert printed.strip()
+
+
+NO_NUMPY = "The local test server cannot transcribe without numpy, faster_whisper"
+NEEDS_AN_EXTRA = {
+    "ray": ("import langchain_qwen_audio.ray", "ray", "langchain_qwen_audio.ray needs Ray"),
+    "llama_index": (
+        "import langchain_qwen_audio.llama_index",
+        "llama-index",
+        "langchain_qwen_audio.llama_index needs LlamaIndex",
+    ),
+    "LocalDashScope": (
+        "from langchain_qwen_audio.local import LocalDashScope; LocalDashScope().start()",
+        "local",
+        NO_NUMPY,
+    ),
+    "check_audio": (
+        (
+            "from langchain_qwen_audio.local import LocalDashScope\n"
+            "LocalDashScope(reply='a text', check_audio=True).start()"
+        ),
+        "local",
+        NO_NUMPY,
+    ),
+    "a script that has run out": (
+        (
+            "from langchain_qwen_audio import ChatQwenAudio\n"
+            "from langchain_qwen_audio.local import LocalDashScope\n"
+            "with LocalDashScope(replies=['a text']) as server:\n"
+            "    model = ChatQwenAudio(base_url=server.base_url, api_key='local')\n"
+            "    model.invoke('?')\n"
+            "    try: model.invoke('?')\n"
+            "    finally: assert len(server.requests) == 2"
+        ),
+        "local",
+        f"InvalidRequestError: {NO_NUMPY}",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def refusals() -> dict[str, tuple[str, str]]:
+    return run_each({name: code for name, (code, *_) in NEEDS_AN_EXTRA.items()}, {})
+
+
+@pytest.mark.parametrize("what", NEEDS_AN_EXTRA)
+def test_without_its_extra_it_says_what_to_install(
+    refusals: dict[str, tuple[str, str]], what: str
+) -> None:
+    _, extra, reason = NEEDS_AN_EXTRA[what]
+    last = refusals[what][1].splitlines()[-1]
+    assert reason in last
+    assert install_line(extra) in last
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("ask", SAMPLE, "--local"), ("transcribe", SAMPLE, "--local"), ("serve", "--port", "0")],
+    ids=["ask", "transcribe", "serve"],
+)
+def test_the_command_without_local_says_what_to_install_and_starts_nothing(
+    tmp_path: Path, args: tuple[str, ...]
+) -> None:
+    done = run(*COMMAND, *args, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"qwen-audio: {NO_NUMPY}")
+    assert install_line("local") in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are a thing of Unix")
+def test_the_base_install_transcribes_at_a_terminal(
+    service: dict[str, str], tmp_path: Path
+) -> None:
+    command = python(*COMMAND, "transcribe", SAMPLE)
+    code, shown = run_at_terminal(command, cwd=tmp_path, env=environment(**service))
+    assert code == 0, shown
+    assert "transcribing: 100%" in shown
+    assert "welcome.txt" in shown
+    assert (tmp_path / "welcome.txt").read_text() == "a text\n"
+
+
+# --- each extra alone -------------------------------------------------------------------------
+
+LLAMA_INDEX = """
+import sys
+from llama_index.core.llms import AudioBlock, ChatMessage
+from langchain_qwen_audio.llama_index import QwenAudio, QwenAudioReader
+print(QwenAudio().chat([ChatMessage(blocks=[AudioBlock(path=sys.argv[1])])]))
+print(QwenAudioReader().load_data(sys.argv[1])[0].text)
+"""
+WORKS_WITH: dict[str, tuple[str, ...]] = {
+    "local": (*COMMAND, "ask", SAMPLE, "--local"),
+    "llama-index": ("-c", LLAMA_INDEX, SAMPLE),
+    "ray": ("-c", "import langchain_qwen_audio.ray as it; print(it.SCHEMA)"),
+}
+
+
+@pytest.mark.parametrize("extra", WORKS_WITH)
+def test_it_works_with_its_extra_alone(service: dict[str, str], extra: str) -> None:
+    if not is_installed(extra):
+        pytest.skip(f"{install_line(extra)} was not run here")
+    done = run(*WORKS_WITH[extra], extras=(extra,), env=service)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+# --- pages ------------------------------------------------------------------------------------
+
+PAGES = [
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "examples").glob("*.py")),
+    *sorted((ROOT / "notebooks").glob("*.ipynb")),
+    ROOT / "README.md",
+]
+# What pip calls the distributions that an extra brings, or that a page names itself.
+NAMED = {"llama_index": "llama-index", "ray": "ray", "pyarrow": "ray"}
+
+
+def code_of(page: Path) -> str:
+    text = page.read_text(encoding="utf-8")
+    if page.suffix == ".md":
+        return "\n".join(python_blocks(page))
+    if page.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        return "\n".join("".join(it["source"]) for it in cells if it["cell_type"] == "code")
+    return text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_what_must_be_installed_for_it(page: Path) -> None:
+    code = code_of(page)
+    text = page.read_text(encoding="utf-8").replace("\\", "")
+    imported = re.findall(r"^\s*(?:from|import) (\w+)", code, re.MULTILINE)
+    here = {*modules(), *sys.stdlib_module_names, PACKAGE, "connect", "pytest"}
+    for module in {*imported} - here:
+        name = NAMED.get(module, module)
+        assert re.search(rf"pip install [^\n]*\b{name}(?![\w-])", text), f"{page} imports {module}"
+    if "LocalDashScope()" in code:
+        assert "[local]" in text, page

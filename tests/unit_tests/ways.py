@@ -1,0 +1,56 @@
+"""The four ways to call a model, as functions that return the whole answer."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import operator
+from typing import TYPE_CHECKING, Any, Protocol
+
+from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Ask(Protocol):
+    """Ask a model in one of its four ways, and wait for the whole answer."""
+
+    __name__: str
+
+    def __call__(self, model: Any, messages: Any, /, **options: Any) -> AIMessage: ...
+
+
+def _whole(chunks: Iterable[AIMessageChunk]) -> AIMessage:
+    message = message_chunk_to_message(functools.reduce(operator.add, chunks))
+    assert isinstance(message, AIMessage)
+    return message
+
+
+def invoke(model: Any, messages: Any, /, **options: Any) -> AIMessage:
+    answer: AIMessage = model.invoke(messages, **options)
+    return answer
+
+
+def ainvoke(model: Any, messages: Any, /, **options: Any) -> AIMessage:
+    answer: AIMessage = asyncio.run(model.ainvoke(messages, **options))
+    return answer
+
+
+def stream(model: Any, messages: Any, /, **options: Any) -> AIMessage:
+    return _whole(stream_chunks(model, messages, **options))
+
+
+def astream(model: Any, messages: Any, /, **options: Any) -> AIMessage:
+    return _whole(astream_chunks(model, messages, **options))
+
+
+def stream_chunks(model: Any, messages: Any, /, **options: Any) -> list[AIMessageChunk]:
+    return list(model.stream(messages, **options))
+
+
+def astream_chunks(model: Any, messages: Any, /, **options: Any) -> list[AIMessageChunk]:
+    async def collect() -> list[AIMessageChunk]:
+        return [chunk async for chunk in model.astream(messages, **options)]
+
+    return asyncio.run(collect())
