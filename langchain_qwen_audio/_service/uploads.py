@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import threading
 import time
 import uuid
 import weakref
@@ -27,7 +26,7 @@ from cachetools import TLRUCache, TTLCache
 from langchain_core.exceptions import ModelError
 from pydantic import BaseModel, ValidationError
 
-from langchain_qwen_audio._daemon_threads import submit
+from langchain_qwen_audio._daemon_threads import DaemonThreads
 from langchain_qwen_audio._locks import ForkSafeLock
 from langchain_qwen_audio._request.parts import PreparedPart, RequestMessage, UploadPart
 from langchain_qwen_audio._service.endpoint import Endpoint
@@ -171,15 +170,15 @@ def upload_all(http: TimedClient, jobs: Collection[UploadJob]) -> dict[str, str]
     """Upload the clips that have no URL yet, several at once; return URLs by clips' digests."""
     if not jobs:
         return {}
-    gate = threading.Semaphore(AT_ONCE)
-    uploading = [submit(partial(_upload, http, job, gate), "uploading") for job in jobs]
-    wait(uploading)
+    with DaemonThreads(AT_ONCE, "uploading") as threads:
+        uploading = [threads.submit(partial(_upload, http, job)) for job in jobs]
+        wait(uploading)
     return {job.upload.digest: it.result() for job, it in zip(jobs, uploading, strict=True)}
 
 
-def _upload(http: TimedClient, job: UploadJob, gate: threading.Semaphore) -> str:
+def _upload(http: TimedClient, job: UploadJob) -> str:
     attempts = Attempts(job.upload.model, job.max_retries)
-    with gate, _lock_of(job.upload, ForkSafeLock):
+    with _lock_of(job.upload, ForkSafeLock):
         while not (url := _urls.get(job.upload)):
             try:
                 with translated(job.upload.endpoint.api_key, job.upload.model):

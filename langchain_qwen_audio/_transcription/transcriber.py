@@ -14,7 +14,6 @@ import hashlib
 import json
 import logging
 import threading
-from asyncio import wrap_future
 from collections import deque
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -32,7 +31,7 @@ from langchain_core.messages.ai import UsageMetadata
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from langchain_qwen_audio._daemon_threads import submit
+from langchain_qwen_audio._daemon_threads import DaemonThreads
 from langchain_qwen_audio._response.audio_info import AudioInfo
 from langchain_qwen_audio._service.retries import Attempts
 from langchain_qwen_audio._transcription.checkpoints import Checkpoint
@@ -157,33 +156,35 @@ class Transcriber:
             ModelError: A segment failed, and `on_error` is "raise"; or no segment can succeed.
         """
         in_flight: deque[Future[SegmentTranscript]] = deque()
-        gate, ended = threading.Semaphore(self.max_concurrency), threading.Event()
-        try:
-            for task in self._tasks(recordings):
-                in_flight.append(submit(partial(self._transcribe, task, gate, ended), THREAD_NAME))
-                if len(in_flight) > AHEAD * self.max_concurrency:
+        ended = threading.Event()
+        with DaemonThreads(self.max_concurrency, THREAD_NAME) as threads:
+            try:
+                for task in self._tasks(recordings):
+                    in_flight.append(threads.submit(partial(self._transcribe, task, ended)))
+                    if len(in_flight) > AHEAD * self.max_concurrency:
+                        yield self._checked(in_flight.popleft().result())
+                while in_flight:
                     yield self._checked(in_flight.popleft().result())
-            while in_flight:
-                yield self._checked(in_flight.popleft().result())
-        finally:  # nobody waits for requests in flight; transcripts that still come are stored
-            ended.set()
+            finally:  # nobody waits for requests in flight; transcripts that still come are stored
+                ended.set()
 
     async def arun(self, recordings: Iterable[Recording]) -> AsyncGenerator[SegmentTranscript]:
         """Transcribe recordings without blocking the event loop; see `run`."""
         in_flight: deque[asyncio.Task[SegmentTranscript]] = deque()
         gate = asyncio.Semaphore(self.max_concurrency)
-        tasks = self._tasks(recordings)
-        try:
-            while task := await wrap_future(submit(partial(next, tasks, None), THREAD_NAME)):
-                in_flight.append(asyncio.create_task(self._atranscribe(task, gate)))
-                if len(in_flight) > AHEAD * self.max_concurrency:
+        next_task = partial(next, self._tasks(recordings), None)
+        with DaemonThreads(1, THREAD_NAME) as reader:
+            try:
+                while task := await asyncio.wrap_future(reader.submit(next_task)):
+                    in_flight.append(asyncio.create_task(self._atranscribe(task, gate)))
+                    if len(in_flight) > AHEAD * self.max_concurrency:
+                        yield self._checked(await in_flight.popleft())
+                while in_flight:
                     yield self._checked(await in_flight.popleft())
-            while in_flight:
-                yield self._checked(await in_flight.popleft())
-        finally:
-            for running in in_flight:
-                running.cancel()
-            await asyncio.gather(*in_flight, return_exceptions=True)
+            finally:
+                for running in in_flight:
+                    running.cancel()
+                await asyncio.gather(*in_flight, return_exceptions=True)
 
     def _checked(self, transcript: SegmentTranscript) -> SegmentTranscript:
         error = transcript.error
@@ -227,22 +228,19 @@ class Transcriber:
 
     # --- requests ---
 
-    def _transcribe(
-        self, task: _Task, gate: threading.Semaphore, ended: threading.Event
-    ) -> SegmentTranscript:
-        with gate:
-            if ended.is_set():
-                return task.place
-            if (known := self._look_up(task)) is not None:
-                return known
-            messages, attempts = self._begin(task)
-            while True:
-                try:
-                    return self._keep(task, self.llm.invoke(messages, max_retries=0))
-                except ModelError as error:
-                    wait_s = _wait_s(attempts, error)
-                    if wait_s is None or ended.wait(wait_s):
-                        return replace(task.place, error=error)
+    def _transcribe(self, task: _Task, ended: threading.Event) -> SegmentTranscript:
+        if ended.is_set():
+            return task.place
+        if (known := self._look_up(task)) is not None:
+            return known
+        messages, attempts = self._begin(task)
+        while True:
+            try:
+                return self._keep(task, self.llm.invoke(messages, max_retries=0))
+            except ModelError as error:
+                wait_s = _wait_s(attempts, error)
+                if wait_s is None or ended.wait(wait_s):
+                    return replace(task.place, error=error)
 
     async def _atranscribe(self, task: _Task, gate: asyncio.Semaphore) -> SegmentTranscript:
         async with gate:
