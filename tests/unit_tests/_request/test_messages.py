@@ -590,7 +590,7 @@ NOT_JSON = {
     "bytes": b"a",
     "a set": {1},
     "not a number": math.nan,
-    "nested too deep": deep(5000),
+    "nested too deep": deep(20_000),
 }
 
 
