@@ -74,8 +74,9 @@ import os, secrets, sys
 os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex()}
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 from langchain_qwen_audio import ChatQwenAudio
-from langchain_qwen_audio.ray import listen
-print(listen([sys.argv[1]], llm=ChatQwenAudio(model="qwen3-asr-flash"), num_actors=1).take_all())
+from langchain_qwen_audio.ray import transcribe
+llm = ChatQwenAudio(model="qwen3-asr-flash")
+print(transcribe([sys.argv[1]], llm=llm, num_actors=1).take_all())
 """
 PROGRAMS = {"llama-index": LLAMA_INDEX, "ray": RAY}
 SERVE = """

@@ -93,13 +93,8 @@ def prepare_clips(
     """
     preparation = _Preparation(options, downloaded)
     return [
-        RequestMessage(
-            message.role,
-            [done for part in message.content for done in preparation.prepare(part)],
-            message.name,
-            message.tool_call_id,
-            message.tool_calls,
-            message.reasoning,
+        message.with_content(
+            [done for part in message.content for done in preparation.prepare(part)]
         )
         for message in messages
     ]

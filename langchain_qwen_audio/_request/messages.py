@@ -71,20 +71,9 @@ def without_empty_texts(messages: Messages) -> Messages:
     """Leave out texts with nothing in them, as prompt templates make them."""
     empty = TextPart("")
     return [
-        _with_content(message, [part for part in message.content if part != empty])
+        message.with_content([part for part in message.content if part != empty])
         for message in messages
     ]
-
-
-def _with_content(message: RequestMessage[Part], content: list[Part]) -> RequestMessage[Part]:
-    return RequestMessage(
-        message.role,
-        content,
-        message.name,
-        message.tool_call_id,
-        message.tool_calls,
-        message.reasoning,
-    )
 
 
 def _media_to_users(mapped: Iterable[RequestMessage[Part]]) -> Iterator[RequestMessage[Part]]:
@@ -99,7 +88,7 @@ def _media_to_users(mapped: Iterable[RequestMessage[Part]]) -> Iterator[RequestM
             continue
         texts, media = split_media(message.content)
         from_tools += media
-        yield _with_content(message, texts)
+        yield message.with_content(texts)
     if from_tools:
         yield RequestMessage("user", from_tools)
 
@@ -144,7 +133,7 @@ def _with_system_text(messages: Messages, text: str) -> Messages:
         return messages
     if messages[0].role == "system":
         content = [*messages[0].content, TextPart(f"\n\n{text}")]
-        return [_with_content(messages[0], content), *messages[1:]]
+        return [messages[0].with_content(content), *messages[1:]]
     return [RequestMessage("system", [TextPart(text)]), *messages]
 
 

@@ -66,6 +66,7 @@ SentPart: TypeAlias = TextPart | ImagePart | InlineAudioPart | AudioUrlPart
 """What a protocol writes: clips are inline, or at a URL that the service fetches."""
 
 P = TypeVar("P", Part, PreparedPart, SentPart)
+Q = TypeVar("Q", Part, PreparedPart, SentPart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,12 @@ class RequestMessage(Generic[P]):
     tool_call_id: str | None = None
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
     reasoning: str = ""
+
+    def with_content(self, content: list[Q]) -> RequestMessage[Q]:
+        """Make the same message with other content, also of other kinds of parts."""
+        return RequestMessage(
+            self.role, content, self.name, self.tool_call_id, self.tool_calls, self.reasoning
+        )
 
 
 def text_of(content: list[Any]) -> str | None:

@@ -124,14 +124,7 @@ def _with_urls(
         AudioUrlPart(urls[part.audio.digest]) if isinstance(part, UploadPart) else part
         for part in message.content
     ]
-    return RequestMessage(
-        message.role,
-        content,
-        message.name,
-        message.tool_call_id,
-        message.tool_calls,
-        message.reasoning,
-    )
+    return message.with_content(content)
 
 
 def _has_upload(messages: list[RequestMessage[SentPart]]) -> bool:

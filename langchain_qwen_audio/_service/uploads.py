@@ -33,6 +33,7 @@ from langchain_qwen_audio._service.endpoint import Endpoint
 from langchain_qwen_audio._service.error_codes import check_response
 from langchain_qwen_audio._service.read_timeouts import AsyncTimedClient, TimedClient
 from langchain_qwen_audio._service.retries import Attempts
+from langchain_qwen_audio._service.time_limits import CallTimeout
 from langchain_qwen_audio._service.transport_errors import translated
 from langchain_qwen_audio.errors import APIError
 
@@ -87,7 +88,12 @@ class UploadJob:
     upload: Upload
     clip: Audio = field(repr=False)
     max_retries: int
-    timeout: httpx.Timeout
+    timeout: CallTimeout
+
+    @property
+    def attempts(self) -> Attempts:
+        """What decides about retries."""
+        return Attempts(self.upload.model, self.max_retries, deadline=self.timeout.deadline)
 
     def steps(self, http: Http) -> Generator[httpx.Request, httpx.Response]:
         """Yield the requests of the upload, take their responses, and keep the URL.
@@ -177,7 +183,7 @@ def upload_all(http: TimedClient, jobs: Collection[UploadJob]) -> dict[str, str]
 
 
 def _upload(http: TimedClient, job: UploadJob) -> str:
-    attempts = Attempts(job.upload.model, job.max_retries)
+    attempts = job.attempts
     with _lock_of(job.upload, ForkSafeLock):
         while not (url := _urls.get(job.upload)):
             try:
@@ -199,7 +205,7 @@ async def aupload_all(http: AsyncTimedClient, jobs: Collection[UploadJob]) -> di
 
 
 async def _aupload(http: AsyncTimedClient, job: UploadJob, gate: asyncio.Semaphore) -> str:
-    attempts = Attempts(job.upload.model, job.max_retries)
+    attempts = job.attempts
     async with _lock_of((job.upload, asyncio.get_running_loop()), asyncio.Lock), gate:
         while not (url := _urls.get(job.upload)):
             try:

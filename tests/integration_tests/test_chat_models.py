@@ -1,4 +1,4 @@
-"""LangChain's own integration tests of a chat model, against the local stand-in."""
+"""LangChain's own integration tests of a chat model, against the local test server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Details = dict[Literal["invoke", "stream"], list[Detail]]
 
 
 @pytest.fixture(scope="session")
-def stand_in() -> Iterator[LocalDashScope]:
+def whisper_server() -> Iterator[LocalDashScope]:
     with LocalDashScope() as server:
         yield server
 
@@ -50,9 +50,11 @@ class EveryModel(ChatModelIntegrationTests):
         return ChatQwenAudio
 
     @pytest.fixture(autouse=True)
-    def _stand_in(self, monkeypatch: pytest.MonkeyPatch, stand_in: LocalDashScope) -> None:
+    def _whisper_server(
+        self, monkeypatch: pytest.MonkeyPatch, whisper_server: LocalDashScope
+    ) -> None:
         monkeypatch.setenv("DASHSCOPE_API_KEY", "local")
-        monkeypatch.setenv("DASHSCOPE_BASE_URL", stand_in.base_url)
+        monkeypatch.setenv("DASHSCOPE_BASE_URL", whisper_server.base_url)
 
     @pytest.fixture(autouse=True)
     def _local_samples(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,9 +169,9 @@ class TestQwenOmniThatSpeaks(Omni):
 @pytest.mark.parametrize("model", ["qwen-audio-turbo-latest", "qwen3.8-omni-flash"])
 @pytest.mark.parametrize("block", [AUDIO, OPENAI_AUDIO], ids=["LangChain", "OpenAI"])
 def test_the_answer_is_what_the_recording_says(
-    stand_in: LocalDashScope, block: dict[str, Any], model: str
+    whisper_server: LocalDashScope, block: dict[str, Any], model: str
 ) -> None:
-    asked = ChatQwenAudio(model=model, base_url=stand_in.base_url, api_key="local")
+    asked = ChatQwenAudio(model=model, base_url=whisper_server.base_url, api_key="local")
     answer = asked.invoke([HumanMessage([QUESTION, block])]).text.lower()
     spoken = (SAMPLES / "welcome.txt").read_text(encoding="utf-8").lower()
     for word in ("welcome", "studio", "microphone", "computer"):
@@ -179,22 +181,25 @@ def test_the_answer_is_what_the_recording_says(
 
 @pytest.mark.parametrize("protocol", ["native", "openai"])
 def test_a_transcript_is_what_the_recording_says(
-    stand_in: LocalDashScope, protocol: Literal["native", "openai"]
+    whisper_server: LocalDashScope, protocol: Literal["native", "openai"]
 ) -> None:
     model = ChatQwenAudio(
-        model="qwen3-asr-flash", protocol=protocol, base_url=stand_in.base_url, api_key="local"
+        model="qwen3-asr-flash",
+        protocol=protocol,
+        base_url=whisper_server.base_url,
+        api_key="local",
     )
     transcript = model.invoke([HumanMessage([AUDIO])]).text.lower()
     for word in ("welcome", "studio", "microphone", "computer"):
         assert word in transcript
 
 
-def test_a_spoken_answer_says_aloud_what_the_stand_in_is(stand_in: LocalDashScope) -> None:
-    where: dict[str, Any] = {"base_url": stand_in.base_url, "api_key": "local"}
+def test_speech_output_names_the_local_test_server(whisper_server: LocalDashScope) -> None:
+    where: dict[str, Any] = {"base_url": whisper_server.base_url, "api_key": "local"}
     speaker = ChatQwenAudio(model="qwen3.5-omni-flash", modalities=["text", "audio"], **where)
     speech = Audio.from_message(speaker.invoke("Who are you?"))
-    heard = ChatQwenAudio(model="qwen3-asr-flash", **where).invoke(
+    transcript = ChatQwenAudio(model="qwen3-asr-flash", **where).invoke(
         [HumanMessage([speech.to_block()])]
     )
     spoken = (SAMPLES / "speech_output.txt").read_text(encoding="utf-8").lower()
-    assert len(set(heard.text.lower().split()) & set(spoken.split())) > len(spoken.split()) / 2
+    assert len(set(transcript.text.lower().split()) & set(spoken.split())) > len(spoken.split()) / 2

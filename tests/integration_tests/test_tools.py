@@ -1,4 +1,4 @@
-"""LangChain's own tests of tools, for each tool; `ask_audio` asks the local stand-in."""
+"""LangChain's own tests of tools, for each tool; `ask_audio` asks the local test server."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TestListAudioIntegration(ListAudioTests, ToolsIntegrationTests):
 
 class AskAudioTests:
     @pytest.fixture(autouse=True)
-    def _stand_in(self) -> Iterator[None]:
+    def _whisper_server(self) -> Iterator[None]:
         with LocalDashScope() as server:
             self.llm = ChatQwenAudio(base_url=server.base_url, api_key="local")
             yield

@@ -1,6 +1,6 @@
 """A Qwen2-Audio of random weights, small enough to be made in a second, in llama.cpp's format.
 
-It hears (its answers change with the sound) and understands nothing.
+It takes audio (its answers change with the sound) and understands nothing.
 """
 
 from __future__ import annotations

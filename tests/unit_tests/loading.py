@@ -15,7 +15,7 @@ from langchain_qwen_audio._transcription.transcriber import THREAD_NAME
 from langchain_qwen_audio.document_loaders import QwenAudioLoader
 from langchain_qwen_audio.local import LocalDashScope
 
-from .recordings import hear, wav
+from .recordings import decode_all, wav
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ def clip_in(request: ReceivedRequest) -> bytes:
 
 def numbers_in(request: ReceivedRequest) -> list[int]:
     """Tell which seconds of a numbered recording a request is about."""
-    return list(dict.fromkeys((hear(clip_in(request)).samples - LEVEL).tolist()))
+    return list(dict.fromkeys((decode_all(clip_in(request)).samples - LEVEL).tolist()))
 
 
 def count_seconds(request: ReceivedRequest) -> str:

@@ -160,8 +160,8 @@ def amr(seconds: float) -> bytes:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What an encoded recording turns out to be, as another program than ours hears it."""
+class DecodedAudio:
+    """What an encoded recording turns out to be, as another program than ours decodes it."""
 
     container: str
     codec: str
@@ -174,7 +174,7 @@ class Heard:
         return len(self.samples) / self.sample_rate
 
 
-def hear(data: bytes) -> Heard:
+def decode_all(data: bytes) -> DecodedAudio:
     """Decode all of it, as mono at its own rate; a damaged packet is left out."""
     with av.open(io.BytesIO(data), "r") as container:
         stream = container.streams.audio[0]
@@ -190,7 +190,7 @@ def hear(data: bytes) -> Heard:
                 if container.format.name == "amr":
                     pieces.append(np.zeros(rate // 50, np.int16))  # a frame without speech
         pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
-        return Heard(
+        return DecodedAudio(
             container=container.format.name,
             codec=stream.codec_context.codec.canonical_name,
             sample_rate=rate,

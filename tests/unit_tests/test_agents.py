@@ -1,4 +1,4 @@
-"""Agents that listen, end to end against the stand-in, which hears and calls tools by rules."""
+"""Agents with recordings, against the local test server, which calls tools by rules."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ THREAD: RunnableConfig = {"configurable": {"thread_id": "1"}}
 
 
 class Scripted(BaseChatModel):
-    """A model that hears nothing, and says what it is told to."""
+    """A model without audio input, with a script of replies."""
 
     script: list[AIMessage]
-    heard: list[list[BaseMessage]] = Field(default_factory=list)
+    requests: list[list[BaseMessage]] = Field(default_factory=list)
     tools: list[str] = Field(default_factory=list)
 
     @property
@@ -64,8 +64,8 @@ class Scripted(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **options: Any,
     ) -> ChatResult:
-        self.heard.append(messages)
-        return ChatResult(generations=[ChatGeneration(message=self.script[len(self.heard) - 1])])
+        self.requests.append(messages)
+        return ChatResult(generations=[ChatGeneration(message=self.script[len(self.requests) - 1])])
 
 
 def calls(name: str, **args: Any) -> AIMessage:
@@ -73,15 +73,17 @@ def calls(name: str, **args: Any) -> AIMessage:
 
 
 @pytest.fixture(scope="module")
-def stand_in() -> Iterator[LocalDashScope]:
+def whisper_server() -> Iterator[LocalDashScope]:
     with LocalDashScope() as server:
         yield server
 
 
 @pytest.fixture
-def listener(stand_in: LocalDashScope) -> ChatQwenAudio:
-    stand_in.clear()
-    return ChatQwenAudio(base_url=stand_in.base_url, api_key="local", local_files=[WELCOME.parent])
+def listener(whisper_server: LocalDashScope) -> ChatQwenAudio:
+    whisper_server.clear()
+    return ChatQwenAudio(
+        base_url=whisper_server.base_url, api_key="local", local_files=[WELCOME.parent]
+    )
 
 
 def run(agent: Any, state: Any, config: Any = None, *, is_async: bool = False) -> Any:
@@ -116,16 +118,16 @@ def test_a_text_model_asks_one_that_hears(listener: ChatQwenAudio, is_async: boo
     assert (wrong.status, answered.status) == ("error", "success")
     assert wrong.content == "welcome.mp3: there is no such recording in the folder"
     assert SAID in answered.text
-    assert text_model.heard[-1][-1].content == answered.content
+    assert text_model.requests[-1][-1].content == answered.content
     assert done["messages"][-1].text == "Somebody welcomes you."
 
 
-# --- a model that hears loads and listens -----------------------------------------------------
+# --- a model that takes audio loads recordings ------------------------------------------------
 
 
 @TWO_WAYS
 def test_qwen_audio_loads_a_recording_hears_it_and_answers(
-    stand_in: LocalDashScope, listener: ChatQwenAudio, is_async: bool
+    whisper_server: LocalDashScope, listener: ChatQwenAudio, is_async: bool
 ) -> None:
     agent = create_agent(listener, QwenAudioToolkit(root_dir=SAMPLES).get_tools())
     done = run(agent, ask(LOAD), is_async=is_async)
@@ -137,20 +139,20 @@ def test_qwen_audio_loads_a_recording_hears_it_and_answers(
     assert isinstance(loaded.artifact, Audio)
     assert SAID in answer.text
     assert answer.usage_metadata["input_token_details"]["audio"] == 179  # 7.16 s
-    last = stand_in.requests[-1].messages[-1]
+    last = whisper_server.requests[-1].messages[-1]
     assert [*map(list, last["content"])] == [["text"], ["audio"]]
     assert last["content"][0]["text"].startswith("<tool_response>\nwelcome.wav: 7.2 s")
 
 
 @TWO_WAYS
 def test_a_mistake_is_told_to_the_model(
-    stand_in: LocalDashScope, listener: ChatQwenAudio, is_async: bool
+    whisper_server: LocalDashScope, listener: ChatQwenAudio, is_async: bool
 ) -> None:
     agent = create_agent(listener, [LoadAudio(root_dir=SAMPLES)])
     done = run(agent, ask("load_audio ../errors.py"), is_async=is_async)
     assert done["messages"][2].status == "error"
     told = "Error: ../errors.py: there is no such recording in the folder"
-    assert stand_in.requests[-1].messages[-1]["content"] == [
+    assert whisper_server.requests[-1].messages[-1]["content"] == [
         {"text": f"<tool_response>\n{told}\n</tool_response>"}
     ]
     assert told in done["messages"][-1].text
@@ -158,13 +160,13 @@ def test_a_mistake_is_told_to_the_model(
 
 @TWO_WAYS
 def test_parallel_calls_are_answered_in_one_turn(
-    stand_in: LocalDashScope, listener: ChatQwenAudio, is_async: bool
+    whisper_server: LocalDashScope, listener: ChatQwenAudio, is_async: bool
 ) -> None:
     agent = create_agent(listener, QwenAudioToolkit(root_dir=SAMPLES).get_tools())
     question = "Call list_audio, and load_audio of 'welcome.wav'."
     done = run(agent, ask(question), is_async=is_async)
     assert [call["name"] for call in done["messages"][1].tool_calls] == ["list_audio", "load_audio"]
-    turn = stand_in.requests[-1].messages[-1]["content"]
+    turn = whisper_server.requests[-1].messages[-1]["content"]
     assert [*map(list, turn)] == [["text"], ["text"], ["audio"]]
     assert SAID in done["messages"][-1].text
 
@@ -226,13 +228,13 @@ def test_what_a_tool_asks_streams_with_the_agent(listener: ChatQwenAudio, is_asy
     streamed: list[Any] = (
         asyncio.run(collect()) if is_async else list(agent.stream(ask("?"), stream_mode="messages"))
     )
-    heard = [
+    texts = [
         message.text
         for message, about in streamed
         if isinstance(message, AIMessageChunk) and about["langgraph_node"] == "tools"
     ]
-    assert len([text for text in heard if text]) > 20
-    assert SAID in "".join(heard)
+    assert len([text for text in texts if text]) > 20
+    assert SAID in "".join(texts)
 
 
 # --- checkpoints ------------------------------------------------------------------------------
@@ -266,7 +268,7 @@ def stored(saver: InMemorySaver) -> bytes:
 
 
 def test_a_checkpoint_keeps_handles_and_not_bytes(
-    stand_in: LocalDashScope, listener: ChatQwenAudio
+    whisper_server: LocalDashScope, listener: ChatQwenAudio
 ) -> None:
     saver = InMemorySaver()
     graph = chat(listener, saver)
@@ -278,7 +280,7 @@ def test_a_checkpoint_keeps_handles_and_not_bytes(
     assert len(second["messages"]) == 4
     assert SAID in second["messages"][-1].text
     assert second["messages"][0].content[0] == handle
-    for request in stand_in.requests:
+    for request in whisper_server.requests:
         assert request.messages[0]["content"][0]["audio"].startswith("data:audio/wav;base64,")
     held = stored(saver)
     assert WELCOME.as_uri().encode() in held
@@ -311,7 +313,7 @@ def test_an_agent_that_has_loaded_a_recording_can_be_checkpointed(
 @TWO_WAYS
 @pytest.mark.parametrize("decision", ["approve", "edit", "reject"])
 def test_a_human_decides_on_a_call(
-    stand_in: LocalDashScope, listener: ChatQwenAudio, decision: str, is_async: bool
+    whisper_server: LocalDashScope, listener: ChatQwenAudio, decision: str, is_async: bool
 ) -> None:
     agent = create_agent(
         listener,
@@ -323,7 +325,7 @@ def test_a_human_decides_on_a_call(
     (interrupt,) = stopped["__interrupt__"]
     (request,) = interrupt.value["action_requests"]
     assert (request["name"], request["args"]) == ("load_audio", {"audio": "wellcome.wav"})
-    assert len(stand_in.requests) == 1
+    assert len(whisper_server.requests) == 1
     edited = {"name": "load_audio", "args": {"audio": "welcome.wav"}}
     decided = {
         "approve": {"type": "approve"},

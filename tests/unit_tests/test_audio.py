@@ -32,7 +32,7 @@ from langchain_qwen_audio.errors import AudioError, QwenAudioError
 from langchain_qwen_audio.local._audio_input import decode_samples
 from tests.unit_tests.programs import STRICT
 
-from .recordings import DATA, NAMES, RECORDINGS, Recording, hear, noise, read, tone, wav
+from .recordings import DATA, NAMES, RECORDINGS, Recording, decode_all, noise, read, tone, wav
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -272,7 +272,7 @@ def test_the_bytes_say_what_it_is(recording: Recording) -> None:
 @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
 def test_decoding_yields_all_of_it_at_any_rate(recording: Recording, rate: int) -> None:
     samples = np.frombuffer(b"".join(Audio.from_path(recording.path).decode(rate)), np.int16)
-    decoded = hear(recording.data)
+    decoded = decode_all(recording.data)
     assert len(samples) / rate == pytest.approx(decoded.seconds, abs=0.002)
     assert abs(samples).max() == pytest.approx(abs(decoded.samples).max(), rel=0.25)
 
@@ -385,7 +385,7 @@ def test_an_excerpt_holds_those_samples_and_no_others(start_s: float, end_s: flo
     part = Audio.from_array(samples, 16_000, name="call").excerpt(start_s, end_s)
     last = None if end_s is None else round(end_s * 16_000)
     expected = samples[round(max(0.0, start_s) * 16_000) : last]
-    np.testing.assert_array_equal(hear(part.data).samples, expected)
+    np.testing.assert_array_equal(decode_all(part.data).samples, expected)
     assert part.duration_s == len(expected) / 16_000
     assert part.name.startswith("call from ")
 

@@ -20,7 +20,7 @@ from langchain_qwen_audio.errors import APIError, InvalidRequestError
 from langchain_qwen_audio.local import LocalDashScope, error_reply
 
 from .loading import ASR, LEVEL, QWEN_AUDIO, numbered
-from .recordings import hear, wav
+from .recordings import decode_all, wav
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ class NoteTaker:
         parts = request.messages[-1]["content"]
         text = next((part["text"] for part in parts if "text" in part), "")
         if audio := [part["audio"] for part in parts if "audio" in part]:
-            clip = hear(base64.b64decode(audio[0].partition(";base64,")[2]))
+            clip = decode_all(base64.b64decode(audio[0].partition(";base64,")[2]))
             second = int(clip.samples[0]) - LEVEL
             with self._lock:
                 self.segments.append(second)

@@ -285,8 +285,8 @@ def test_a_callback_hears_every_fragment_once(
     listener = Listener()
     assert ask(model, "?", config={"callbacks": [listener]}).content == "haha!"
     streams = bool(fields) or "stream" in ask.__name__
-    heard = [token for token in listener.tokens if token]
-    assert heard == (["ha", "ha", "!"] if streams else [])
+    tokens = [token for token in listener.tokens if token]
+    assert tokens == (["ha", "ha", "!"] if streams else [])
     assert listener.ended == 1
     assert ("x-dashscope-sse" in server.requests[0].headers) is streams
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from langchain_qwen_audio.local import LocalDashScope
+from tests import install_matrix
 
 from .installs import (
     PACKAGE,
@@ -265,6 +267,23 @@ def test_it_works_with_its_extra_alone(service: dict[str, str], extra: str) -> N
     done = run(*WORKS_WITH[extra], extras=(extra,), env=service)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+def names_in(module: str) -> set[str]:
+    """List what a module of the package defines, without importing it: its extra may be missing."""
+    path = ROOT.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    code = path.read_text(encoding="utf-8")
+    bound = [it for node in ast.parse(code).body for it in ast.walk(node)]
+    names = {it.name for it in bound if isinstance(it, (ast.FunctionDef, ast.ClassDef, ast.alias))}
+    return names | {str(it.value) for it in bound if isinstance(it, ast.Constant)}
+
+
+@pytest.mark.parametrize("name", ["IMPORT", "AUDIO", "LLAMA_INDEX", "RAY", "SERVE"])
+def test_the_install_matrix_imports_what_there_is(name: str) -> None:
+    for node in ast.walk(ast.parse(getattr(install_matrix, name))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
+            assert {it.name for it in node.names} <= names_in(str(node.module))
 
 
 # --- pages ------------------------------------------------------------------------------------

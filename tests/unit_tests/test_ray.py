@@ -400,7 +400,7 @@ def test_the_page_on_clusters_runs(
     assert capsys.readouterr().out.count("Welcome to the studio.") == 3
 
 
-def test_the_example_hears_the_sample() -> None:
+def test_the_example_transcribes_the_sample() -> None:
     env = {name: value for name, value in os.environ.items() if "DASHSCOPE" not in name}
     # Its temporary files go where nobody else's are, and their names must be short.
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:
@@ -413,5 +413,5 @@ def test_the_example_hears_the_sample() -> None:
             check=False,
         )
     assert done.returncode == 0, done.stderr
-    assert "a local stand-in answers, not Qwen-Audio" in done.stdout
+    assert "the local test server answers, not Qwen-Audio" in done.stdout
     assert "Welcome to the recording studio" in done.stdout

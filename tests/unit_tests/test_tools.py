@@ -30,7 +30,7 @@ from langchain_qwen_audio import (
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, error_reply
 from tests.unit_tests._media.test_download import Web
 
-from .recordings import encode, hear, noise, read, sent_clips, tone, wav
+from .recordings import decode_all, encode, noise, read, sent_clips, tone, wav
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,7 +161,7 @@ def test_only_a_part_comes(
     message = call(LoadAudio(root_dir=folder), audio="noise.wav", **part)
     text, block = parts_of(message)
     assert f": {end - start:.1f} s, " in text
-    loaded = hear(Audio.from_base64(block["base64"]).data).samples
+    loaded = decode_all(Audio.from_base64(block["base64"]).data).samples
     assert np.array_equal(loaded, samples[int(start * 16_000) : int(end * 16_000)])
 
 
@@ -633,4 +633,4 @@ def test_a_part_is_heard_even_when_the_folder_is_gone_by_then(
     call = AIMessage("", tool_calls=[tool_call(load, args)])
     model.invoke([HumanMessage("Load it."), call, message])
     (clip,) = sent_clips(server)
-    assert hear(clip).seconds == pytest.approx(1.0)
+    assert decode_all(clip).seconds == pytest.approx(1.0)

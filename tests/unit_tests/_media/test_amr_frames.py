@@ -81,23 +81,23 @@ def test_a_pause_is_silence_as_long_as_it_is(
     decode: Callable[[bytes], np.ndarray], codec: str, pause: bytes, before: int
 ) -> None:
     head, frames = speech(codec)
-    heard = decode(head + b"".join([*frames[:before], *[pause] * 10, *frames[before:]]))
-    assert len(heard) / 16_000 == pytest.approx((len(frames) + 10) * FRAME_S, abs=0.002)
+    decoded = decode(head + b"".join([*frames[:before], *[pause] * 10, *frames[before:]]))
+    assert len(decoded) / 16_000 == pytest.approx((len(frames) + 10) * FRAME_S, abs=0.002)
     start = round(before * FRAME_S * 16_000)
-    assert not heard[start + 160 : start + 3_000].any()  # resampling smears the edges
-    assert np.abs(heard[start + 3_200 :]).max() > 3_000
+    assert not decoded[start + 160 : start + 3_000].any()  # resampling smears the edges
+    assert np.abs(decoded[start + 3_200 :]).max() > 3_000
     whole = decode(head + b"".join(frames))
-    assert np.abs(heard[: start - 160]).sum() == np.abs(whole[: start - 160]).sum()
+    assert np.abs(decoded[: start - 160]).sum() == np.abs(whole[: start - 160]).sum()
 
 
 @decoders
 def test_what_a_real_encoder_writes_of_a_silent_end_is_silence(
     decode: Callable[[bytes], np.ndarray],
 ) -> None:
-    heard = decode(read("sox.amr"))
-    assert len(heard) / 16_000 == pytest.approx(1.76, abs=0.002)
-    assert np.abs(heard[:16_000]).max() > 3_000
-    assert not heard[-6_000:].any()
+    decoded = decode(read("sox.amr"))
+    assert len(decoded) / 16_000 == pytest.approx(1.76, abs=0.002)
+    assert np.abs(decoded[:16_000]).max() > 3_000
+    assert not decoded[-6_000:].any()
 
 
 @decoders
@@ -122,8 +122,8 @@ def test_packets_of_several_frames_lose_none(
     frames[7:7] = [frame(8, 6), frame(15, 1), frame(15, 1)]
     starts = range(0, len(frames), frames_per_packet)
     packets = [b"".join(frames[start : start + frames_per_packet]) for start in starts]
-    heard = decode(pack(packets, container))
-    assert len(heard) / 16_000 == pytest.approx(len(frames) * FRAME_S, abs=0.002)
+    decoded = decode(pack(packets, container))
+    assert len(decoded) / 16_000 == pytest.approx(len(frames) * FRAME_S, abs=0.002)
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ from tests.unit_tests.recordings import (
     RECORDINGS,
     TWO_WAYS,
     ask_about,
+    decode_all,
     fresh_tone,
-    hear,
     tone,
     wav,
 )
@@ -419,11 +419,11 @@ def test_tools_and_images_go_along_in_every_encoding(
 def test_only_wav_and_mp3_are_sent(own: OwnServer, recording: Any) -> None:
     model_at(own, "my-omni").invoke([HumanMessage([Audio.from_path(recording.path).to_block()])])
     (part,) = own.requests[0].json["messages"][0]["content"]
-    heard = hear(base64.b64decode(part["input_audio"]["data"], validate=True))
+    decoded = decode_all(base64.b64decode(part["input_audio"]["data"], validate=True))
     assert part["input_audio"]["format"] in {"wav", "mp3"}
-    assert (heard.container, heard.codec) in {("wav", "pcm_s16le"), ("mp3", "mp3")}
-    assert part["input_audio"]["format"] == heard.container
-    assert heard.seconds == pytest.approx(recording.seconds, abs=0.05)
+    assert (decoded.container, decoded.codec) in {("wav", "pcm_s16le"), ("mp3", "mp3")}
+    assert part["input_audio"]["format"] == decoded.container
+    assert decoded.seconds == pytest.approx(recording.seconds, abs=0.05)
 
 
 @TWO_WAYS
@@ -449,7 +449,7 @@ def test_qwen2_audio_is_sent_no_more_than_it_hears_of_a_clip(own: OwnServer) -> 
     clip = Audio.from_array(fresh_tone(61.0), 16_000)
     model_at(own).invoke(ask_about(clip))
     parts = own.requests[0].json["messages"][0]["content"][:-1]
-    lengths = [hear(base64.b64decode(it["input_audio"]["data"])).seconds for it in parts]
+    lengths = [decode_all(base64.b64decode(it["input_audio"]["data"])).seconds for it in parts]
     assert len(lengths) == 3
     assert max(lengths) <= 30
     assert sum(lengths) == pytest.approx(61.0, abs=0.01)
@@ -458,7 +458,7 @@ def test_qwen2_audio_is_sent_no_more_than_it_hears_of_a_clip(own: OwnServer) -> 
 def test_another_model_is_sent_a_long_clip_whole(own: OwnServer) -> None:
     model_at(own, "my-omni").invoke(ask_about(Audio.from_array(fresh_tone(61.0), 16_000)))
     (part, _) = own.requests[0].json["messages"][0]["content"]
-    assert hear(base64.b64decode(part["input_audio"]["data"])).seconds == 61.0
+    assert decode_all(base64.b64decode(part["input_audio"]["data"])).seconds == 61.0
 
 
 UNABLE: dict[str, tuple[str, dict[str, Any], list[Any], str]] = {

@@ -26,8 +26,8 @@ from langchain_core.tools import tool
 from langchain_qwen_audio import Audio, show_messages
 from langchain_qwen_audio._notebook import conversation
 from tests.unit_tests._notebook.pages import page_of, played, text_of
-from tests.unit_tests._request.test_messages import every_dialect
-from tests.unit_tests.recordings import DATA, hear, tone
+from tests.unit_tests._request.test_messages import every_block_format
+from tests.unit_tests.recordings import DATA, decode_all, tone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,18 +81,18 @@ def test_bubbles_say_whose_they_are(role_name: str) -> None:
     assert f"align-self:{side}" in article.attrib["style"]
 
 
-@every_dialect
+@every_block_format
 @pytest.mark.parametrize("message", [HumanMessage, AIMessage, SystemMessage])
 def test_audio_of_every_format_is_played_if_it_is_here(
-    message: Callable[..., Any], block: dict[str, Any], heard: str
+    message: Callable[..., Any], block: dict[str, Any], expected: str
 ) -> None:
     page = page_of(show_messages([message([{"type": "text", "text": "Audio:"}, block])]))
     assert "Audio:" in text_of(page)
-    if heard.startswith("data:"):
+    if expected.startswith("data:"):
         assert len(played(page)) == 1
     else:
         assert played(page) == []
-        assert f"audio at {heard} (not loaded here)" in text_of(page)
+        assert f"audio at {expected} (not loaded here)" in text_of(page)
 
 
 @tool
@@ -137,7 +137,7 @@ def test_an_answer_that_speaks_is_played_while_it_streams() -> None:
     wav_so_far += b"data\xff\xff\xff\xff" + tone(0.5, 24_000).tobytes()
     block = {"type": "audio", "base64": base64.b64encode(wav_so_far).decode(), "index": 1}
     ((_, data),) = played(page_of(show_messages(AIMessageChunk(content=[block]))))
-    assert hear(data).seconds == pytest.approx(0.5)
+    assert decode_all(data).seconds == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("kind", ["audio", "file", "image"])

@@ -61,8 +61,8 @@ CLIPS = [Audio.from_bytes(wav(tone(0.02, hertz=200 + 50 * n))) for n in range(4)
 URLS = ["https://host/a.wav", "oss://bucket/b.wav", "http://host/c?d=e"]
 
 
-def dialects(clip: Audio) -> list[dict[str, Any]]:
-    """Write one clip in every dialect."""
+def block_formats(clip: Audio) -> list[dict[str, Any]]:
+    """Write one clip in every block format."""
     data, uri = clip.base64, f"data:audio/wav;base64,{clip.base64}"
     return [
         clip.to_block(),
@@ -80,7 +80,7 @@ def dialects(clip: Audio) -> list[dict[str, Any]]:
 
 texts = WORDS.map(lambda text: {"type": "text", "text": text})
 bare_texts = WORDS
-clips = st.sampled_from(CLIPS).flatmap(lambda clip: st.sampled_from(dialects(clip)))
+clips = st.sampled_from(CLIPS).flatmap(lambda clip: st.sampled_from(block_formats(clip)))
 links = st.sampled_from(URLS).map(lambda url: {"type": "audio", "url": url})
 good_blocks = st.one_of(texts, bare_texts, clips, links)
 junk = st.recursive(

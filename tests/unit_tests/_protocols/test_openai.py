@@ -22,7 +22,7 @@ from tests.unit_tests.models import (
     model_at,
     user,
 )
-from tests.unit_tests.recordings import DATA, QUESTION, ask_about, hear, noise, tone, wav
+from tests.unit_tests.recordings import DATA, QUESTION, ask_about, decode_all, noise, tone, wav
 
 # What it is → what Omni is sent of it, and what speech recognition is, whose page lists more.
 FORMATS: dict[str, tuple[str, str]] = {
@@ -61,7 +61,7 @@ def test_every_kind_of_recording_has_its_format_by_the_services_name(
         assert head == f"data:audio/{TYPES.get(form, form)}{wide}"
         sent = base64.b64decode(text, validate=True)
         assert sent == data or form in {"wav", "mp3"}
-        assert hear(sent).seconds == pytest.approx(hear(data).seconds, abs=0.05)
+        assert decode_all(sent).seconds == pytest.approx(decode_all(data).seconds, abs=0.05)
 
 
 URLS: dict[str, str | None] = {
@@ -93,8 +93,8 @@ def test_a_clip_of_ten_minutes_goes_as_one_mp3_that_fits(server: LocalDashScope)
     assert question == QUESTION
     assert part["input_audio"]["format"] == "mp3"
     assert len(part["input_audio"]["data"]) <= 10_485_760
-    heard = hear(base64.b64decode(part["input_audio"]["data"].partition(",")[2]))
-    assert heard.seconds == pytest.approx(600, abs=0.1)
+    decoded = decode_all(base64.b64decode(part["input_audio"]["data"].partition(",")[2]))
+    assert decoded.seconds == pytest.approx(600, abs=0.1)
 
 
 @pytest.mark.slow
@@ -108,8 +108,8 @@ def test_a_clip_too_long_for_one_data_uri_goes_in_parts_and_nothing_is_lost(
     assert len(parts) == 2
     data = [part["input_audio"]["data"] for part in parts]
     assert max(map(len, data)) <= 10_485_760
-    heard = [hear(base64.b64decode(it.partition(",")[2])).seconds for it in data]
-    assert sum(heard) == pytest.approx(2_100, abs=0.2)
+    decoded = [decode_all(base64.b64decode(it.partition(",")[2])).seconds for it in data]
+    assert sum(decoded) == pytest.approx(2_100, abs=0.2)
 
 
 def test_a_clip_is_not_converted_where_it_fits(server: LocalDashScope) -> None:

@@ -28,9 +28,9 @@ from tests.unit_tests.recordings import (
     Recording,
     ask_about,
     audio_urls,
+    decode_all,
     encode,
     fresh_tone,
-    hear,
     noise,
     read,
     sent_clips,
@@ -48,14 +48,14 @@ MIME_OF = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 
 @pytest.fixture(scope="module")
 def listening() -> Iterator[LocalDashScope]:
-    """A stand-in that decodes what it is sent, and counts its tokens."""
+    """A local test server that decodes what it is sent, and counts its tokens."""
     with LocalDashScope(reply="ok", check_audio=True) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def whisper() -> Iterator[LocalDashScope]:
-    """A stand-in that writes down what it hears."""
+    """A local test server that says what it was sent."""
     with LocalDashScope() as server:
         yield server
 
@@ -74,13 +74,13 @@ def test_every_format_arrives_whole_in_a_form_that_is_heard(
     audio = Audio.from_path(recording.path)
     reply = model_of(listening).invoke(ask_about(audio))
     (data,) = sent_clips(listening)
-    heard = hear(data)
+    decoded = decode_all(data)
 
-    assert heard.seconds == pytest.approx(recording.seconds, abs=0.05)
+    assert decoded.seconds == pytest.approx(recording.seconds, abs=0.05)
     assert len(data) <= recording.path.stat().st_size
     if recording.sent:
-        assert MIME_OF[heard.container] == recording.sent
-        assert (heard.sample_rate, heard.channels) == (16_000, 1)
+        assert MIME_OF[decoded.container] == recording.sent
+        assert (decoded.sample_rate, decoded.channels) == (16_000, 1)
         assert audio_urls(listening)[0].startswith(f"data:{recording.sent};base64,")
     else:
         assert data == recording.data
@@ -126,8 +126,8 @@ def test_every_way_to_ask_sends_the_same_clip(
     }
     ask(model, ask_about(ways[sent_as]))
     (data,) = sent_clips(server)
-    assert hear(data).codec == "mp3"
-    assert hear(data).seconds == pytest.approx(SPEECH_S, abs=0.05)
+    assert decode_all(data).codec == "mp3"
+    assert decode_all(data).seconds == pytest.approx(SPEECH_S, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -144,15 +144,15 @@ def test_every_way_to_ask_sends_the_same_clip(
 def test_pcm_loses_nothing(server: LocalDashScope, model: ChatQwenAudio, data: bytes) -> None:
     model.invoke(ask_about(Audio.from_bytes(data)))
     (sent,) = sent_clips(server)
-    assert hear(sent).codec == "pcm_s16le"
-    np.testing.assert_array_equal(hear(sent).samples, noise(0.3))
+    assert decode_all(sent).codec == "pcm_s16le"
+    np.testing.assert_array_equal(decode_all(sent).samples, noise(0.3))
 
 
 def test_telephone_sound_stays_at_8_khz(server: LocalDashScope, model: ChatQwenAudio) -> None:
     model.invoke(ask_about(Audio.from_bytes(encode(noise(0.3, 8_000), "aiff", "pcm_s16be", 8_000))))
     (sent,) = sent_clips(server)
-    assert (hear(sent).sample_rate, hear(sent).container) == (8_000, "wav")
-    np.testing.assert_array_equal(hear(sent).samples, noise(0.3, 8_000))
+    assert (decode_all(sent).sample_rate, decode_all(sent).container) == (8_000, "wav")
+    np.testing.assert_array_equal(decode_all(sent).samples, noise(0.3, 8_000))
 
 
 @pytest.mark.parametrize("channels", [2, 3, 6, 8, 10, 24])
@@ -162,8 +162,8 @@ def test_any_number_of_channels_is_heard(
     samples = np.repeat(tone(0.5).reshape(-1, 1), channels, axis=1)
     model.invoke(ask_about(Audio.from_array(samples, 16_000)))
     (sent,) = sent_clips(server)
-    assert (hear(sent).channels, hear(sent).seconds) == (1, 0.5)
-    assert np.abs(hear(sent).samples).max() > 3_000
+    assert (decode_all(sent).channels, decode_all(sent).seconds) == (1, 0.5)
+    assert np.abs(decode_all(sent).samples).max() > 3_000
 
 
 @pytest.mark.parametrize("channels", [32, 64, 65])
@@ -221,7 +221,7 @@ def test_another_name_of_the_same_type_is_not_reported(
     assert caplog.text == ""
 
 
-# --- what cannot be heard ---------------------------------------------------------------------
+# --- what cannot be decoded --------------------------------------------------------------------
 
 WHOLE = {
     **{

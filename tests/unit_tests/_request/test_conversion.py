@@ -1,4 +1,4 @@
-"""Clips longer than the model hears: how many parts, cut where, and nothing lost or sent twice."""
+"""Clips longer than the model takes: how many parts, cut where, and nothing lost or sent twice."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.unit_tests.recordings import (
     TWO_WAYS,
     amr,
     ask_about,
+    decode_all,
     encode,
-    hear,
     sent_clips,
     tone,
     wav,
@@ -70,7 +70,7 @@ def test_where_nothing_is_quieter_the_cut_is_at_the_limit(
 ) -> None:
     original = tone(seconds)
     model.invoke(ask_about(Audio.from_array(original, RATE)))
-    parts = [hear(data) for data in sent_clips(server)]
+    parts = [decode_all(data) for data in sent_clips(server)]
     assert [part.seconds for part in parts] == pytest.approx(parts_s, abs=1e-9)
     np.testing.assert_array_equal(np.concatenate([part.samples for part in parts]), original)
     assert {part.codec for part in parts} == {"pcm_s16le"}
@@ -79,7 +79,7 @@ def test_where_nothing_is_quieter_the_cut_is_at_the_limit(
 def test_every_way_to_ask_sends_all_parts(ask: Ask, server: LocalDashScope) -> None:
     original = tone(31)
     ask(model_of(server), ask_about(Audio.from_array(original, RATE)))
-    parts = [hear(data).samples for data in sent_clips(server)]
+    parts = [decode_all(data).samples for data in sent_clips(server)]
     assert list(map(len, parts)) == [30 * RATE, RATE]
     np.testing.assert_array_equal(np.concatenate(parts), original)
 
@@ -99,7 +99,7 @@ def test_cuts_fall_inside_the_last_silence(
 ) -> None:
     original = speech_like(seconds)
     model.invoke(ask_about(Audio.from_array(original, RATE)))
-    parts = [hear(data) for data in sent_clips(server)]
+    parts = [decode_all(data) for data in sent_clips(server)]
     assert [part.seconds for part in parts] == pytest.approx(parts_s, abs=0.1)
     np.testing.assert_array_equal(np.concatenate([part.samples for part in parts]), original)
     for end in itertools.accumulate(len(part.samples) for part in parts[:-1]):
@@ -121,7 +121,7 @@ def test_parts_of_any_format_add_up_to_the_clip(
     data = make()
     model.invoke(ask_about(Audio.from_bytes(data)))
     sent = sent_clips(server)
-    parts = [hear(part) for part in sent]
+    parts = [decode_all(part) for part in sent]
     assert sum(part.seconds for part in parts) == pytest.approx(61, abs=0.05)
     assert max(part.seconds for part in parts) <= 30
     assert len(parts) == 3
@@ -152,7 +152,7 @@ def test_truncate_keeps_the_first_30_s_and_warns_each_time(
         with pytest.warns(UserWarning, match="longer than the 30 s that the model takes; the rest"):
             ask(model_of(server, long_audio="truncate"), messages)
         (data,) = sent_clips(server)
-        np.testing.assert_array_equal(hear(data).samples, original[: 30 * RATE])
+        np.testing.assert_array_equal(decode_all(data).samples, original[: 30 * RATE])
 
 
 def test_error_refuses_before_any_request(ask: Ask, server: LocalDashScope) -> None:
@@ -296,10 +296,10 @@ print(seconds, peak_mb() - before)
 
 @needs_proc
 @pytest.mark.parametrize("name", ["wav", "mp3"])
-@pytest.mark.parametrize(("what", "heard_s"), [("fit", 0), ("decode", HOUR_S)])
+@pytest.mark.parametrize(("what", "decoded_s"), [("fit", 0), ("decode", HOUR_S)])
 def test_an_hour_is_decoded_in_bounded_memory(
-    hours: dict[str, Path], name: str, what: str, heard_s: int
+    hours: dict[str, Path], name: str, what: str, decoded_s: int
 ) -> None:
     seconds, peak_mb = map(float, run_python(PEAK_MB + MEASURE, str(hours[name]), what).split())
-    assert seconds == pytest.approx(heard_s, rel=0.02)
+    assert seconds == pytest.approx(decoded_s, rel=0.02)
     assert peak_mb < 100

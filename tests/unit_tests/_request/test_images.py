@@ -1,4 +1,4 @@
-"""Images beside audio: in every dialect for the models that see, refused for all others."""
+"""Images beside audio: in every block format for the models that see, refused for all others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 URL = "https://example.com/a%20b.png?x=1#t"
 CLIP = base64.b64encode(wav(tone(0.5))).decode()
 AUDIO = {"type": "audio", "base64": CLIP, "mime_type": "audio/wav"}
-HEARD = {
+SENT_AUDIO = {
     "type": "input_audio",
     "input_audio": {"data": f"data:audio/wav;base64,{CLIP}", "format": "wav"},
 }
@@ -59,7 +59,7 @@ def seen(url: str) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-DIALECTS: dict[str, tuple[dict[str, Any], str]] = {
+BLOCK_FORMATS: dict[str, tuple[dict[str, Any], str]] = {
     "v1 url": (IMAGE, URL),
     "v1 url with id, index and extras": (
         {**IMAGE, "id": "x", "index": 1, "extras": {"cache": True}},
@@ -88,12 +88,14 @@ DIALECTS: dict[str, tuple[dict[str, Any], str]] = {
     "dashscope with a type": ({"type": "image", "image": URL}, URL),
     "non_standard": ({"type": "non_standard", "value": {"image": URL}}, URL),
 }
-every_dialect = pytest.mark.parametrize(("block", "url"), DIALECTS.values(), ids=DIALECTS)
+every_block_format = pytest.mark.parametrize(
+    ("block", "url"), BLOCK_FORMATS.values(), ids=BLOCK_FORMATS
+)
 
 
 @TWO_WAYS
-@every_dialect
-def test_every_dialect_of_an_image_becomes_one_part_beside_the_audio(
+@every_block_format
+def test_every_block_format_of_an_image_becomes_one_part_beside_the_audio(
     ask: Ask, server: LocalDashScope, block: dict[str, Any], url: str
 ) -> None:
     messages = [HumanMessage([AUDIO, block, QUESTION])]
@@ -102,7 +104,7 @@ def test_every_dialect_of_an_image_becomes_one_part_beside_the_audio(
     assert messages == before, "the messages were changed"
     assert server.requests[0].json == {
         "model": OMNI_3_5,
-        "messages": [{"role": "user", "content": [HEARD, seen(url), QUESTION]}],
+        "messages": [{"role": "user", "content": [SENT_AUDIO, seen(url), QUESTION]}],
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -140,7 +142,7 @@ def test_the_order_of_several_images_and_clips_is_kept(server: LocalDashScope) -
         [HumanMessage([QUESTION, IMAGE, AUDIO, second, AUDIO, QUESTION])]
     )
     assert server.requests[0].messages[0]["content"] == [
-        *(QUESTION, seen(URL), HEARD, seen(PNG_URI), HEARD, QUESTION)
+        *(QUESTION, seen(URL), SENT_AUDIO, seen(PNG_URI), SENT_AUDIO, QUESTION)
     ]
 
 
@@ -157,7 +159,7 @@ def test_images_of_earlier_turns_stay(server: LocalDashScope) -> None:
             {"role": "system", "content": "Be brief"},
             {"role": "user", "content": [seen(URL), QUESTION]},
             {"role": "assistant", "content": "A cat"},
-            {"role": "user", "content": [HEARD]},
+            {"role": "user", "content": [SENT_AUDIO]},
         ]
 
 
@@ -187,7 +189,7 @@ def test_images_are_refused_where_they_are_not_seen(
     assert_is_refused(ask, server, name, {"type": "image", "url": "https://example.com/a.png"})
 
 
-@every_dialect
+@every_block_format
 def test_images_are_refused_in_every_form(
     server: LocalDashScope, block: dict[str, Any], url: str
 ) -> None:
@@ -231,7 +233,7 @@ def test_what_is_no_image_is_refused_with_its_place(
     assert server.requests == []
 
 
-@every_dialect
+@every_block_format
 @pytest.mark.parametrize("name", [OMNI_3, OMNI_3_8])
 def test_an_image_that_a_tool_returned_goes_into_a_users_message(
     server: LocalDashScope, name: str, block: dict[str, Any], url: str
@@ -251,7 +253,7 @@ def test_an_image_that_a_tool_returned_goes_into_a_users_message(
 
 def test_images_go_along_natively_where_that_is_told(server: LocalDashScope) -> None:
     model = model_at(server, OMNI_3_8, protocol="native")
-    with pytest.raises(errors.InvalidRequestError):  # by the stand-in, which plays no such path
+    with pytest.raises(errors.InvalidRequestError):  # the local test server has no such path
         model.invoke([HumanMessage([AUDIO, IMAGE, QUESTION])])
     assert server.requests[0].messages == [
         {

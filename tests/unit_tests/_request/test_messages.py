@@ -111,9 +111,9 @@ def assert_refused(
     assert server.requests == [], "a refused message was sent"
 
 
-# --- audio in every dialect -------------------------------------------------------------------
+# --- audio in every block format --------------------------------------------------------------
 
-DIALECTS: dict[str, tuple[dict[str, Any], str]] = {
+BLOCK_FORMATS: dict[str, tuple[dict[str, Any], str]] = {
     "v1 url": ({"type": "audio", "url": URL}, URL),
     "v1 url with id, index and extras": (
         {"type": "audio", "url": URL, "id": "x", "index": 1, "extras": {"cache": True}},
@@ -187,33 +187,35 @@ DIALECTS: dict[str, tuple[dict[str, Any], str]] = {
 }
 # Sync and async differ only in what follows the encoder; these two go through all of it.
 two_ways = pytest.mark.parametrize("ask", [invoke, astream], ids=["invoke", "astream"])
-every_dialect = pytest.mark.parametrize(("block", "heard"), DIALECTS.values(), ids=DIALECTS)
+every_block_format = pytest.mark.parametrize(
+    ("block", "expected"), BLOCK_FORMATS.values(), ids=BLOCK_FORMATS
+)
 
 
 @two_ways
-@every_dialect
-def test_every_dialect_of_audio_becomes_one_element(
-    ask: Ask, server: LocalDashScope, block: dict[str, Any], heard: str
+@every_block_format
+def test_every_block_format_of_audio_becomes_one_element(
+    ask: Ask, server: LocalDashScope, block: dict[str, Any], expected: str
 ) -> None:
     assert sent(ask, server, [HumanMessage([block, QUESTION])]) == [
-        {"role": "user", "content": [{"audio": heard}, {"text": "What is said?"}]}
+        {"role": "user", "content": [{"audio": expected}, {"text": "What is said?"}]}
     ]
 
 
-@every_dialect
-def test_every_dialect_of_audio_is_taken_in_an_answer(
-    server: LocalDashScope, block: dict[str, Any], heard: str
+@every_block_format
+def test_every_block_format_of_audio_is_taken_in_an_answer(
+    server: LocalDashScope, block: dict[str, Any], expected: str
 ) -> None:
     messages = [AIMessage([{"type": "text", "text": "Hear:"}, block]), HumanMessage("Again")]
     assert sent(invoke, server, messages) == [
-        {"role": "assistant", "content": [{"text": "Hear:"}, {"audio": heard}]},
+        {"role": "assistant", "content": [{"text": "Hear:"}, {"audio": expected}]},
         {"role": "user", "content": [{"text": "Again"}]},
     ]
 
 
-@every_dialect
-def test_every_dialect_of_audio_in_a_tool_message_moves_to_the_user(
-    server: LocalDashScope, block: dict[str, Any], heard: str
+@every_block_format
+def test_every_block_format_of_audio_in_a_tool_message_moves_to_the_user(
+    server: LocalDashScope, block: dict[str, Any], expected: str
 ) -> None:
     messages = [
         HumanMessage("Go"),
@@ -222,7 +224,7 @@ def test_every_dialect_of_audio_in_a_tool_message_moves_to_the_user(
     ]
     assert sent(invoke, server, messages)[2:] == [
         {"role": "tool", "content": SEE_NEXT, "tool_call_id": "1"},
-        {"role": "user", "content": [{"audio": heard}]},
+        {"role": "user", "content": [{"audio": expected}]},
     ]
 
 
@@ -750,7 +752,7 @@ CONVERSATIONS: dict[str, tuple[list[AnyMessage], list[dict[str, Any]]]] = {
             {"role": "tool", "content": [{"text": "3"}], "tool_call_id": "1"},
         ],
     ),
-    "an answer of nobody's in Claude's dialect": (
+    "an answer of nobody's in the format of Claude": (
         [AIMessage(THINKING, tool_calls=[ADD]), ToolMessage("3", tool_call_id="1")],
         [
             {

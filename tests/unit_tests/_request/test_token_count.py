@@ -120,8 +120,8 @@ def test_the_count_of_audio_is_the_services() -> None:
         messages = ask_about(*clips)
         usage = model.invoke(messages).usage_metadata
         assert usage
-        heard = usage["input_token_details"]["audio"]
-    assert model.get_num_tokens_from_messages(messages) == heard + QUESTION_TOKENS
+        of_audio = usage["input_token_details"]["audio"]
+    assert model.get_num_tokens_from_messages(messages) == of_audio + QUESTION_TOKENS
 
 
 def test_forbidden_and_broken_files_are_refused(tmp_path: Path) -> None:

@@ -264,7 +264,7 @@ def test_later_models_take_a_system_message_when_they_speak(
     assert server.requests[0].messages[0] == {"role": "system", "content": "Be brief"}
 
 
-# --- heard ------------------------------------------------------------------------------------
+# --- transcribed ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [2, 4, 6, 50, len(PCM)])

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 def counted(text: int, audio: int | None, output: int, **details: Any) -> dict[str, Any]:
     total = text + (audio or 0)
-    heard = {"input_token_details": {"audio": audio}} if audio is not None else {}
+    of_audio = {"input_token_details": {"audio": audio}} if audio is not None else {}
     return {
         "input_tokens": total,
         "output_tokens": output,
         "total_tokens": total + output,
-        **heard,
+        **of_audio,
         **details,
     }
 

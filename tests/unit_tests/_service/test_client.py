@@ -191,7 +191,7 @@ def port_of(server: LocalDashScope) -> int:
 
 @pytest.fixture
 def tls_server(server: LocalDashScope, authority: Authority) -> Iterator[Middle]:
-    """The stand-in behind TLS."""
+    """The local test server behind TLS."""
     with Middle(("127.0.0.1", port_of(server)), authority.server_tls) as middle:
         yield middle
 

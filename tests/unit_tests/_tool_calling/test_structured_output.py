@@ -411,11 +411,11 @@ def test_a_good_answer_is_not_asked_for_again(
     assert len(server.requests) == 1
 
 
-# --- with the stand-in, which reads the schema itself -----------------------------------------
+# --- with the local test server, which reads the schema itself -----------------------------------
 
 
 @pytest.fixture(scope="module")
-def stand_in() -> Iterator[LocalDashScope]:
+def whisper_server() -> Iterator[LocalDashScope]:
     with LocalDashScope() as server:
         yield server
 
@@ -423,8 +423,8 @@ def stand_in() -> Iterator[LocalDashScope]:
 @pytest.mark.parametrize("method", ["function_calling", "json_schema"])
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 def test_the_stand_in_answers_by_the_schema(
-    run: Run, stand_in: LocalDashScope, schema: Any, method: Any
+    run: Run, whisper_server: LocalDashScope, schema: Any, method: Any
 ) -> None:
-    model = ChatQwenAudio(base_url=stand_in.base_url, api_key="local")
+    model = ChatQwenAudio(base_url=whisper_server.base_url, api_key="local")
     chain = model.with_structured_output(schema, method=method)
     assert is_data(schema, run(chain, "'Zoë' called for 3 minutes."))

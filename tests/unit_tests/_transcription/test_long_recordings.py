@@ -22,7 +22,7 @@ from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio.document_loaders import QwenAudioLoader
 from langchain_qwen_audio.local import LocalDashScope, Reply
 from tests.unit_tests.programs import PEAK_MB, needs_proc, run_python
-from tests.unit_tests.recordings import hear, wav
+from tests.unit_tests.recordings import decode_all, wav
 from tests.unit_tests.waiting import HANG_S
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class CountingService:
         if self.is_second_awaited:
             assert self.second_came.wait(HANG_S)
         (part,) = (part for part in request.messages[-1]["content"] if "audio" in part)
-        clip = hear(base64.b64decode(part["audio"].partition(";base64,")[2]))
+        clip = decode_all(base64.b64decode(part["audio"].partition(";base64,")[2]))
         with self.lock:
             self.busy -= 1
         return Reply(f"{len(clip.samples)} {digest(clip.samples)}")

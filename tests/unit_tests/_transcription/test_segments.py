@@ -22,7 +22,7 @@ from tests.unit_tests.loading import (
     texts,
     times,
 )
-from tests.unit_tests.recordings import DATA, NAMES, RECORDINGS, amr, encode, hear, tone, wav
+from tests.unit_tests.recordings import DATA, NAMES, RECORDINGS, amr, decode_all, encode, tone, wav
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def seconds_in(request: ReceivedRequest) -> str:
-    return f"{hear(clip_in(request)).seconds:.2f}"
+    return f"{decode_all(clip_in(request)).seconds:.2f}"
 
 
 def test_cuts_fall_into_silence_near_the_limit(
@@ -51,7 +51,7 @@ def test_cuts_fall_into_silence_near_the_limit(
         at = round(cut * RATE)
         assert not samples[at - RATE // 20 : at + RATE // 20].any()
     assert all(5 < end - start <= 10 for start, end in times(documents)[:-1])
-    sent = [hear(clip_in(request)).samples for request in counting.requests]
+    sent = [decode_all(clip_in(request)).samples for request in counting.requests]
     assert sorted(map(len, sent)) == sorted(round((b - a) * RATE) for a, b in times(documents))
 
 
@@ -137,7 +137,7 @@ def test_stereo_is_sent_with_both_its_channels(load: Load, tmp_path: Path) -> No
     (tmp_path / "stereo.wav").write_bytes(wav(both, 48_000, channels=2))
 
     def pitches(request: ReceivedRequest) -> str:
-        samples = hear(clip_in(request)).samples
+        samples = decode_all(clip_in(request)).samples
         spectrum = np.abs(np.fft.rfft(samples[:RATE].astype(float)))
         return f"{len(samples) / RATE:g}: {sorted(np.argsort(spectrum)[-2:].tolist())}"
 

@@ -20,7 +20,7 @@ from langchain_qwen_audio import Audio, LoadAudio
 from langchain_qwen_audio.errors import AuthenticationError
 from langchain_qwen_audio.llama_index import QwenAudio, QwenAudioToolSpec
 from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
-from tests.unit_tests.recordings import hear, tone, wav
+from tests.unit_tests.recordings import decode_all, tone, wav
 
 from .conftest import llm_at
 
@@ -122,7 +122,7 @@ def test_a_part_of_a_recording(call: Call, folder: Path) -> None:
     tool = tools_of(QwenAudioToolSpec(folder))["load_audio"]
     *_, recording = call(tool, audio="tone.wav", start_s=0.5, end_s=1.0).blocks
     assert isinstance(recording, AudioBlock)
-    assert hear(recording.resolve_audio().read()).seconds == pytest.approx(0.5)
+    assert decode_all(recording.resolve_audio().read()).seconds == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("as_langchain", [False, True])
@@ -186,7 +186,7 @@ def test_other_errors_of_the_model_raise(call: Call, server: LocalDashScope, fol
 
 
 @pytest.fixture(scope="module")
-def stand_in() -> Iterator[LocalDashScope]:
+def whisper_server() -> Iterator[LocalDashScope]:
     with LocalDashScope() as server:
         yield server
 
@@ -205,32 +205,34 @@ def run(agent: Any, text: str) -> tuple[str, list[Any]]:
 @pytest.mark.parametrize("streaming", [True, False])
 @pytest.mark.parametrize("model", ["qwen-audio-turbo-latest", "qwen3.8-omni-flash"])
 def test_a_function_agent_hears_for_itself(
-    stand_in: LocalDashScope, model: str, *, streaming: bool
+    whisper_server: LocalDashScope, model: str, *, streaming: bool
 ) -> None:
     """The local test server calls by rules, and transcribes."""
-    stand_in.clear()
+    whisper_server.clear()
     tools: list[Any] = [*QwenAudioToolSpec(SAMPLES).to_tool_list()]
-    agent = FunctionAgent(tools=tools, llm=llm_at(stand_in, model), streaming=streaming)
+    agent = FunctionAgent(tools=tools, llm=llm_at(whisper_server, model), streaming=streaming)
     answer, events = run(agent, "Load welcome.wav and tell me what is said.")
     assert WELCOME in answer
     (loaded,) = [event for event in events if isinstance(event, ToolCallResult)]
     assert (loaded.tool_name, loaded.tool_kwargs["audio"]) == ("load_audio", "welcome.wav")
-    (clip,) = sent_clips(stand_in)
-    assert hear(clip).seconds == pytest.approx(Audio.from_path(SAMPLES / "welcome.wav").duration_s)
+    (clip,) = sent_clips(whisper_server)
+    assert decode_all(clip).seconds == pytest.approx(
+        Audio.from_path(SAMPLES / "welcome.wav").duration_s
+    )
     if streaming:
         pieces = [event.delta for event in events if isinstance(event, AgentStream)]
         assert WELCOME in "".join(pieces)
 
 
 def test_a_react_agent_asks_one_that_hears(
-    stand_in: LocalDashScope, server: LocalDashScope
+    whisper_server: LocalDashScope, server: LocalDashScope
 ) -> None:
     asking = '{"audio": "welcome.wav", "question": "What is said?"}'
     server.script(
         f"Thought: I have to ask.\nAction: ask_audio\nAction Input: {asking}",
         "Thought: I can answer without using any more tools.\nAnswer: A welcome.",
     )
-    spec = QwenAudioToolSpec(SAMPLES, llm=llm_at(stand_in, "qwen-audio-turbo-latest"))
+    spec = QwenAudioToolSpec(SAMPLES, llm=llm_at(whisper_server, "qwen-audio-turbo-latest"))
     tools: list[Any] = [*spec.to_tool_list()]
     agent = ReActAgent(tools=tools, llm=llm_at(server, "qwen-audio-turbo-latest"))
     answer, events = run(agent, "What is said in welcome.wav?")
