@@ -136,8 +136,9 @@ class _BoundedStream(httpcore.NetworkStream):
 
 def _shorter(timeout: float | None) -> float | None:
     timer = _timer.get()
-    if timer is None or timer.left_s == math.inf:
+    left_s = timer.left_s if timer else math.inf
+    if left_s == math.inf:
         return timeout
-    if timer.left_s <= 0:
+    if left_s <= 0:
         raise httpcore.ReadTimeout("too late")
-    return timer.left_s if timeout is None else min(timeout, timer.left_s)
+    return left_s if timeout is None else min(timeout, left_s)

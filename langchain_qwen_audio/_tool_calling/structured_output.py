@@ -135,12 +135,12 @@ def _corrected(
 # --- LangChain's parsers, which alone take None, or a stream without data, for an answer ---
 
 
-class _ToTheEnd(BaseCumulativeTransformOutputParser[Any]):
+class _StrictParser(BaseCumulativeTransformOutputParser[Any]):
     """A parser that, at the end of a stream too, raises if there is no data in it."""
 
     def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:  # noqa: A002
         chunks: list[AIMessageChunk] = []
-        yield from super()._transform(_noted(chunk, chunks) for chunk in input)
+        yield from super()._transform(_collect(chunk, chunks) for chunk in input)
         self._check(chunks)
 
     async def _atransform(
@@ -148,8 +148,8 @@ class _ToTheEnd(BaseCumulativeTransformOutputParser[Any]):
         input: AsyncIterator[str | BaseMessage],  # noqa: A002
     ) -> AsyncIterator[Any]:
         chunks: list[AIMessageChunk] = []
-        noted = (_noted(chunk, chunks) async for chunk in input)
-        async for parsed in super()._atransform(noted):
+        collected = (_collect(chunk, chunks) async for chunk in input)
+        async for parsed in super()._atransform(collected):
             yield parsed
         self._check(chunks)
 
@@ -173,7 +173,7 @@ class _ToTheEnd(BaseCumulativeTransformOutputParser[Any]):
         return parsed
 
 
-def _noted(chunk: str | BaseMessage, chunks: list[AIMessageChunk]) -> AIMessageChunk:
+def _collect(chunk: str | BaseMessage, chunks: list[AIMessageChunk]) -> AIMessageChunk:
     """Remember a chunk; a whole message, which LangChain's parsers lose the calls of, is one."""
     if not isinstance(chunk, AIMessageChunk):
         whole = AIMessage(chunk) if isinstance(chunk, str) else chunk
@@ -182,19 +182,19 @@ def _noted(chunk: str | BaseMessage, chunks: list[AIMessageChunk]) -> AIMessageC
     return chunk
 
 
-class _PydanticTool(_ToTheEnd, PydanticToolsParser):
+class _PydanticTool(_StrictParser, PydanticToolsParser):
     pass
 
 
-class _JsonTool(_ToTheEnd, JsonOutputKeyToolsParser):
+class _JsonTool(_StrictParser, JsonOutputKeyToolsParser):
     pass
 
 
-class _Pydantic(_ToTheEnd, PydanticOutputParser[TBaseModel]):
+class _Pydantic(_StrictParser, PydanticOutputParser[TBaseModel]):
     pass
 
 
-class _Json(_ToTheEnd, JsonOutputParser):
+class _Json(_StrictParser, JsonOutputParser):
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         parsed = super().parse_result(result, partial=partial)
         if isinstance(parsed, dict) or (partial and parsed is None):
