@@ -29,13 +29,19 @@ class CommandError(Exception):
 
 
 def parse_question(
-    inputs: list[str], prompt: str | None
+    inputs: list[str], prompt: str | None, options: dict[str, Any]
 ) -> tuple[list[str | dict[Any, Any]], str | None]:
-    """Tell recordings from the prompt, which is the last argument if it is no recording."""
+    """Tell recordings from the prompt, which is the last argument if it is no recording.
+
+    Args:
+        inputs: The arguments.
+        prompt: The prompt, if an option gives it.
+        options: What of the recordings is taken, as `AudioOptions`.
+    """
     named = inputs
     if prompt is None and len(inputs) > 1 and not _names_a_recording(inputs[-1]):
         *named, prompt = inputs
-    return [_block(it) for it in named], prompt
+    return [_block(it, options) for it in named], prompt
 
 
 def _names_a_recording(text: str) -> bool:
@@ -57,10 +63,17 @@ def _exists(text: str) -> bool:
         return False
 
 
-def _block(recording: str) -> dict[str, Any]:
+def _block(recording: str, options: dict[str, Any]) -> dict[str, Any]:
+    from langchain_qwen_audio.audio import Audio
+
     if recording == STANDARD:
-        return _read_stdin().to_block()
+        return _read_stdin().choose(**options).to_block()
     if recording.lower().startswith(_URLS):
+        if options:
+            raise CommandError(
+                f"{recording}: --track, --channel and --allow-truncated are for files; download it "
+                "first"
+            )
         return {"type": "audio", "url": recording}
     _require_existing(recording, "a recording or a URL")
     path = Path(recording).expanduser().resolve()
@@ -69,6 +82,8 @@ def _block(recording: str) -> dict[str, Any]:
             f"{recording} is a folder; ask takes files, and transcribe takes folders too (a "
             "question of this name goes into --prompt)"
         )
+    if options:
+        return Audio.from_path(path, **options).to_block()
     return {"type": "audio", "url": path.as_uri()}
 
 
@@ -85,12 +100,17 @@ def _read_stdin() -> Audio:
     return Audio.from_file(sys.stdin.buffer, name="standard input")
 
 
-def find_recordings(paths: list[str]) -> tuple[list[Recording], list[str]]:
-    """Find what paths name, and why some files in folders are no recordings, by their headers."""
+def find_recordings(paths: list[str], left_out: list[str]) -> tuple[list[Recording], list[str]]:
+    """Find what paths name, and why some recordings cannot be read, by their headers.
+
+    Args:
+        paths: What the command was given.
+        left_out: Where files of folders are noted that are no recordings, and why.
+    """
     found: list[Recording] = []
     skipped: list[str] = []
     for path in paths:
-        checked = [(it, _fault(it)) for it in _named(path)]
+        checked = [(it, _fault(it)) for it in _named(path, left_out)]
         usable = [recording for recording, fault in checked if fault is None]
         faults = [fault for _, fault in checked if fault is not None]
         if not usable:
@@ -100,7 +120,7 @@ def find_recordings(paths: list[str]) -> tuple[list[Recording], list[str]]:
     return found, skipped
 
 
-def _named(path: str) -> Iterable[Recording]:
+def _named(path: str, left_out: list[str]) -> Iterable[Recording]:
     from langchain_qwen_audio._transcription.sources import Recording, recordings
 
     if path == STANDARD:
@@ -108,7 +128,7 @@ def _named(path: str) -> Iterable[Recording]:
         return [Recording("stdin", lambda: audio)]
     if not path.lower().startswith(_WEB) and not glob.has_magic(path):
         _require_existing(path, "a file, a folder, a pattern or an http(s) URL")
-    return recordings(path)
+    return recordings(path, left_out)
 
 
 def _fault(recording: Recording) -> CommandError | None:

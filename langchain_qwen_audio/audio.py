@@ -6,117 +6,104 @@ The format is detected from the content, not from the file name or a claimed MIM
 from __future__ import annotations
 
 import asyncio
-import binascii
-import contextlib
-import hashlib
-import logging
 import os
-from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import pybase64
+from typing_extensions import Unpack
 
-from langchain_qwen_audio._media import codec as _codec
-from langchain_qwen_audio._media import download as _fetch
+from langchain_qwen_audio._media import download
+from langchain_qwen_audio._media.array_samples import samples_of
+from langchain_qwen_audio._media.base64_text import decode_base64
+from langchain_qwen_audio._media.choices import AudioOptions, Choices
+from langchain_qwen_audio._media.encoded_audio import EncodedAudio
 from langchain_qwen_audio._media.local_files import LocalFile
-from langchain_qwen_audio._media.mime_types import media_type, normalize_mime_type
+from langchain_qwen_audio._media.mixing import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from langchain_qwen_audio._media.samples import SAMPLE_BYTES, SAMPLE_RATE, byte_count, length_of
+from langchain_qwen_audio._media.url_schemes import url_scheme
 from langchain_qwen_audio._media.wav import close_wav, encode_wav
 from langchain_qwen_audio.errors import AudioError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from langchain_core.messages import BaseMessage
 
-logger = logging.getLogger(__name__)
-
-_TOLERANCE_S = 0.25  # headers and sound of honest files differ by less than this,
-_TOLERANCE = 0.02  # or by this part of the length
-MAX_BASE64_CHARS = 256 * 1024 * 1024  # more than this is not a clip in a message but an accident
+__all__ = ["Audio", "AudioOptions"]
 
 
-def _decode_loose_base64(text: str, name: str) -> bytes:
-    """Decode base64 with line breaks, in the URL-safe alphabet, or without its padding."""
-    bare = "".join(text.split()).rstrip("=").translate(str.maketrans("-_", "+/"))
-    try:
-        return pybase64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise AudioError(
-            f"{name}: {text[:40]!r}… came where base64 is expected ({error}); for a local file "
-            "use Audio.from_path(path).to_block()"
-        ) from error
-
-
-class Audio:
+class Audio(EncodedAudio):
     """A recording: its bytes or its file, and what they say about themselves.
 
     Make one with `from_path`, `from_bytes`, `from_file`, `from_array` or `from_url`, and put
-    `audio.to_block()` into a message. Everything about it is read from the bytes, when first
-    asked for.
+    `audio.to_block()` into a message. Everything about it is read from the bytes, when it is first
+    needed. All channels are mixed, gaps in the timestamps are silence, and files that were joined
+    byte by byte are taken whole; `AudioOptions` choose another sound track, one channel, or what is
+    there of a truncated recording.
+
+    Example:
+        ```python
+        audio = Audio.from_path("welcome.wav")
+        print(audio.duration_s, audio.codec, audio.channels)
+        Audio.from_path("welcome.wav", track=0, channel=0, allow_truncated=True)
+        ```
 
     Attributes:
         name: What it is called in errors.
     """
 
-    def __init__(
-        self,
-        source: bytes | LocalFile,
-        *,
-        name: str = "audio",
-        claimed_mime_type: str = "",
-        base64_text: str = "",
-        duration_s: float | None = None,
-    ) -> None:
-        """Take what the constructors have found; use those instead."""
-        self._source = source
-        self._claimed_mime_type = claimed_mime_type
-        self._base64 = base64_text
-        self._duration_s = duration_s
-        self.name = name
-
     # --- where it comes from ---
 
     @classmethod
-    def from_path(cls, path: str | os.PathLike[str]) -> Audio:
+    def from_path(cls, path: str | os.PathLike[str], **options: Unpack[AudioOptions]) -> Audio:
         """Take a file, which is read when it is needed.
+
+        Args:
+            path: The file.
+            **options: What of it is taken; see `AudioOptions`.
 
         Raises:
             AudioError: There is no such file, or it is not a regular one.
         """
+        if url_scheme(os.fspath(path)) in {"http", "https", "oss", "file", "data"}:
+            raise AudioError(
+                f"{str(path)[:200]}: a URL came, expected a path; use Audio.from_url for http(s), "
+                "or a block {'type': 'audio', 'url': …}"
+            )
         file = Path(path).expanduser()
-        return cls(LocalFile.find(file), name=file.name)
+        return cls(LocalFile.find(file), name=file.name, **options)
 
     @classmethod
-    async def afrom_path(cls, path: str | os.PathLike[str]) -> Audio:
+    async def afrom_path(
+        cls, path: str | os.PathLike[str], **options: Unpack[AudioOptions]
+    ) -> Audio:
         """Take a file without blocking the event loop; see `from_path`."""
-        return await asyncio.to_thread(cls.from_path, path)
+        return await asyncio.to_thread(cls.from_path, path, **options)
 
     @classmethod
-    def from_url(cls, url: str) -> Audio:
+    def from_url(cls, url: str, **options: Unpack[AudioOptions]) -> Audio:
         """Download a recording from the public web, now and to this machine.
+
+        Args:
+            url: Where it is.
+            **options: What of it is taken; see `AudioOptions`.
 
         Raises:
             AudioError: The URL is not on the public network, or cannot be fetched within limits.
         """
-        try:
-            return cls(_fetch.fetch(url), name=url)
-        except _fetch.FetchError as error:
-            raise AudioError(f"{url}: it cannot be fetched: {error}") from error
+        return cls(download.fetch(url), name=url, **options)
 
     @classmethod
-    async def afrom_url(cls, url: str) -> Audio:
+    async def afrom_url(cls, url: str, **options: Unpack[AudioOptions]) -> Audio:
         """Download a recording from the public web, now and to this machine; see `from_url`."""
-        try:
-            return cls(await _fetch.afetch(url), name=url)
-        except _fetch.FetchError as error:
-            raise AudioError(f"{url}: it cannot be fetched: {error}") from error
+        return cls(await download.afetch(url), name=url, **options)
 
     @classmethod
     def from_bytes(
-        cls, data: bytes | bytearray | memoryview, *, mime_type: str = "", name: str = "audio"
+        cls,
+        data: bytes | bytearray | memoryview,
+        *,
+        mime_type: str = "",
+        name: str = "audio",
+        **options: Unpack[AudioOptions],
     ) -> Audio:
         """Take an encoded recording, the content of a file of whatever format.
 
@@ -124,57 +111,95 @@ class Audio:
             data: The bytes.
             mime_type: What somebody says it is; checked against the bytes, and logged if wrong.
             name: What to call it in errors.
+            **options: What of it is taken; see `AudioOptions`.
+
+        Raises:
+            AudioError: It is text.
         """
-        return cls(bytes(data), name=name, claimed_mime_type=mime_type)
+        if isinstance(data, str):
+            raise AudioError(
+                f"{name}: text came, expected bytes; use Audio.from_base64 for base64, and "
+                "Audio.from_path for the name of a file"
+            )
+        return cls(bytes(data), name=name, claimed_mime_type=mime_type, **options)
 
     @classmethod
-    def from_file(cls, file: BinaryIO, *, name: str = "audio") -> Audio:
-        """Read an encoded recording from a file-like object, from where it stands to its end."""
+    def from_file(
+        cls, file: BinaryIO, *, name: str = "audio", **options: Unpack[AudioOptions]
+    ) -> Audio:
+        """Read an encoded recording from a file-like object, from where it stands to its end.
+
+        Args:
+            file: Opened in binary mode.
+            name: What to call it in errors.
+            **options: What of it is taken; see `AudioOptions`.
+
+        Raises:
+            AudioError: It is no such object, or stands at its end.
+        """
+        if not hasattr(file, "read"):
+            raise AudioError(
+                f"{name}: {type(file).__name__} came, expected an open file; use Audio.from_path "
+                "for the name of a file, and Audio.from_bytes for its content"
+            )
         data = file.read()
-        if not isinstance(data, bytes):
+        if isinstance(data, str):
             raise AudioError(f"{name}: a file of text came, expected one opened in binary mode")
-        return cls(data, name=name)
+        if not data and _position(file):
+            raise AudioError(
+                f"{name}: the file stands at its end, so that there is nothing to read; go to its "
+                "beginning first: file.seek(0)"
+            )
+        return cls(bytes(data), name=name, **options)
 
     @classmethod
-    async def afrom_file(cls, file: BinaryIO, *, name: str = "audio") -> Audio:
+    async def afrom_file(
+        cls, file: BinaryIO, *, name: str = "audio", **options: Unpack[AudioOptions]
+    ) -> Audio:
         """Read an encoded recording without blocking the event loop; see `from_file`."""
-        return await asyncio.to_thread(cls.from_file, file, name=name)
+        return await asyncio.to_thread(cls.from_file, file, name=name, **options)
 
     @classmethod
-    def from_base64(cls, text: str, *, mime_type: str = "", name: str = "audio") -> Audio:
+    def from_base64(
+        cls,
+        text: str,
+        *,
+        mime_type: str = "",
+        name: str = "audio",
+        **options: Unpack[AudioOptions],
+    ) -> Audio:
         """Take a recording in base64, standard or URL-safe, padded or not.
+
+        Args:
+            text: The base64.
+            mime_type: What somebody says it is; checked against the bytes, and logged if wrong.
+            name: What to call it in errors.
+            **options: What of it is taken; see `AudioOptions`.
 
         Raises:
             AudioError: The text is not base64, empty, or longer than any clip.
         """
-        if len(text) > MAX_BASE64_CHARS:
-            raise AudioError(
-                f"{name}: {len(text):,} characters of base64 came, at most {MAX_BASE64_CHARS:,} "
-                "are taken; pass a file:// or https:// URL instead"
-            )
-        try:
-            data = pybase64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            data, text = _decode_loose_base64(text, name), ""
-        if not data:
-            raise AudioError(f"{name}: the base64 text is empty, expected a recording")
-        return cls(data, name=name, claimed_mime_type=mime_type, base64_text=text)
+        data, is_standard = decode_base64(text, name)
+        known = text if is_standard else ""
+        return cls(data, name=name, claimed_mime_type=mime_type, base64_text=known, **options)
 
     @classmethod
     def from_array(cls, samples: Any, sample_rate: int, *, name: str = "array") -> Audio:
         """Take samples: a NumPy array, or anything else with the buffer protocol.
 
         Args:
-            samples: Shape `(frames,)` or `(frames, channels)`, as soundfile reads them; int16, or
-                float32 or float64 between -1 and 1 (what is beyond is clipped).
+            samples: Shape `(frames,)` or `(frames, channels)`, as soundfile reads them; int16,
+                int32 (24 bits in it too), uint8, or float32 or float64 between -1 and 1 (what is a
+                little beyond is clipped).
             sample_rate: Frames per second.
             name: What to call it in errors.
 
         Raises:
-            AudioError: The samples are of another type or shape, or there are none.
+            AudioError: The samples are of another type or shape, NaN, infinite or never scaled, or
+                there are none.
         """
-        channels, data = _samples_of(samples, name)
-        if not _codec.MIN_SAMPLE_RATE <= sample_rate <= _codec.MAX_SAMPLE_RATE:
+        channels, data = samples_of(samples, name)
+        if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
             raise AudioError(f"{name}: a sample rate of {sample_rate} Hz came, expected e.g. 16000")
         frames = len(data) // SAMPLE_BYTES // channels
         wav = encode_wav([data], int(sample_rate), channels)
@@ -204,15 +229,26 @@ class Audio:
 
         One of a file is kept as the file's name and identity, not as its bytes.
         """
-        return {"source": self._source, "name": self.name, "duration_s": self._duration_s}
+        known = {"source": self._source, "name": self.name, "duration_s": self._duration_s}
+        return known | vars(self._choices)
 
     def __repr__(self) -> str:
         facts = [f"{self.size:,} bytes"]
         if "probe" in self.__dict__:
             facts += [self.mime_type, f"{self.sample_rate} Hz", f"{self.channels} ch"]
+        facts += self._chosen()
         if self._duration_s is not None:
             facts.append(f"{self._duration_s:.2f} s")
         return f"<Audio {self.name[-60:]!r}: {', '.join(facts)}>"
+
+    def _chosen(self) -> list[str]:
+        """Say what of it is taken, where there is a choice and it is known."""
+        track, channel = self._choices.track, self._choices.channel
+        words = [] if track is None else [f"track {track}"]
+        if "probe" in self.__dict__ and self.probe.tracks > 1:
+            words = [f"track {self.probe.track} of {self.probe.tracks}"]
+        words += [] if channel is None else [f"channel {channel}"]
+        return words
 
     def _repr_html_(self) -> str:
         """Show it in a notebook: a player, and its waveform."""
@@ -220,109 +256,25 @@ class Audio:
 
         return player_html(self)
 
-    @property
-    def size(self) -> int:
-        """Bytes of the encoded recording."""
-        return self._source.size if isinstance(self._source, LocalFile) else len(self._source)
+    def split_channels(self) -> list[Audio]:
+        """Take each channel as a recording of its own, such as one speaker of a call.
 
-    @property
-    def data(self) -> bytes:
-        """The encoded recording, read from its file if it has one."""
-        if isinstance(self._source, bytes):
-            return self._source
-        with self._explained(), self._source.open() as file:
-            return file.read()
-
-    def open(self) -> BinaryIO:
-        """Open the encoded recording for reading.
-
-        Raises:
-            AudioError: The file is not there any more, or not the one that it was.
+        Example:
+            ```python
+            agent, caller = Audio.from_path("call.wav").split_channels()
+            ```
         """
-        if isinstance(self._source, bytes):
-            return BytesIO(self._source)
-        with self._explained():
-            return self._source.open()
+        return [self.choose(channel=number) for number in range(self.channels)]
 
-    @property
-    def base64(self) -> str:
-        """The encoded recording in standard base64."""
-        return self._base64 or pybase64.b64encode_as_string(self.data)
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of the bytes, in hexadecimal: equal for equal recordings."""
-        with self._explained(), self.open() as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-
-    @cached_property
-    def probe(self) -> _codec.Probe:
-        """What the headers say.
-
-        Raises:
-            AudioError: It is not audio; so do all properties below.
-        """
-        with self._explained(), self.open() as file:
-            return _codec.probe(file)
-
-    @cached_property
-    def mime_type(self) -> str:
-        """The registered media type of what the bytes are."""
-        probe = self.probe
-        actual = media_type(probe.container, probe.codec, probe.brand)
-        claimed = self._claimed_mime_type
-        if claimed and normalize_mime_type(claimed) != actual:
-            name, label = _printable(self.name), _printable(claimed)
-            logger.warning("%s is labelled %s, but is %s", name, label, actual)
-        return actual
-
-    @property
-    def codec(self) -> str:
-        """FFmpeg's name of the codec: `pcm_s16le`, `mp3`, `opus`."""
-        return self.probe.codec
-
-    @property
-    def sample_rate(self) -> int:
-        """Samples per second."""
-        return self.probe.sample_rate
-
-    @property
-    def channels(self) -> int:
-        """Number of channels."""
-        return self.probe.channels
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds: as the headers say where they do, otherwise as it sounds."""
-        if self._duration_s is None:
-            self._duration_s = self.probe.declared_s
-        if self._duration_s is None:
-            sizes = (len(block) for block in self.decode(SAMPLE_RATE))
-            self._duration_s = length_of(sum(sizes))
-        return self._duration_s
-
-    def decode(self, sample_rate: int) -> Iterator[bytes]:
-        """Yield the sound as mono, signed 16-bit, native-endian samples, in bounded memory.
-
-        Raises:
-            AudioError: It cannot be decoded, there is no sound in it, or less than its headers say.
-        """
-        size = 0
-        with self._explained(), self.open() as file:
-            for block in _codec.decode(file, sample_rate=sample_rate):
-                size += len(block)
-                yield block
-            if isinstance(self._source, LocalFile):
-                self._source.require_unchanged(file)  # while it was read
-        decoded_s = length_of(size, sample_rate)
-        declared_s = self.probe.declared_s or 0.0
-        if not size:
-            raise AudioError(f"{self.name}: there is no sound in it, its length is zero")
-        if declared_s - decoded_s > max(_TOLERANCE_S, _TOLERANCE * declared_s):
-            raise AudioError(
-                f"{self.name}: it is truncated: its header says {declared_s:.2f} s, and only "
-                f"{decoded_s:.2f} s are there"
-            )
+    def choose(self, **options: Unpack[AudioOptions]) -> Audio:
+        """Take something else of the same recording; see `AudioOptions`."""
+        chosen: dict[str, Any] = {**vars(self._choices), **options}
+        if Choices(**chosen) == self._choices:
+            return self
+        claimed, text = self._claimed_mime_type, self._base64
+        return Audio(
+            self._source, name=self.name, claimed_mime_type=claimed, base64_text=text, **chosen
+        )
 
     def excerpt(self, start_s: float = 0.0, end_s: float | None = None) -> Audio:
         """Cut out a part, as 16 kHz mono WAV.
@@ -359,51 +311,21 @@ class Audio:
         )
 
     def to_block(self) -> dict[str, Any]:
-        """Make a standard LangChain audio block, which other providers take too."""
-        return {"type": "audio", "base64": self.base64, "mime_type": self.mime_type}
+        """Make a standard LangChain audio block, which other providers take too.
+
+        It holds the recording as it came; if only a part of it is taken, that part as WAV.
+        """
+        taken = self if self._choices == Choices() else self.excerpt()
+        return {"type": "audio", "base64": taken.base64, "mime_type": taken.mime_type}
 
     async def ato_block(self) -> dict[str, Any]:
         """Make a standard LangChain audio block without blocking the event loop."""
         return await asyncio.to_thread(self.to_block)
 
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            reason = error.strerror or error  # without the path, which is not for everybody
-            raise AudioError(f"{self.name}: it cannot be read ({reason})") from error
-        except _codec.CodecError as error:
-            raise AudioError(
-                f"{self.name}: {self.size:,} bytes came that are not usable audio: {error}"
-            ) from error
 
-
-def _printable(text: str) -> str:
-    """Escape what would garble a log."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
-
-
-def _samples_of(samples: Any, name: str) -> tuple[int, bytes]:
-    """Read the channels and the signed 16-bit samples of an array."""
+def _position(file: BinaryIO) -> int:
+    """Tell where a file stands; 0 where it does not tell, as pipes do not."""
     try:
-        view = memoryview(samples)
-    except (TypeError, ValueError, BufferError) as error:
-        raise AudioError(
-            f"{name}: {type(samples).__name__} came, expected a NumPy array or a buffer"
-        ) from error
-    kind, shape = view.format.lstrip("@=<"), view.shape or ()
-    channels = shape[1] if len(shape) == 2 else 1
-    if len(shape) not in {1, 2} or not 1 <= channels <= _codec.MAX_CHANNELS:
-        raise AudioError(
-            f"{name}: an array of shape {shape} came, expected (frames,) or (frames, channels); "
-            "transpose it if channels come first"
-        )
-    if not view.nbytes:
-        raise AudioError(f"{name}: an empty array came, expected samples")
-    if kind not in _codec.SAMPLE_FORMATS:
-        raise AudioError(
-            f"{name}: samples of buffer format {view.format!r} came, expected int16, float32 or "
-            "float64; use array.astype"
-        )
-    return channels, _codec.to_s16(view.tobytes(), kind)
+        return file.tell()
+    except (AttributeError, OSError, ValueError):
+        return 0

@@ -107,6 +107,7 @@ def _add_ask(ask: argparse.ArgumentParser) -> None:
         help="files, URLs or - (standard input), then the question, unless --prompt gives it",
     )
     ask.add_argument("--prompt", help=f"the question (default: {DEFAULT_PROMPT!r})")
+    _add_audio_options(ask)
     _add_model_options(ask, _ASK_MODEL)
     ask.add_argument("--no-stream", action="store_true", help="print the response when it is whole")
     ask.set_defaults(run=_ask, interrupted="interrupted")
@@ -139,6 +140,7 @@ def _add_transcribe(transcribe: argparse.ArgumentParser) -> None:
         help="what to request of each segment instead of a transcript; for speech "
         "recognition models, names and terms that help them",
     )
+    _add_audio_options(transcribe)
     _add_model_options(transcribe, _ASR_MODEL)
     transcribe.set_defaults(
         run=_transcribe,
@@ -155,6 +157,24 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         help="port on 127.0.0.1, 0 for a free one (default: %(default)s)",
     )
     serve.set_defaults(run=_serve, interrupted="stopped")
+
+
+def _add_audio_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--track",
+        type=_number,
+        metavar="N",
+        help="sound track of films with several, from 0 (default: the one marked as default)",
+    )
+    parser.add_argument(
+        "--channel", type=_number, metavar="N", help="channel, from 0 (default: all are mixed)"
+    )
+    parser.add_argument(
+        "--allow-truncated",
+        action="store_const",
+        const=True,
+        help="take what is there of a truncated recording (default: it is an error)",
+    )
 
 
 def _add_model_options(parser: argparse.ArgumentParser, model: str) -> None:
@@ -177,10 +197,22 @@ def _add_model_options(parser: argparse.ArgumentParser, model: str) -> None:
     )
 
 
+def _number(text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} came, expected a number from 0")
+
+
 def _port(text: str) -> int:
     if text.isdecimal() and int(text) <= 65_535:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is no port; expected 0 to 65535")
+
+
+def _audio_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Collect what of the recordings is taken, as far as it was given."""
+    given = {name: getattr(args, name) for name in ("track", "channel", "allow_truncated")}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 # --- the model --------------------------------------------------------------------------------
@@ -237,7 +269,7 @@ def _make_model(args: argparse.Namespace, **where: Any) -> ChatQwenAudio:
 def _ask(args: argparse.Namespace) -> None:
     from langchain_core.messages import HumanMessage
 
-    content, prompt = parse_question(args.inputs, args.prompt)
+    content, prompt = parse_question(args.inputs, args.prompt, _audio_options(args))
     with _model(args) as model:
         if prompt is None and model.route().profile.text:
             prompt = DEFAULT_PROMPT
@@ -268,7 +300,8 @@ def _print_stream(model: ChatQwenAudio, message: HumanMessage) -> AIMessage:
 
 
 def _transcribe(args: argparse.Namespace) -> None:
-    found, skipped = find_recordings(args.paths)
+    left_out: list[str] = []
+    found, skipped = find_recordings(args.paths, left_out)
     to_stdout = args.out == STANDARD or (args.out is None and args.paths == [STANDARD])
     if to_stdout and len(found) > 1 and args.format != "jsonl":
         raise CommandError(
@@ -279,13 +312,15 @@ def _transcribe(args: argparse.Namespace) -> None:
     targets = folder.name_files([it.source for it in found], args.format)
     if not to_stdout:
         _require_free(folder, targets)
+    for reason in left_out:
+        print(f"left out: {reason}", file=sys.stderr)
     for reason in skipped:
         print(f"skipped: {reason}", file=sys.stderr)
     whole = 0
     with _model(args) as model:
         parser = _make_parser(args, model, folder, to_stdout=to_stdout)
         folder.prepare(fresh=args.fresh)
-        transcripts = _by_recording(parser.documents(found))
+        transcripts = _by_recording(parser.documents(found, left_out))
         for target, segments in zip(targets, transcripts, strict=True):
             whole += not _report_errors(segments)
             if text := _write_transcript(segments, args.format):
@@ -327,6 +362,7 @@ def _make_parser(
         checkpoint=folder.checkpoint,
         on_error="document",
         show_progress=sys.stderr.isatty() and not (to_stdout and sys.stdout.isatty()),
+        **_audio_options(args),
     )
 
 

@@ -51,6 +51,7 @@ class LoadSummary:
         from_checkpoint: How many transcripts an earlier run had paid for.
         audio_s: Seconds of audio in all segments.
         usage: Tokens that this run used.
+        left_out: Files of directories that are no recordings, and why.
     """
 
     recordings: int = 0
@@ -61,10 +62,11 @@ class LoadSummary:
     usage: UsageMetadata = field(
         default_factory=lambda: UsageMetadata(input_tokens=0, output_tokens=0, total_tokens=0)
     )
+    left_out: list[str] = field(default_factory=list)
 
     def add(self, transcript: SegmentTranscript) -> None:
         """Count one more segment."""
-        self.recordings += transcript.segment == 0
+        self.recordings += transcript.is_first
         self.segments += 1
         self.failed += transcript.error is not None
         self.from_checkpoint += transcript.from_checkpoint
@@ -74,10 +76,12 @@ class LoadSummary:
 
     def __str__(self) -> str:
         length = format_time(self.audio_s)
+        others = f"; {len(self.left_out)} other files left out" if self.left_out else ""
         return (
             f"{self.recordings} recordings, {length} in {self.segments} segments "
             f"({self.failed} failed, {self.from_checkpoint} from the checkpoint): "
             f"{self.usage['input_tokens']} tokens in, {self.usage['output_tokens']} out"
+            f"{others}"
         )
 
 
@@ -132,9 +136,16 @@ class QwenAudioParser(BaseBlobParser):
         """Transcribe a recording without blocking the event loop; see `lazy_parse`."""
         return self.adocuments([recording_of(blob)])
 
-    def documents(self, found: Iterable[Recording]) -> Iterator[Document]:
-        """Transcribe recordings, one after the other."""
-        run = _Run(self)
+    def documents(
+        self, found: Iterable[Recording], left_out: list[str] | None = None
+    ) -> Iterator[Document]:
+        """Transcribe recordings, one after the other.
+
+        Args:
+            found: The recordings.
+            left_out: Where whoever finds them notes what is none, for the summary.
+        """
+        run = _Run(self, left_out)
         with (
             contextlib.closing(run),
             contextlib.closing(self._transcriber.run(found)) as transcripts,
@@ -143,9 +154,11 @@ class QwenAudioParser(BaseBlobParser):
                 yield from run.take(transcript)
             yield from run.end()
 
-    async def adocuments(self, found: Iterable[Recording]) -> AsyncIterator[Document]:
+    async def adocuments(
+        self, found: Iterable[Recording], left_out: list[str] | None = None
+    ) -> AsyncIterator[Document]:
         """Transcribe recordings, one after the other; see `documents`."""
-        run = _Run(self)
+        run = _Run(self, left_out)
         with contextlib.closing(run):
             async with contextlib.aclosing(self._transcriber.arun(found)) as transcripts:
                 async for transcript in transcripts:
@@ -160,7 +173,9 @@ class QwenAudioLoader(BaseLoader):
 
     Recordings are split at silences. Each segment is one `Document`: `page_content` is its
     transcript, or what the prompt asks for, and `metadata` has `source`, `segment`, `start_s`,
-    `end_s`, `model` and, where the model tells, `language` and `emotion`.
+    `end_s`, `model` and, where the model tells, `language` and `emotion`; `track` if the recording
+    has several, and `channel` if one was chosen. In a directory, what is a recording is decided by
+    the content of files; `summary.left_out` names the others.
 
     Example:
         ```python
@@ -209,20 +224,23 @@ class QwenAudioLoader(BaseLoader):
             AudioError: There is no such recording, or it is not one, and errors are raised.
             QwenAudioError: A segment failed, and errors are raised.
         """
-        return self.parser.documents(recordings(self.paths))
+        left_out: list[str] = []
+        return self.parser.documents(recordings(self.paths, left_out), left_out)
 
     def alazy_load(self) -> AsyncIterator[Document]:
         """Transcribe without blocking the event loop; see `lazy_load`."""
-        return self.parser.adocuments(recordings(self.paths))
+        left_out: list[str] = []
+        return self.parser.adocuments(recordings(self.paths, left_out), left_out)
 
 
 class _Run:
     """One run over recordings: transcripts in, documents out, and counts kept."""
 
-    def __init__(self, parser: QwenAudioParser) -> None:
+    def __init__(self, parser: QwenAudioParser, left_out: list[str] | None) -> None:
         self._format = parser.transcript_format
         self._held: list[Document] = []  # of the recording that is being transcribed
-        self.summary = parser.summary = LoadSummary()
+        noted = [] if left_out is None else left_out
+        self.summary = parser.summary = LoadSummary(left_out=noted)
         self._bar = _bar() if parser.show_progress else None
 
     def take(self, transcript: SegmentTranscript) -> list[Document]:
@@ -259,8 +277,20 @@ class _Run:
         return [Document(FORMATS[self._format].write(held), metadata=metadata)]
 
 
-_OF_A_SEGMENT = ("source", "segment", "start_s", "end_s", "model", "language", "emotion")
-_OF_A_RECORDING = ("source", "start_s", "end_s", "segments", "model", "language")
+_OF_A_SEGMENT = (
+    *("source", "track", "channel", "segment", "start_s", "end_s"),
+    *("model", "language", "emotion"),
+)
+_OF_A_RECORDING = (
+    "source",
+    "track",
+    "channel",
+    "start_s",
+    "end_s",
+    "segments",
+    "model",
+    "language",
+)
 
 
 def _document(transcript: SegmentTranscript) -> Document:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Iterable
@@ -45,11 +46,15 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "SharedRateLimiter", "TranscribeOptions", "transcribe"]
 
+logger = logging.getLogger(__name__)
+
 RayDataset: TypeAlias = Any  # ray.data.Dataset, which has no types of its own
 
 SCHEMA = pa.schema(
     {
         "source": pa.string(),
+        "track": pa.int64(),
+        "channel": pa.int64(),
         "segment": pa.int64(),
         "start_s": pa.float64(),
         "end_s": pa.float64(),
@@ -82,12 +87,13 @@ def transcribe(
     """Transcribe recordings on a Ray cluster, as `QwenAudioLoader` does on one machine.
 
     Nothing runs before the dataset is written or iterated. Its rows are segments, in order within a
-    recording, in the columns of `SCHEMA`: `source`; `segment`, from 0; `start_s` and `end_s` in
-    seconds; `text`, null where there is an error; `model`; `language` and `emotion`, where the
-    model tells; `input_tokens` and `output_tokens` of the request that the text is from; and
-    `error`, null where there was none. A recording that cannot be read, or a segment that failed
-    after the model's `max_retries`, is a row with its error: one bad file must not end a job of
-    days. Wrong keys, missing rights and unknown models do end it.
+    recording, in the columns of `SCHEMA`: `source`; `track`, if there are several; `channel`, if
+    one or each was chosen; `segment`, from 0; `start_s` and `end_s` in seconds; `text`, null where
+    there is an error; `model`; `language` and `emotion`, where the model tells; `input_tokens` and
+    `output_tokens` of the request that the text is from; and `error`, null where there was none. A
+    recording that cannot be read, or a segment that failed after the model's `max_retries`, is a
+    row with its error: one bad file must not end a job of days. Wrong keys, missing rights and
+    unknown models do end it.
 
     A worker that dies is replaced, and the recordings that it was working on are transcribed again:
     each is in the result once, and whole. With a checkpoint only the segments whose transcripts had
@@ -199,15 +205,18 @@ class _TranscriberActor:
 
 
 def _dataset(paths: Source | Iterable[Source]) -> RayDataset:
-    """Make a dataset of what `QwenAudioLoader` takes."""
+    """Make a dataset of what `QwenAudioLoader` takes; log what is left out of directories."""
     several = [paths] if isinstance(paths, str | os.PathLike | Blob) else paths
     rows: list[dict[str, Any]] = []
+    left_out: list[str] = []
     for source in several:
         if isinstance(source, Blob):
             rows.append({"source": str(source.source or "blob"), BYTES: source.as_bytes()})
         else:
-            found = (recording.source for recording in find_recordings(source))
+            found = (recording.source for recording in find_recordings(source, left_out))
             rows += ({"source": _absolute(name), BYTES: None} for name in found)
+    for reason in left_out:
+        logger.warning("left out: %s", reason)
     schema = pa.schema({"source": pa.string(), BYTES: pa.large_binary()})
     return ray.data.from_arrow(pa.Table.from_pylist(rows, schema=schema))
 

@@ -7,9 +7,8 @@ such a model answer a question about it, for one that takes only text.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -22,8 +21,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from langchain_qwen_audio._media.local_files import LocalFile
 from langchain_qwen_audio._media.loudness import LoudnessMeter, dbfs
-from langchain_qwen_audio._media.mime_types import SUFFIXES
 from langchain_qwen_audio._media.samples import SAMPLE_RATE
+from langchain_qwen_audio._transcription.folders import search_folder
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.chat_models import ChatQwenAudio
 from langchain_qwen_audio.errors import AudioError
@@ -236,7 +235,7 @@ class AskAudio(_AudioTool):
 
 
 class ListAudio(BaseTool):
-    """List the recordings of a folder, by name and size."""
+    """List the recordings of a folder, by name and size; their content says what is one."""
 
     name: str = "list_audio"
     description: str = "List the recordings that can be named, with their sizes in bytes."
@@ -245,28 +244,25 @@ class ListAudio(BaseTool):
     """The folder."""
 
     def _run(self, run_manager: CallbackManagerForToolRun | None = None) -> str:  # noqa: ARG002
-        sizes = dict(_recordings(self.root_dir))
-        names = sorted(name for name in sizes if name.isprintable())
+        root, left_out = self.root_dir.resolve(), list[str]()
+        found = search_folder(root, left_out, follow_links_out=False)
+        sizes = {str(path.relative_to(root)): path.stat().st_size for path in found}
+        names = [name for name in sizes if name.isprintable()]
         lines = [f"{name} ({sizes[name]:,})" for name in names[:MAX_LISTED]]
         if len(names) > MAX_LISTED:
             lines.append(f"… and {len(names) - MAX_LISTED} more")
         if hidden := len(sizes) - len(names):
             lines.append(f"… and {hidden} whose names hold line breaks or cannot be shown")
-        return "\n".join(lines) or "There are no recordings."
+        lines = lines or ["There are no recordings."]
+        if left_out:
+            lines.append(f"Files that are no recordings: {len(left_out)}")
+        return "\n".join(lines)
 
     async def _arun(
         self,
         run_manager: AsyncCallbackManagerForToolRun | None = None,  # noqa: ARG002
     ) -> str:
         return await asyncio.to_thread(self._run)
-
-
-def _recordings(root: Path) -> Iterator[tuple[str, int]]:
-    """Find the recordings below a folder: their names in it, and their sizes."""
-    for path in root.rglob("*"):
-        if path.suffix.lower() in SUFFIXES:
-            with contextlib.suppress(AudioError):  # a folder, or a link out of the folder
-                yield str(path.relative_to(root)), LocalFile.find(path, within=[root]).size
 
 
 class QwenAudioToolkit(BaseToolkit):

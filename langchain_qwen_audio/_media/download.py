@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from langchain_qwen_audio._certificates import ssl_context
+from langchain_qwen_audio.errors import AudioError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,22 +24,18 @@ MAX_S = 120.0  # for the whole download
 SILENCE_S = 20.0  # between two pieces of it
 
 
-class FetchError(Exception):
-    """The URL cannot be fetched; the message says why, in words that can follow a colon."""
-
-
 def fetch(url: str) -> bytes:
     """Download `url`.
 
     Raises:
-        FetchError: It is not reachable, not public, too large or too slow.
+        AudioError: It is not reachable, not public, too large or too slow.
         APIConnectionError: The environment names certificates that are not there.
     """
     from langchain_core._security import ssrf_safe_client
 
     body = _Body()
     with (
-        _explained(),
+        _explained(url),
         ssrf_safe_client(timeout=SILENCE_S, verify=ssl_context()) as client,
         client.stream("GET", url) as response,
     ):
@@ -53,7 +50,7 @@ async def afetch(url: str) -> bytes:
     from langchain_core._security import ssrf_safe_async_client
 
     body = _Body()
-    with _explained():
+    with _explained(url):
         async with (
             ssrf_safe_async_client(timeout=SILENCE_S, verify=ssl_context()) as client,
             client.stream("GET", url) as response,
@@ -62,6 +59,10 @@ async def afetch(url: str) -> bytes:
             async for piece in response.aiter_bytes():
                 body.add(piece)
     return bytes(body.data)
+
+
+class _FetchError(Exception):
+    """Why a URL cannot be fetched, in words that can follow a colon."""
 
 
 class _Body:
@@ -73,26 +74,30 @@ class _Body:
 
     def expect(self, response: httpx.Response) -> None:
         if response.status_code != httpx.codes.OK:
-            raise FetchError(f"the server answered {response.status_code}")
+            raise _FetchError(f"the server answered {response.status_code}")
         length = response.headers.get("content-length", "0")
         if length.isdecimal() and int(length) > MAX_BYTES:
-            raise FetchError(f"it is {int(length):,} bytes long, at most {MAX_BYTES:,} are taken")
+            raise _FetchError(f"it is {int(length):,} bytes long, at most {MAX_BYTES:,} are taken")
 
     def add(self, piece: bytes) -> None:
         self.data += piece
         if len(self.data) > MAX_BYTES:
-            raise FetchError(f"it is longer than {MAX_BYTES:,} bytes")
+            raise _FetchError(f"it is longer than {MAX_BYTES:,} bytes")
         if time.monotonic() > self._deadline:
-            raise FetchError(f"it took longer than {MAX_S:.0f} s")
+            raise _FetchError(f"it took longer than {MAX_S:.0f} s")
 
 
 @contextlib.contextmanager
-def _explained() -> Iterator[None]:
+def _explained(url: str) -> Iterator[None]:
     from langchain_core._security import SSRFBlockedError
 
     try:
         yield
+    except _FetchError as error:
+        raise AudioError(f"{url}: it cannot be fetched: {error}") from error
     except SSRFBlockedError as error:
-        raise FetchError(f"it is not on the public network ({error})") from error
+        reason = f"it is not on the public network ({error})"
+        raise AudioError(f"{url}: it cannot be fetched: {reason}") from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise FetchError(f"{type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise AudioError(f"{url}: it cannot be fetched: {reason}") from error

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-# Names of files that hold sound, with or without pictures, end in one of these.
+from pathlib import PurePath
+
+# Names of files that should hold sound, with or without pictures, end in one of these.
 SUFFIXES = frozenset(
-    {".3gp", ".aac", ".aif", ".aiff", ".amr", ".au", ".avi", ".caf", ".flac", ".flv", ".gsm"}
-    | {".m4a", ".mka", ".mkv", ".mov", ".mp3", ".mp4", ".mpeg", ".mpg", ".oga", ".ogg", ".opus"}
-    | {".ts", ".w64", ".wav", ".webm", ".wma", ".wmv"}
+    {
+        ".3g2",
+        ".3gp",
+        ".aac",
+        ".ac3",
+        ".aif",
+        ".aifc",
+        ".aiff",
+        ".amr",
+        ".ape",
+        ".asf",
+        ".au",
+        ".avi",
+    }
+    | {".awb", ".caf", ".dsf", ".eac3", ".flac", ".flv", ".gsm", ".m2ts", ".m4a", ".m4b"}
+    | {".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpeg", ".mpg", ".mpga", ".mts"}
+    | {".nist", ".oga", ".ogg", ".ogv", ".opus", ".qta", ".ra", ".rm", ".silk", ".slk", ".snd"}
+    | {".sph", ".spx", ".ts", ".tta", ".voc", ".w64", ".wav", ".weba", ".webm", ".wma", ".wmv"}
+    | {".wv"}
 )
+_OTHERS_TOO = {".ts", ".snd"}  # names of other files too: programs, games
 
 # What FFmpeg calls a container → its registered media type.
 _MIME_TYPES = {
@@ -79,3 +98,8 @@ def media_type(container: str, codec: str, brand: str = "") -> str:
     if container == "amr" and codec == "amr_wb":
         return "audio/amr-wb"
     return _MIME_TYPES.get(container, f"audio/x-{container}")
+
+
+def is_named_as_sound(name: str) -> bool:
+    """Tell from its name that a file should hold sound, with or without pictures."""
+    return PurePath(name).suffix.lower() in SUFFIXES - _OTHERS_TOO

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from langchain_qwen_audio._media.codec import make_frame
+from langchain_qwen_audio._media.frames import make_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

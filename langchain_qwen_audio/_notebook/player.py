@@ -24,7 +24,7 @@ from langchain_qwen_audio.errors import AudioError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from langchain_qwen_audio._media.codec import Probe
+    from langchain_qwen_audio._media.decoding import Probe
 
 # What a page can hold and a notebook can keep, in bytes before base64.
 MAX_PLAYER_BYTES = 8 * 1024 * 1024
@@ -56,6 +56,10 @@ class Playable(Protocol):
     def probe(self) -> Probe: ...
     @property
     def mime_type(self) -> str: ...
+    @property
+    def declared_s(self) -> float | None: ...
+    @property
+    def is_plain(self) -> bool: ...
     @property
     def size(self) -> int: ...
     @property
@@ -139,7 +143,7 @@ def _model_facts(audio: Playable, wave: Waveform, model: str | None, cuts: int) 
 
 def _length_s(audio: Playable, wave: Waveform) -> float:
     # As `Audio.duration_s`, without decoding once more.
-    return audio.probe.declared_s or wave.length_s
+    return audio.declared_s or wave.length_s
 
 
 def _joined(pieces: Iterable[tuple[int, bytes]], cuts: list[float]) -> Iterator[bytes]:
@@ -156,8 +160,10 @@ def _joined(pieces: Iterable[tuple[int, bytes]], cuts: list[float]) -> Iterator[
 def _unchanged(audio: Playable) -> PlayerSource | None:
     """Take the recording itself, if browsers play it and know how long it is."""
     kind, probe = audio.mime_type, audio.probe
-    playable = any(kind == name and probe.codec.startswith(codec) for name, codec in _PLAYABLE)
-    timed = kind == _TIMED or probe.declared_s is not None
+    playable = audio.is_plain and any(
+        kind == name and probe.codec.startswith(codec) for name, codec in _PLAYABLE
+    )
+    timed = kind == _TIMED or audio.declared_s is not None
     if playable and timed and audio.size <= MAX_PLAYER_BYTES:
         return PlayerSource(kind, audio.base64)
     return None

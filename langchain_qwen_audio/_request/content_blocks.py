@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import binascii
 import mimetypes
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pybase64
+
 from langchain_qwen_audio._media.mime_types import normalize_mime_type
+from langchain_qwen_audio._media.unreadable import looks_like_sound
 from langchain_qwen_audio._media.url_schemes import FETCHED_BY_SERVICE, url_scheme
 from langchain_qwen_audio._request.images import read_image
 from langchain_qwen_audio._request.parts import AudioPart, AudioUrlPart, Part, TextPart
@@ -19,6 +23,11 @@ _EXPECTED = (
     "this model takes text and audio; audio as {'type': 'audio', 'base64': …, 'mime_type': …} "
     "or {'type': 'audio', 'url': …}"
 )
+
+_ANYTHING = {"application/octet-stream", "binary/octet-stream"}  # labels that say nothing
+_SNIFFED = 32  # characters or bytes
+_MAX_HEADER = 200  # of a data URI
+_STANDARD_BASE64 = str.maketrans("-_", "+/")
 
 
 class FoundAudio(NamedTuple):
@@ -102,13 +111,13 @@ def find_audio(block: Mapping[str, Any]) -> FoundAudio | None:
             return FoundAudio(value, is_base64_field=False, mime_type=mime_type)
         case {"type": "file", "file": {"file_data": str(value), **rest}}:  # OpenAI
             named = mimetypes.guess_type(_text_or_nothing(rest.get("filename")))[0] or ""
-            is_audio = _is_audio(value[5:80]) or _is_audio(named)
+            is_audio = _is_audio(value[5:80]) or _is_audio(named) or _is_sound(value)
             return FoundAudio(value, is_base64_field=True, mime_type="") if is_audio else None
         case {"type": "file", "mime_type": "application/pdf", "base64": str(value)}:
             # LangChain core calls every file in OpenAI's format a PDF; PDFs begin "%PDF-".
             is_pdf = value.startswith("JVBERi")
             return None if is_pdf else FoundAudio(value, is_base64_field=True, mime_type="")
-    if kind != "audio" and not (kind in {"media", "file"} and _is_audio(mime_type)):
+    if kind != "audio" and not (kind in {"media", "file"} and _may_be_audio(block, mime_type)):
         return None
     for key in ("base64", "data", "url", "file_uri", "file_id", "id"):
         # `id` names the audio only in LangChain v0's source_type "id".
@@ -119,6 +128,31 @@ def find_audio(block: Mapping[str, Any]) -> FoundAudio | None:
 
 def _text_or_nothing(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _may_be_audio(block: Mapping[str, Any], mime_type: str) -> bool:
+    """Judge a file by its content, and by its label only where that is not here."""
+    if _is_audio(mime_type) or mime_type in _ANYTHING:
+        return True
+    return any(_is_sound(block.get(key)) for key in ("base64", "data", "url"))
+
+
+def _is_sound(value: Any) -> bool:
+    """Tell bytes, base64 and data URIs that begin as files with sound do."""
+    if isinstance(value, bytes | bytearray):
+        return looks_like_sound(bytes(value[:_SNIFFED]))
+    if not isinstance(value, str):
+        return False
+    scheme = url_scheme(value)
+    if scheme:
+        header, _, value = value[:_MAX_HEADER].partition(",")
+        if scheme != "data" or not header.lower().endswith(";base64"):
+            return False
+    head = value[:_SNIFFED].translate(_STANDARD_BASE64)
+    try:
+        return looks_like_sound(pybase64.b64decode(head[: len(head) // 4 * 4], validate=True))
+    except (binascii.Error, ValueError):
+        return False
 
 
 def _is_audio(mime_type: str) -> bool:

@@ -48,7 +48,7 @@ def convert(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> 
     """
     sample_rate = target_sample_rate(audio)
     if long_audio == "split":  # nothing is decoded to no end
-        _require_length(audio, audio.probe.declared_s or 0.0, profile)
+        _require_length(audio, audio.declared_s or 0.0, profile)
     if _may_pass(audio, profile, sample_rate) and _passes(audio, profile, sample_rate):
         return [audio]
     samples = audio.decode(sample_rate)
@@ -69,7 +69,8 @@ def convert(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> 
         return parts
     parts[0].name = audio.name
     grew = bit_rate and audio.size < parts[0].size  # from a codec that none of them matches
-    if grew and profile.takes_other_formats and audio.size <= profile.max_sent_bytes:
+    fits = profile.takes_other_formats and audio.size <= profile.max_sent_bytes
+    if grew and fits and audio.is_plain:
         return [audio]
     return parts
 
@@ -90,9 +91,12 @@ def target_sample_rate(audio: Audio) -> int:
 def _may_pass(audio: Audio, profile: Profile, sample_rate: int) -> bool:
     """Tell a clip that is of a kind and a size that the model takes as it came.
 
-    One that its headers say is larger than as WAV is not.
+    One that its headers say is larger than as WAV is not; nor one that others would decode into
+    something else.
     """
-    declared_s = audio.probe.declared_s
+    if not audio.is_plain:
+        return False
+    declared_s = audio.declared_s
     if declared_s and audio.size > byte_count(declared_s, sample_rate) + WAV_HEADER_BYTES:
         return False
     documented = any(
@@ -115,19 +119,19 @@ def needs_no_conversion(audio: Audio, profile: Profile) -> bool:
 
 
 def _passes(audio: Audio, profile: Profile, sample_rate: int) -> bool:
-    """Decode a clip to its end: is it within the limit, and smaller so than as WAV?"""
+    """Decode a clip to its end: is it plain, within the limit, and smaller so than as WAV?"""
     limit = byte_count(profile.max_clip_s, sample_rate)
     size = 0
     for block in audio.decode(sample_rate):
         size += len(block)
         if size > limit:
             return False
-    return audio.size <= size + WAV_HEADER_BYTES
+    return audio.is_plain and audio.size <= size + WAV_HEADER_BYTES
 
 
 def _length_s(audio: Audio, limit_s: float, sample_rate: int) -> float:
     """Find the length of a clip; one that its headers do not say is decoded, up to a limit."""
-    length_s = audio.probe.declared_s
+    length_s = audio.declared_s
     if length_s is None:
         length_s = 0.0
         for block in audio.decode(sample_rate):

@@ -12,6 +12,7 @@ from langchain_qwen_audio._transcription.checkpoints import ByteStore
 from langchain_qwen_audio._transcription.formats import TranscriptFormat
 
 OnError: TypeAlias = Literal["raise", "document"]
+Channel: TypeAlias = int | Literal["each"]
 
 
 class TranscribeOptions(TypedDict, total=False):
@@ -35,6 +36,19 @@ class TranscribeOptions(TypedDict, total=False):
     """A directory, or a LangChain store of bytes, that keeps each transcript, by the recording's
     content, the segment, the model and the prompt. A job that was killed continues from there, and
     requests nothing twice."""
+
+    track: int | None
+    """Which sound track of films and containers with several, from 0. By default the one that is
+    marked as default, and one that can be decoded before one that cannot."""
+
+    channel: Channel | None
+    """Which channel of each recording, from 0, or "each": each channel is transcribed by itself,
+    one after the other, since calls and meetings often have one speaker on each. By default all are
+    mixed, with equal weights."""
+
+    allow_truncated: bool
+    """Whether what is there of a truncated recording is transcribed; by default it is an error,
+    after the last segment."""
 
 
 class LoadOptions(TranscribeOptions, total=False):

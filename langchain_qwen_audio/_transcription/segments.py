@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from langchain_core.exceptions import ModelError
@@ -41,27 +42,28 @@ def split_recording(
     """
     limit_s = min(limit_s, profile.max_part_s)
     sample_rate = target_sample_rate(audio)
-    if audio.duration_s <= limit_s and _is_whole(audio, sample_rate):
-        yield Segment(audio, 0.0, audio.duration_s)
+    length_s = _whole_length(audio, limit_s, sample_rate)
+    if length_s is not None and length_s <= limit_s:
+        yield Segment(audio, 0.0, length_s)
         return
     overlap = byte_count(overlap_s, sample_rate)
     failures: list[ModelError] = []
     blocks = _until_failure(audio.decode(sample_rate), failures)
     pieces = split_at_pauses(blocks, byte_count(limit_s, sample_rate) - overlap, sample_rate)
-    bit_rate = choose_bit_rate(audio, audio.duration_s, limit_s, profile, sample_rate)
+    bit_rate = choose_bit_rate(audio, length_s or limit_s, limit_s, profile, sample_rate)
     yield from encode_segments(pieces, audio, bit_rate, sample_rate, overlap)
     if failures:
         raise failures[0]
 
 
-def _is_whole(audio: Audio, sample_rate: int) -> bool:
-    """Decode to the end, to find out whether the recording is complete."""
+def _whole_length(audio: Audio, limit_s: float, sample_rate: int) -> float | None:
+    """Measure a recording, a short one to its end; None if it cannot be decoded so far."""
     try:
-        for _ in audio.decode(sample_rate):
-            pass
+        if audio.duration_s <= limit_s:
+            deque(audio.decode(sample_rate), maxlen=0)  # then it is as it sounds
+        return audio.duration_s
     except ModelError:
-        return False
-    return True
+        return None
 
 
 def _until_failure(blocks: Iterable[bytes], failures: list[ModelError]) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from langchain_core.document_loaders import Blob
 
-from langchain_qwen_audio._media.mime_types import SUFFIXES
+from langchain_qwen_audio._transcription.folders import search_folder
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import AudioError
 
@@ -25,11 +25,19 @@ class Recording(NamedTuple):
     open: Callable[[], Audio]
 
 
-def recordings(sources: Source | Iterable[Source]) -> Iterator[Recording]:
+def recordings(
+    sources: Source | Iterable[Source], left_out: list[str] | None = None
+) -> Iterator[Recording]:
     """Find the recordings that sources name, in order; directories are searched to the bottom.
 
-    What names nothing is a recording too, which says so when it is opened.
+    What names nothing is a recording too, which says so when it is opened. Of a directory, what is
+    a recording is decided by the content of files.
+
+    Args:
+        sources: Paths, patterns, directories, URLs or blobs, or one of these.
+        left_out: Where files of directories are noted that are no recordings, and why.
     """
+    noted = [] if left_out is None else left_out
     several = [sources] if isinstance(sources, str | os.PathLike | Blob) else sources
     for source in several:
         if isinstance(source, Blob):
@@ -37,7 +45,7 @@ def recordings(sources: Source | Iterable[Source]) -> Iterator[Recording]:
         elif isinstance(source, str) and source.lower().startswith(("http://", "https://")):
             yield Recording(source, partial(Audio.from_url, source))
         else:
-            yield from _named(os.fspath(source))
+            yield from _named(os.fspath(source), noted)
 
 
 def recording_of(blob: Blob) -> Recording:
@@ -50,26 +58,38 @@ def recording_of(blob: Blob) -> Recording:
     return Recording(source, partial(Audio.from_bytes, data, mime_type=mime_type, name=source))
 
 
-def _named(text: str) -> list[Recording]:
+def _named(text: str, left_out: list[str]) -> Iterator[Recording]:
     try:
-        return _find(text)
+        yield from _find(text, left_out)
     except (OSError, ValueError, RuntimeError) as error:  # such as a folder that is another user's
-        return [Recording(text, partial(_refuse, f"{text}: it cannot be read ({error})"))]
+        yield Recording(text, partial(_refuse, f"{text}: it cannot be read ({error})"))
 
 
-def _find(text: str) -> list[Recording]:
+def _find(text: str, left_out: list[str]) -> Iterator[Recording]:
     path = Path(text).expanduser()
     if path.is_dir():
-        found = [it for it in path.rglob("*") if it.suffix.lower() in SUFFIXES and it.is_file()]
-        nothing = f"no recording is in this directory ({', '.join(sorted(SUFFIXES))})"
-    elif path.exists() or not glob.has_magic(text):
-        found, nothing = [path], ""  # it says itself if it cannot be opened
+        yield from _in_folder(text, path, left_out)
+        return
+    if path.exists() or not glob.has_magic(text):
+        found = [path]  # it says itself if it cannot be opened
     else:
         names = map(Path, glob.iglob(str(path), recursive=True))  # noqa: PTH207
-        found, nothing = [it for it in names if it.is_file()], "no file matches this pattern"
+        found = sorted(it for it in names if it.is_file())
     if not found:
-        return [Recording(text, partial(_refuse, f"{text}: {nothing}"))]
-    return [Recording(str(it), partial(Audio.from_path, it)) for it in sorted(found)]
+        yield Recording(text, partial(_refuse, f"{text}: no file matches this pattern"))
+    for it in found:
+        yield Recording(str(it), partial(Audio.from_path, it))
+
+
+def _in_folder(text: str, folder: Path, left_out: list[str]) -> Iterator[Recording]:
+    before, count = len(left_out), 0
+    for path in search_folder(folder, left_out):
+        count += 1
+        yield Recording(str(path), partial(Audio.from_path, path))
+    if not count:
+        others = f"; left out: {'; '.join(left_out[before:][:5])}" if left_out[before:] else ""
+        nothing = f"{text}: no recording is in this directory{others}"
+        yield Recording(text, partial(_refuse, nothing))
 
 
 def _refuse(message: str) -> Audio:

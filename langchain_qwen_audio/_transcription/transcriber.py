@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from langchain_qwen_audio._transcription.checkpoints import ByteStore
-    from langchain_qwen_audio._transcription.options import OnError
+    from langchain_qwen_audio._transcription.options import Channel, OnError
     from langchain_qwen_audio._transcription.sources import Recording
     from langchain_qwen_audio.audio import Audio
     from langchain_qwen_audio.chat_models import ChatQwenAudio
@@ -65,11 +65,14 @@ class SegmentTranscript:
 
     Attributes:
         source: The recording.
-        segment: The number of the segment in it, from 0.
+        segment: The number of the segment in it, from 0; in its channel, if each is transcribed.
         start_s: Where the segment begins, in seconds.
         end_s: Where it ends.
         new_s: Seconds of the segment that the one before did not have.
         length_s: Seconds of the whole recording, if its headers say.
+        track: The sound track, if the recording has several.
+        channel: The channel, if one was chosen.
+        is_first: Whether a recording begins with this segment.
         text: What the model wrote.
         model: The model that wrote it.
         language: The language of the speech, if the model tells.
@@ -85,6 +88,9 @@ class SegmentTranscript:
     end_s: float
     new_s: float = 0.0
     length_s: float | None = None
+    track: int | None = None
+    channel: int | None = None
+    is_first: bool = False
     text: str = ""
     model: str | None = None
     language: str | None = None
@@ -115,6 +121,9 @@ class Transcriber:
         max_concurrency: Segments in flight at once.
         checkpoint: Where transcripts are kept, and looked up.
         on_error: Whether the error of a failed segment is raised, or reported in its place.
+        track: The sound track; None is the default one.
+        channel: The channel, or "each"; None mixes all.
+        allow_truncated: Whether what is there of a truncated recording is transcribed.
     """
 
     llm: ChatQwenAudio
@@ -124,12 +133,18 @@ class Transcriber:
     max_concurrency: int = 4
     checkpoint: ByteStore | str | os.PathLike[str] | None = field(default=None, repr=False)
     on_error: OnError = "raise"
+    track: int | None = None
+    channel: Channel | None = None
+    allow_truncated: bool = False
 
     def __post_init__(self) -> None:
         if self.max_concurrency < 1:
             raise ValueError(f"max_concurrency is {self.max_concurrency}; expected 1 or more")
         if self.on_error not in {"raise", "document"}:
             raise ValueError(f"on_error is {self.on_error!r}; expected 'raise' or 'document'")
+        is_number = isinstance(self.channel, int) and self.channel >= 0
+        if not (is_number or self.channel in {None, "each"}):
+            raise ValueError(f"channel is {self.channel!r}; expected a number from 0, or 'each'")
         if self.limit_s < 1.0:
             raise ValueError(f"segment_s is {self.segment_s}; expected 1 second or more")
         if not 0.0 <= self.overlap_s <= self.limit_s / 2:
@@ -196,26 +211,47 @@ class Transcriber:
 
     def _tasks(self, recordings: Iterable[Recording]) -> Iterator[_Task]:
         _ = self._store  # it is an error before anything is read or sent
-        settings, profile = self._describe(), self.llm.route().profile
         for recording in recordings:
-            place = SegmentTranscript(recording.source, 0, 0.0, 0.0)  # of the next segment
+            place = SegmentTranscript(recording.source, 0, 0.0, 0.0, is_first=True)
             try:
-                audio = recording.open()
-                found = split_recording(audio, profile, self.limit_s, overlap_s=self.overlap_s)
-                for part, start_s, end_s in found:
-                    here = replace(
-                        place,
-                        start_s=round(start_s, 3),
-                        end_s=round(end_s, 3),
-                        new_s=end_s - place.end_s,
-                        length_s=audio.probe.declared_s,
-                    )
-                    yield _Task(here, part, _key(audio.digest, start_s, end_s, settings))
-                    place = replace(
-                        place, segment=here.segment + 1, start_s=here.end_s, end_s=here.end_s
-                    )
-            except ModelError as error:  # it cannot be read, or not to its end
+                for audio in self._channels(recording.open()):
+                    yield from self._segments(audio, replace(place, channel=audio.channel))
+                    place = replace(place, is_first=False)
+            except ModelError as error:  # it cannot be opened
                 yield _Task(replace(place, error=error))
+
+    def _channels(self, audio: Audio) -> list[Audio]:
+        """Take of a recording what the options say."""
+        chosen = audio.choose(track=self.track, allow_truncated=self.allow_truncated)
+        if self.channel == "each":
+            return chosen.split_channels()
+        return [chosen.choose(channel=self.channel)]
+
+    def _segments(self, audio: Audio, place: SegmentTranscript) -> Iterator[_Task]:
+        """Split a recording, of which `place` is where the next segment is."""
+        settings, profile = self._describe(), self.llm.route().profile
+        try:
+            if audio.probe.tracks > 1:
+                place = replace(place, track=audio.probe.track)
+            found = split_recording(audio, profile, self.limit_s, overlap_s=self.overlap_s)
+            for part, start_s, end_s in found:
+                here = replace(
+                    place,
+                    start_s=round(start_s, 3),
+                    end_s=round(end_s, 3),
+                    new_s=end_s - place.end_s,
+                    length_s=audio.declared_s,
+                )
+                yield _Task(here, part, _key(audio.digest, start_s, end_s, settings))
+                place = replace(
+                    here,
+                    segment=here.segment + 1,
+                    start_s=here.end_s,
+                    new_s=0.0,
+                    is_first=False,
+                )
+        except ModelError as error:  # it cannot be read, or not to its end
+            yield _Task(replace(place, error=error))
 
     def _describe(self) -> str:
         """Write down all that a transcript depends on, apart from the recording."""

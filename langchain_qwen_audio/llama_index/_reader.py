@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from langchain_qwen_audio.chat_models import ChatQwenAudio
 
 # Useful to cite a document, and noise to an embedding model.
-_NOT_EMBEDDED = ("segment", "segments", "start_s", "end_s", "model")
+_NOT_EMBEDDED = ("track", "channel", "segment", "segments", "start_s", "end_s", "model")
 
 
 class QwenAudioReader(BaseReader):
@@ -94,7 +94,8 @@ class QwenAudioReader(BaseReader):
             AudioError: There is no such recording, or it is not one, and errors are raised.
             QwenAudioError: A segment failed, and errors are raised.
         """
-        for document in self.parser.documents(_recordings(paths, fs)):
+        left_out: list[str] = []
+        for document in self.parser.documents(_recordings(paths, fs, left_out), left_out):
             yield _document(document, extra_info)
 
     def load_data(
@@ -113,7 +114,8 @@ class QwenAudioReader(BaseReader):
         fs: Any = None,
     ) -> list[Document]:
         """Transcribe all without blocking the event loop; see `lazy_load_data`."""
-        documents = self.parser.adocuments(_recordings(paths, fs))
+        left_out: list[str] = []
+        documents = self.parser.adocuments(_recordings(paths, fs, left_out), left_out)
         return [_document(document, extra_info) async for document in documents]
 
     async def alazy_load_data(
@@ -126,9 +128,11 @@ class QwenAudioReader(BaseReader):
         return await self.aload_data(paths, extra_info, fs)
 
 
-def _recordings(paths: Source | Iterable[Source], fs: Any) -> Iterator[Recording]:
+def _recordings(
+    paths: Source | Iterable[Source], fs: Any, left_out: list[str]
+) -> Iterator[Recording]:
     if fs is None:
-        yield from recordings(paths)
+        yield from recordings(paths, left_out)
         return
     for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
         yield Recording(str(path), partial(_open, fs, str(path)))

@@ -137,11 +137,13 @@ def wav(samples: Samples, rate: int = 16_000, channels: int = 1) -> bytes:
     return file.getvalue()
 
 
-def encode(samples: Samples, container: str, codec: str, rate: int = 16_000) -> bytes:
+def encode(
+    samples: Samples, container: str, codec: str, rate: int = 16_000, **options: str
+) -> bytes:
     """Encode with FFmpeg."""
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=rate, layout="mono")
+        stream = output.add_stream(codec, rate=rate, layout="mono", options=options)
         assert isinstance(stream, av.AudioStream)
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), "s16", "mono")
         frame.sample_rate = rate

@@ -27,7 +27,7 @@ from langchain_core.messages.block_translators.openai import (
 
 import langchain_qwen_audio
 from langchain_qwen_audio import Audio
-from langchain_qwen_audio.audio import MAX_BASE64_CHARS
+from langchain_qwen_audio._media.base64_text import MAX_BASE64_CHARS
 from langchain_qwen_audio.errors import AudioError, QwenAudioError
 from langchain_qwen_audio.local._audio_input import decode_samples
 from tests.unit_tests.programs import STRICT
@@ -177,6 +177,12 @@ ARRAYS: dict[str, tuple[Any, Any]] = {
     "float32": (FLOATS.astype(np.float32), AS_INT16),
     "float64": (FLOATS, AS_INT16),
     "array of float": (array.array("f", FLOATS.tolist()), AS_INT16),
+    "int32": (MONO.astype(np.int32) << 16, MONO),
+    "24 bits in int32, as soundfile reads them": ((MONO.astype(np.int32) << 8) << 8, MONO),
+    "int32, silent": (np.zeros(9, np.int32), np.zeros(9, np.int16)),
+    "int32, very quiet": (np.array([0, 1 << 16, -1 << 16], "i"), np.array([0, 1, -1], "h")),
+    "stereo int32": (STEREO.astype(np.int32) << 16, STEREO.ravel()),
+    "uint8": (np.array([0, 128, 255], np.uint8), np.array([-32768, 0, 32512], np.int16)),
     "stereo float32": (np.stack([FLOATS, FLOATS], axis=1).astype("f"), np.repeat(AS_INT16, 2)),
 }
 
@@ -207,27 +213,34 @@ def test_every_float_is_off_by_one_step_at_most(samples: list[float], kind: str)
     assert np.abs(steps / 32768 - np.array(samples)).max() <= 1 / 32768
 
 
-@pytest.mark.parametrize("strange", [np.nan, np.inf, -np.inf, 1e300])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
-def test_strange_floats_spoil_nothing_else(strange: float, dtype: type[np.floating[Any]]) -> None:
-    samples = np.full(1_000, 0.5).astype(dtype)
-    samples[500] = np.float64(strange)
-    decoded = np.frombuffer(Audio.from_array(samples, 16_000).data[44:], np.int16)
-    assert np.delete(decoded, 500).tolist() == [16384] * 999
+@pytest.mark.parametrize(("bits", "shift"), [(24, 8), (16, 0)])
+def test_fewer_bits_in_the_low_bytes_of_int32_are_taken_with_a_warning(
+    bits: int, shift: int
+) -> None:
+    samples = MONO.astype(np.int32) << shift
+    with pytest.warns(UserWarning, match=f"taken as {bits}-bit samples"):
+        audio = Audio.from_array(samples | (samples != 0), 16_000)
+    steps = np.frombuffer(audio.data[44:], np.int16)
+    assert np.abs(steps - MONO.astype(int)).max() <= 1
 
 
 REFUSED: dict[str, tuple[Any, Any, str]] = {
-    "int32": (MONO.astype(np.int32), 16_000, "int16, float32"),
-    "uint8": (MONO.astype(np.uint8), 16_000, "int16, float32"),
-    "float16": (FLOATS.astype(np.float16), 16_000, "int16, float32"),
-    "bool": (np.ones(9, bool), 16_000, "int16, float32"),
-    "complex": (FLOATS.astype(complex), 16_000, "int16, float32"),
-    "big-endian": (MONO.astype(">i2"), 16_000, "int16, float32"),
-    "text": (np.array(["a", "b"]), 16_000, "int16, float32"),
-    "objects": (np.array([1, None]), 16_000, "int16, float32"),
+    "int64": (MONO.astype(np.int64), 16_000, "int16, int32"),
+    "uint16": (MONO.astype(np.uint16), 16_000, "int16, int32"),
+    "NaN": (np.array([0, np.nan]), 16_000, "NaN or infinite came.*nan_to_num"),
+    "NaN, float32": (np.array([0, np.nan], "f"), 16_000, "NaN or infinite came"),
+    "infinity": (np.array([np.inf, 0]), 16_000, "NaN or infinite came"),
+    "infinities": (np.array([np.inf, -np.inf]), 16_000, "NaN or infinite came"),
+    "floats that were not scaled": (MONO.astype("f"), 16_000, r"floats up to 32768.*/ 32768"),
+    "negative floats, not scaled": (np.full(9, -900.0), 16_000, "floats up to 900 came"),
+    "float16": (FLOATS.astype(np.float16), 16_000, "int16, int32"),
+    "bool": (np.ones(9, bool), 16_000, "int16, int32"),
+    "complex": (FLOATS.astype(complex), 16_000, "int16, int32"),
+    "big-endian": (MONO.astype(">i2"), 16_000, "int16, int32"),
+    "text": (np.array(["a", "b"]), 16_000, "int16, int32"),
+    "objects": (np.array([1, None]), 16_000, "int16, int32"),
     "dates": (np.array(["2020-01-01"], "M8[D]"), 16_000, "array"),
-    "bytes": (b"abc", 16_000, "int16, float32"),
+    "bytes": (b"abc", 16_000, "Audio.from_bytes"),
     "list": ([0, 1], 16_000, "list came"),
     "None": (None, 16_000, "NoneType came"),
     "no samples": (MONO[:0], 16_000, "empty"),

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, get_args
 
+import numpy as np
 import pysubs2
 import pytest
 
@@ -29,8 +30,9 @@ from langchain_qwen_audio.cli import main
 from langchain_qwen_audio.local import LocalDashScope, error_reply
 from tests.unit_tests.programs import STRICT
 
+from . import made_files as made
 from .installs import environment, run_at_terminal
-from .recordings import read
+from .recordings import decode_all, read, sent_clips
 from .waiting import HANG_S, wait_until
 
 if TYPE_CHECKING:
@@ -171,6 +173,14 @@ REFUSED: dict[str, tuple[tuple[str, ...], dict[str, str], int, str]] = {
         2,
         "--language is for speech recognition models such as qwen3-asr-flash",
     ),
+    "ask about a channel of a URL": (
+        ("ask", "https://example.com/a.mp3", "--channel", "1"),
+        KEY,
+        2,
+        "are for files; download it",
+    ),
+    "ask about no channel": (("ask", SAMPLE, "--channel", "left"), KEY, 2, "'left' came"),
+    "transcribe no track": (("transcribe", SAMPLE, "--track", "-1"), KEY, 2, "expected a number"),
     "transcribe no file": (("transcribe", "no.wav"), KEY, 2, NO_SUCH_FILE),
     "transcribe one file of two": (("transcribe", SAMPLE, "no.wav"), KEY, 2, NO_SUCH_FILE),
     "transcribe an oss URL": (("transcribe", "oss://a/b.wav"), KEY, 2, "or an http(s) URL"),
@@ -391,6 +401,54 @@ def test_a_file_without_sound_in_a_folder_is_skipped_and_told(
         "welcome-2.txt",
         "welcome.txt",
     ]
+
+
+def test_what_of_a_folder_is_no_recording_is_named_and_counted(
+    transcribe: Run, recordings: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    shutil.copytree(recordings, folder)
+    (folder / "voice message").write_bytes(read("opus.ogg"))
+    (folder / "notes.txt").write_text("Buy milk.")
+    done = transcribe("in", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "left out: in/notes.txt: it is text, not a recording: 'Buy milk.'" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("3 recordings, ")
+    assert done.stderr.splitlines()[-1].endswith("; 1 other files left out")
+
+
+TAKEN = {
+    "--channel 1": (2.0, 0),
+    "--track 0 --channel 0": (2.0, 9_000),
+    "--allow-truncated": (1.0, 4_500),
+}
+
+
+@pytest.mark.parametrize("options", TAKEN)
+@pytest.mark.parametrize("command", ["transcribe call.wav --format jsonl", "ask call.wav"])
+def test_what_of_a_recording_is_taken_can_be_said(
+    run: Run, service: LocalDashScope, tmp_path: Path, command: str, options: str
+) -> None:
+    call = made.one_after_the_other(2)
+    seconds, level = TAKEN[options]
+    (tmp_path / "call.wav").write_bytes(call[: 44 + round(seconds * 64_000)])
+    done = run(*command.split(), *options.split(), cwd=tmp_path, env=variables(service))
+    assert done.returncode == 0, done.stderr
+    (clip,) = sent_clips(service)
+    audio = decode_all(clip)
+    assert audio.seconds == pytest.approx(seconds)
+    assert np.abs(audio.samples[:16_000]).max() == pytest.approx(level, abs=2)
+
+
+@pytest.mark.parametrize("command", ["transcribe", "ask"])
+def test_the_error_of_a_truncated_recording_names_the_option(
+    run: Run, service: LocalDashScope, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "half.wav").write_bytes(read("speech.wav")[:20_000])
+    done = run(command, "half.wav", cwd=tmp_path, env=variables(service))
+    assert done.returncode == 1
+    assert "truncated" in done.stderr
+    assert "--allow-truncated" in done.stderr
 
 
 def test_a_recording_of_which_nothing_is_known_has_no_transcript(

@@ -12,6 +12,7 @@ from langchain_core.document_loaders import Blob
 
 import langchain_qwen_audio
 from langchain_qwen_audio import llama_index
+from langchain_qwen_audio._media.container import DEMUXERS
 from langchain_qwen_audio._models.profiles import PROFILES
 from langchain_qwen_audio.local import LocalDashScope
 
@@ -30,6 +31,7 @@ def python_blocks(page: Path) -> list[str]:
         ("README.md", 5),
         ("docs/index.md", 2),
         ("docs/audio.md", 1),
+        ("docs/formats.md", 1),
         ("docs/streaming.md", 5),
         ("docs/agents.md", 1),
         ("docs/models.md", 2),
@@ -70,6 +72,7 @@ def test_code_blocks_run(
     ("documented", "count"),
     [
         (langchain_qwen_audio.ChatQwenAudio, 10),
+        (langchain_qwen_audio.Audio, 1),
         (langchain_qwen_audio.QwenAudioParser, 1),
         (langchain_qwen_audio.QwenAudioLoader, 1),
         (langchain_qwen_audio.LoadAudio, 1),
@@ -113,6 +116,13 @@ def test_the_files_that_a_page_names_are_there(page: str) -> None:
     for name in named:
         bare = [*PACKAGE.rglob(name)] if "/" not in name else []
         assert (ROOT / name).exists() or (PACKAGE / name).exists() or bare, name
+
+
+def test_the_table_of_formats_names_every_container_that_is_opened() -> None:
+    table = (ROOT / "docs/formats.md").read_text().partition("## Formats")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\|[^|]+\|[^|]+\|([^|]+)\|$", table, re.MULTILINE)
+    names = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(names) == sorted(DEMUXERS.split(","))
 
 
 def constants_called(name: str) -> set[object]:

@@ -7,11 +7,13 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from langchain_core.document_loaders import Blob
 from langchain_core.messages import SystemMessage
 
 from langchain_qwen_audio.document_loaders import QwenAudioLoader, QwenAudioParser, TranscriptFormat
+from langchain_qwen_audio.errors import AudioError
 from langchain_qwen_audio.local import LocalDashScope, Reply
 from tests.unit_tests.loading import (
     ASR,
@@ -23,6 +25,7 @@ from tests.unit_tests.loading import (
     sync,
     texts,
 )
+from tests.unit_tests.made_files import with_tracks
 from tests.unit_tests.recordings import DATA, wav
 
 if TYPE_CHECKING:
@@ -125,6 +128,83 @@ def test_a_subtitle_stands_for_ten_seconds_at_most(
     (document,) = load(loader_of(counting, tmp_path, transcript_format=transcript_format))
     assert document.page_content.count("-->") == 3
     assert document.metadata["segments"] == 3
+
+
+# --- what of a recording is taken -----------------------------------------------------------------
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Path:
+    """A call of three seconds, with 0 1 2 on one channel and 5 6 7 on the other."""
+    path = tmp_path / "call.wav"
+    path.write_bytes(wav(np.stack([numbered(3), numbered(3, 5)], axis=1), channels=2))
+    return path
+
+
+def test_each_channel_is_transcribed_by_itself(
+    load: Load, counting: LocalDashScope, call: Path
+) -> None:
+    loader = loader_of(counting, call, segment_s=2, channel="each")
+    documents = load(loader)
+    assert texts(documents) == ["0 1", "2", "5 6", "7"]
+    facts = [(it.metadata["channel"], it.metadata["segment"]) for it in documents]
+    assert facts == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert loader.summary.recordings == 1
+    assert loader.summary.audio_s == 6.0
+
+
+def test_each_channel_is_a_document_of_its_own(
+    load: Load, counting: LocalDashScope, call: Path
+) -> None:
+    documents = load(loader_of(counting, call, channel="each", transcript_format="srt"))
+    assert [it.metadata["channel"] for it in documents] == [0, 1]
+    assert [it.page_content.splitlines()[2] for it in documents] == ["0 1 2", "5 6 7"]
+
+
+def test_one_channel_is_transcribed(
+    load: Load, counting: LocalDashScope, call: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    (first,) = load(loader_of(counting, call, channel=0, checkpoint=kept))
+    (second,) = load(loader_of(counting, call, channel=1, checkpoint=kept))
+    assert (first.page_content, second.page_content) == ("0 1 2", "5 6 7")
+    assert (first.metadata["channel"], second.metadata["channel"]) == (0, 1)
+
+
+def test_a_channel_that_there_is_not_is_an_error_in_its_place(
+    load: Load, counting: LocalDashScope, call: Path
+) -> None:
+    (document,) = load(loader_of(counting, call, channel=2, on_error="document"))
+    assert "channel 2 was requested, and it has 2" in document.metadata["error"]
+
+
+@pytest.mark.parametrize("channel", [-1, "both"])
+def test_a_channel_that_makes_no_sense_is_refused(
+    counting: LocalDashScope, call: Path, channel: Any
+) -> None:
+    with pytest.raises(ValueError, match="expected a number from 0, or 'each'"):
+        loader_of(counting, call, channel=channel)
+
+
+@pytest.mark.parametrize(("options", "track"), [({}, 1), ({"track": 0}, 0)])
+def test_the_track_is_in_the_metadata(
+    load: Load, server: LocalDashScope, tmp_path: Path, options: dict[str, Any], track: int
+) -> None:
+    film = tmp_path / "film.mkv"
+    film.write_bytes(with_tracks("stereo48k.wav", "speech.wav", default=1))
+    (document,) = load(loader_of(server, film, **options))
+    assert document.metadata["track"] == track
+    assert document.metadata["end_s"] == pytest.approx([0.25, 1.149][track], abs=0.01)
+
+
+def test_what_is_there_of_a_truncated_recording_is_transcribed(
+    load: Load, counting: LocalDashScope, tmp_path: Path
+) -> None:
+    half = tmp_path / "half.wav"
+    half.write_bytes(wav(numbered(4))[: 44 + 2 * 32_000])
+    with pytest.raises(AudioError, match=r"truncated.*allow_truncated=True"):
+        load(loader_of(counting, half, segment_s=1))
+    assert texts(load(loader_of(counting, half, segment_s=1, allow_truncated=True))) == ["0", "1"]
 
 
 def test_documents_come_as_they_are_transcribed(counting: LocalDashScope, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
         10: ["longer than the 30 s that the model takes"],
         11: [
             "a text: messages[0].content[0]: 21 bytes came that are not usable audio",
-            "cut off: messages[0].content[0]: it is truncated: its header says 7.15 s",
+            "100,000 bytes came that are not usable audio: it is truncated: its header says 7.15 s",
             "a playlist: messages[0].content[0]: 44 bytes came that are not usable audio",
             "a file: file:///recordings/private.wav: files that messages name are not read",
             "an image: messages[0].content[0]:",

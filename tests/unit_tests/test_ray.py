@@ -189,6 +189,24 @@ def test_what_cannot_be_read_is_a_row(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("cluster")
+def test_each_channel_of_what_is_there_is_transcribed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    half = wav(np.repeat(np.arange(2 * 16_000, dtype=np.int16), 2), channels=2)[:64_000]
+    (tmp_path / "call.wav").write_bytes(half)
+    (tmp_path / "notes.txt").write_text("Buy milk.")
+    with LocalDashScope(reply=transcribe_clip) as server:
+        llm = model_of(server)
+        taken: Any = {"channel": "each", "allow_truncated": True}
+        rows = rows_of(transcribe(tmp_path, llm=llm, num_actors=1, **taken))
+        *_, refused = rows_of(transcribe(tmp_path / "call.wav", llm=llm, num_actors=1))
+    assert [row["channel"] for row in rows] == [0, 1]
+    assert [row["end_s"] for row in rows] == [pytest.approx(1, abs=0.01)] * 2
+    assert "truncated" in refused["error"]
+    assert "notes.txt: it is text, not a recording" in caplog.text
+
+
+@pytest.mark.usefixtures("cluster")
 def test_contents_travel(folder: Path) -> None:
     with LocalDashScope(reply=transcribe_clip) as server:
         llm = model_of(server)

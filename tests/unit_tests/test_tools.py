@@ -502,6 +502,19 @@ async def test_its_tokens_stream_with_the_events_of_whoever_calls(
     assert events[-1]["data"]["output"] == "one two three"
 
 
+@pytest.mark.parametrize("tool", ["load", "ask"])
+def test_the_limit_on_length_is_of_all_that_was_joined(
+    call: Call, model: ChatQwenAudio, folder: Path, tool: str
+) -> None:
+    (folder / "joined.mp3").write_bytes(encode(tone(2), "mp3", "libmp3lame") * 3)
+    if tool == "load":
+        told = call(LoadAudio(root_dir=folder, max_duration_s=5), audio="joined.mp3")
+    else:
+        asking = AskAudio(root_dir=folder, max_duration_s=5, llm=model)
+        told = call(asking, audio="joined.mp3", question="What is said?")
+    assert "it is 6.0 s long, at most 5 s are taken" in str(told.content)
+
+
 # --- list_audio and the toolkit ---------------------------------------------------------------
 
 
@@ -519,7 +532,20 @@ def test_the_folder_is_listed_by_name_and_size(call: Call, folder: Path) -> None
         f"speech.mp3 ({len(read('speech.mp3')):,})",
         f"sub/日本 é.wav ({size})",
         f"tone.wav ({size})",
+        "Files that are no recordings: 1",
     ]
+
+
+def test_the_content_of_files_says_what_is_listed(call: Call, folder: Path) -> None:
+    (folder / "call.bin").write_bytes(TONE)
+    (folder / "voice").write_bytes(b"\x02#!SILK_V3")
+    (folder / "cover.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    (folder / ".hidden.wav").write_bytes(TONE)
+    lines = str(call(ListAudio(root_dir=folder)).content).splitlines()
+    names = [line.rpartition(" (")[0] for line in lines[:-1]]
+    assert {"call.bin", "voice"} < set(names)
+    assert not {"cover.jpg", ".hidden.wav"} & set(names)
+    assert lines[-1] == "Files that are no recordings: 1"
 
 
 def test_every_listed_name_can_be_loaded(call: Call, folder: Path) -> None:

@@ -17,6 +17,7 @@ import struct
 import subprocess
 import sys
 import time
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -354,7 +355,10 @@ def hostile_files(path: str, url: str) -> dict[str, bytes]:
 
 # --- one by one, in a process of its own ------------------------------------------------------
 
-HARMLESS = {"FLAC, 0 Hz", "ID3, packed text", "ID3, packed picture", "ID3, 10,000 of them"}
+HARMLESS = {
+    *("FLAC, 0 Hz", "ID3, packed text", "ID3, packed picture", "ID3, 10,000 of them"),
+    "MP4, sound at a URL",  # its own bytes are taken, and nothing at the URL
+}
 NAMES = [*hostile_files("/nowhere", "http://127.0.0.1:9/x"), *BOMBS]
 BOTH = "AudioError ContextOverflowError"  # broken off, and longer than the context at that
 
@@ -379,7 +383,9 @@ def outcome(data: bytes, steps: Sequence[Callable[[Audio], Any]] = STEPS) -> str
     audio, words = Audio.from_bytes(data), set()
     for step in steps:
         try:
-            step(audio)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # of what was mended
+                step(audio)
         except (AudioError, ContextOverflowError) as error:
             words.add(type(error).__name__)
     return "decoded" if not words else " ".join(sorted(words))

@@ -166,7 +166,7 @@ def test_any_number_of_channels_is_heard(
     assert np.abs(decode_all(sent).samples).max() > 3_000
 
 
-@pytest.mark.parametrize("channels", [32, 64, 65])
+@pytest.mark.parametrize("channels", [65, 256])
 def test_more_channels_than_can_be_mixed_are_refused_at_once(channels: int) -> None:
     with pytest.raises(AudioError, match="array of shape"):
         Audio.from_array(np.zeros((800, channels), np.int16), 16_000)
@@ -274,7 +274,9 @@ def test_what_cannot_be_heard_is_refused_before_any_request(
     assert server.requests == []
     if named == "by its file":
         assert file.name in str(caught.value)
-        assert re.search(message or "truncated|cannot be decoded|damaged", str(caught.value))
+        assert re.search(
+            message or "truncated|cannot be decoded|damaged|never finished", str(caught.value)
+        )
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "FIFO", "device"])

@@ -177,6 +177,35 @@ BLOCK_FORMATS: dict[str, tuple[dict[str, Any], str]] = {
         WAV_URI,
     ),
     "openai file without name": ({"type": "file", "file": {"file_data": MP3_URI}}, MP3_URI),
+    "v1 file without information": (
+        {"type": "file", "mime_type": "application/octet-stream", "base64": b64(WAV)},
+        WAV_URI,
+    ),
+    "v1 file without a label": ({"type": "file", "base64": b64(WAV)}, WAV_URI),
+    "v1 file with a wrong label": (
+        {"type": "file", "mime_type": "image/png", "base64": b64(WAV)},
+        WAV_URI,
+    ),
+    "v1 file with a URL that says nothing": (
+        {"type": "file", "mime_type": "application/octet-stream", "url": URL},
+        URL,
+    ),
+    "v1 file with a data URI": (
+        {"type": "file", "url": WAV_URI.replace("audio/wav", "text/plain")},
+        WAV_URI,
+    ),
+    "media without information": (
+        {"type": "media", "mime_type": "application/octet-stream", "data": WAV},
+        WAV_URI,
+    ),
+    "media with a wrong label": (
+        {"type": "media", "mime_type": "video/avi", "data": b64(MP3)},
+        MP3_URI,
+    ),
+    "openai file with a wrong label": (
+        {"type": "file", "file": {"file_data": MP3_URI.replace("audio/mpeg", "text/plain")}},
+        MP3_URI,
+    ),
     "audio_url": ({"type": "audio_url", "audio_url": {"url": URL}}, URL),
     "audio_url with a data URI": ({"type": "audio_url", "audio_url": {"url": WAV_URI}}, WAV_URI),
     "audio_url as str": ({"type": "audio_url", "audio_url": URL}, URL),
@@ -851,6 +880,8 @@ UNTAKEN: dict[str, dict[str, Any]] = {
     "media of video": {"type": "media", "mime_type": "video/avi", "data": PNG},
     "v1 file": {"type": "file", "base64": b64(b"%PDF-1.7"), "mime_type": "application/pdf"},
     "openai file": {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0="}},
+    "v1 file of text": {"type": "file", "base64": b64(b"a,b"), "mime_type": "text/csv"},
+    "v1 file at a URL": {"type": "file", "url": URL, "mime_type": "text/csv"},
     "openai file by id": {"type": "file", "file": {"file_id": "file-abc"}},
     "dashscope image": {"image": "https://h/a.png"},
     "unknown": {"type": "hologram", "data": "x"},

@@ -212,6 +212,21 @@ def test_of_a_truncated_file_all_that_is_there_is_transcribed_before_the_error(
     assert "header says 60.00 s, and only 25.00 s are there" in gap.metadata["error"]
 
 
+@pytest.mark.parametrize("segment_s", [4, 100])
+def test_of_joined_files_all_is_transcribed_up_to_where_the_last_is_truncated(
+    load: Load, tmp_path: Path, segment_s: float
+) -> None:
+    joined = wav(tone(8)) + wav(tone(8, hertz=880))[: 44 + 2 * RATE * 5]
+    (tmp_path / "cut.wav").write_bytes(joined)
+    with LocalDashScope(reply=seconds_in) as server:
+        *transcripts, gap = load(
+            loader_of(server, tmp_path, segment_s=segment_s, on_error="document")
+        )
+    assert sum(map(float, texts(transcripts))) == pytest.approx(13, abs=0.1)
+    assert gap.metadata["start_s"] == 13.0
+    assert "part 2 of 2: it is truncated" in gap.metadata["error"]
+
+
 # --- files that change ----------------------------------------------------------------------------
 
 

@@ -12,7 +12,8 @@ from langchain_core.document_loaders import Blob
 
 from langchain_qwen_audio.errors import AudioError
 from langchain_qwen_audio.local import LocalDashScope
-from tests.unit_tests.loading import loader_of, sources, texts
+from tests.unit_tests.loading import loader_of, numbered, sources, texts
+from tests.unit_tests.recordings import read, wav
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -176,3 +177,77 @@ def test_the_same_file_twice_is_transcribed_twice(
     documents = load(loader_of(counting, [ten, ten], segment_s=5))
     assert texts(documents) == ["0 1 2 3 4", "5 6 7 8 9"] * 2
     assert [document.metadata["segment"] for document in documents] == [0, 1, 0, 1]
+
+
+# --- what of a folder is a recording --------------------------------------------------------------
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A folder of recordings under strange names, of other files, and of what is hidden."""
+    folder = tmp_path / "mixed"
+    (folder / ".transcripts").mkdir(parents=True)
+    files = {
+        "1.m4b": wav(numbered(1, 1)),
+        "2.weba": wav(numbered(1, 2)),
+        "3 without a suffix": wav(numbered(1, 3)),
+        "4.txt": wav(numbered(1, 4)),
+        "cover.jpg": b"\xff\xd8\xff\xe0",
+        "film.mp4": read("silent.mp4"),
+        "notes.txt": b"not a recording",
+        "program.ts": b"const a = 1;",
+        "transcript.srt": b"1\n00:00:00,000 --> 00:00:02,000\n0 1\n",
+        ".hidden.wav": wav(numbered(1, 9)),
+        ".transcripts/1.wav": wav(numbered(1, 9)),
+    }
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def test_the_content_of_files_says_what_is_a_recording(
+    load: Load, counting: LocalDashScope, mixed: Path
+) -> None:
+    loader = loader_of(counting, mixed)
+    assert texts(load(loader)) == ["1", "2", "3", "4"]
+    reasons = {
+        "cover.jpg": "it is a picture (JPEG), not a recording",
+        "film.mp4": "there is no sound in it",
+        "notes.txt": "it is text, not a recording: 'not a recording'",
+        "program.ts": "it is text, not a recording: 'const a = 1;'",
+    }
+    left_out = loader.summary.left_out
+    assert left_out[:4] == [f"{mixed / name}: {reason}" for name, reason in reasons.items()]
+    assert [line.partition(": ")[0] for line in left_out[4:]] == [str(mixed / "transcript.srt")]
+    assert str(loader.summary).endswith("; 5 other files left out")
+
+
+UNUSABLE = {
+    "voice.slk": b"\x02#!SILK_V3" + bytes(500),
+    "a voice message without a name": b"\x02#!SILK_V3" + bytes(500),
+    "error page.mp3": b"<html>404</html>",
+    "empty.wav": b"",
+    "noise.mp3": bytes(range(256)) * 9,
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_recording_of_a_folder_that_cannot_be_read_is_an_error(
+    load: Load, counting: LocalDashScope, mixed: Path, name: str
+) -> None:
+    (mixed / name).write_bytes(UNUSABLE[name])
+    loader = loader_of(counting, mixed, on_error="document")
+    failed = [it for it in load(loader) if "error" in it.metadata]
+    assert sources(failed) == [str(mixed / name)]
+    assert loader.summary.failed == 1
+    assert len(loader.summary.left_out) == 5
+
+
+def test_a_folder_without_recordings_says_what_is_in_it(
+    load: Load, counting: LocalDashScope, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("Buy milk.")
+    with pytest.raises(
+        AudioError, match=r"no recording is in this directory.*notes\.txt: it is text"
+    ):
+        load(loader_of(counting, tmp_path))

@@ -19,6 +19,7 @@ from langchain_qwen_audio import ChatQwenAudio, QwenAudioLoader, TranscriptForma
 from langchain_qwen_audio.errors import AudioError, AuthenticationError
 from langchain_qwen_audio.llama_index import QwenAudio, QwenAudioReader
 from langchain_qwen_audio.local import ReceivedRequest, Reply, error_reply
+from tests.unit_tests import made_files as made
 from tests.unit_tests.recordings import tone, wav
 
 from .conftest import llm_at
@@ -127,6 +128,20 @@ def test_the_summary_counts(loaded: Load, llm: QwenAudio, folder: Path) -> None:
     reader = reader_of(llm)
     loaded(reader, [folder / "a.wav", folder / "sub" / "b.WAV"])
     assert (reader.summary.recordings, reader.summary.segments) == (2, 3)
+
+
+def test_each_channel_of_what_is_there_and_what_is_left_out(
+    loaded: Load, llm: QwenAudio, tmp_path: Path
+) -> None:
+    call = made.one_after_the_other(2)
+    (tmp_path / "call").write_bytes(call[: 44 + 64_000])
+    (tmp_path / "notes.txt").write_text("A note.")
+    reader = reader_of(llm, channel="each", allow_truncated=True)
+    documents = loaded(reader, tmp_path)
+    facts = [(it.metadata["channel"], it.metadata["end_s"]) for it in documents]
+    assert facts == [(0, 1.0), (1, 1.0)]
+    (reason,) = reader.summary.left_out
+    assert reason.endswith("notes.txt: it is text, not a recording: 'A note.'")
 
 
 def test_more_metadata_wins(loaded: Load, llm: QwenAudio, folder: Path) -> None:

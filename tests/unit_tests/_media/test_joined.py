@@ -1,0 +1,104 @@
+"""Files that were joined byte by byte: whichever they are, all of each is there, in its place."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langchain_qwen_audio import Audio
+from tests.unit_tests import made_files as made
+from tests.unit_tests.recordings import encode, read, tone, wav
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RATE = 16_000
+ONSET_S, LENGTH_S = 0.4, 0.8
+
+
+@functools.cache
+def piece(container: str, codec: str, rate: int = RATE) -> bytes:
+    """Make 0.8 s of a recording whose second half is a tone."""
+    return encode(beep(rate), container, codec, rate)
+
+
+def beep(rate: int = RATE) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    samples = tone(LENGTH_S, rate)
+    samples[: round(ONSET_S * rate)] = 0
+    return samples
+
+
+def stereo(rate: int) -> bytes:
+    return wav(np.repeat(beep(rate), 2), rate, 2)
+
+
+# Kinds of one format that follow each other.
+FORMATS: dict[str, list[Callable[[], bytes]]] = {
+    "WAV": [
+        lambda: wav(beep()),
+        lambda: wav(beep(8_000), 8_000),
+        lambda: stereo(44_100),
+        lambda: made.rf64(beep()),
+        lambda: piece("wav", "pcm_mulaw", 8_000),
+        lambda: piece("wav", "pcm_f32le", 48_000),
+    ],
+    "MP3": [
+        lambda: piece("mp3", "libmp3lame"),
+        lambda: piece("mp3", "libmp3lame", 44_100),
+        lambda: made.id3() + piece("mp3", "libmp3lame", 24_000) + made.id3v1(),
+    ],
+    "FLAC": [lambda: piece("flac", "flac"), lambda: piece("flac", "flac", 48_000)],
+    "Ogg": [lambda: piece("ogg", "libopus", 48_000), lambda: piece("ogg", "libopus", 24_000)],
+    "WebM": [lambda: piece("webm", "libopus", 48_000)],
+    "MP4": [lambda: piece("ipod", "aac", 48_000), lambda: piece("ipod", "alac")],
+    "CAF": [lambda: piece("caf", "pcm_s16le"), lambda: piece("caf", "alac", 44_100)],
+    "WavPack": [lambda: piece("wv", "wavpack"), lambda: piece("wv", "wavpack", 44_100)],
+}
+
+
+def onsets(samples: np.ndarray[tuple[int], np.dtype[np.int16]]) -> list[float]:
+    """Find where sound begins after silence, in seconds."""
+    loud = np.flatnonzero(np.abs(samples.astype(int)) > 2_000) / RATE
+    return [float(it) for it in loud[np.diff(loud, prepend=-1) > 0.2]]
+
+
+@pytest.mark.parametrize("kinds", FORMATS.values(), ids=FORMATS)
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_all_of_each_part_is_there(kinds: list[Callable[[], bytes]], data: st.DataObject) -> None:
+    parts = data.draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=5))
+    audio = Audio.from_bytes(b"".join(make() for make in parts))
+    before_s = audio.duration_s
+    samples = np.frombuffer(b"".join(audio.decode(RATE)), np.int16)
+    allowed_s = 0.08 * len(parts)  # some codecs have no place for what their encoder padded
+    assert len(samples) / RATE == pytest.approx(LENGTH_S * len(parts), abs=allowed_s)
+    assert before_s == pytest.approx(LENGTH_S * len(parts), abs=allowed_s)
+    expected = [ONSET_S + LENGTH_S * number for number in range(len(parts))]
+    assert onsets(samples) == pytest.approx(expected, abs=allowed_s)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    gaps=st.lists(st.floats(0.3, 40.0), min_size=1, max_size=3),
+    begin_s=st.floats(0.0, 1_000.0),
+    times=st.integers(1, 3),
+)
+def test_gaps_in_each_part_are_silence(gaps: list[float], begin_s: float, times: int) -> None:
+    def moved(time_s: float, _: str) -> float:
+        before = (gap for number, gap in enumerate(gaps) if time_s > 0.3 * (number + 1))
+        return begin_s + time_s + sum(before)
+
+    data = made.with_times(read("speech.webm"), "webm", moved, live="1")
+    audio = Audio.from_bytes(data * times)
+    length_s = 1.15 + sum(gaps)
+    assert audio.duration_s == pytest.approx(times * length_s, abs=0.1 * times)
+    samples = np.frombuffer(b"".join(audio.decode(RATE)), np.int16)
+    for number in range(times):
+        start = round((number * length_s + 0.45) * RATE)  # in the first gap, or in the next ones
+        silence = samples[start : start + round((gaps[0] - 0.25) * RATE)]
+        assert np.abs(silence.astype(int)).max(initial=0) < 30
