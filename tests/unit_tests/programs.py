@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
+import warnings
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +47,35 @@ def run_python(
     )
     assert done.returncode == 0, f"{done.returncode}\n{done.stdout}\n{done.stderr[-3000:]}"
     return done.stdout
+
+
+def run_forked(code: str, *arguments: str, environment: dict[str, str]) -> str:
+    """Run a program as `run_python` does, in a process that has imported the package already.
+
+    That takes a tenth of the time. The environment is all that the program has; what Python itself
+    reads there has no effect. The process ends without what happens at a program's own end.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, *_PRELOADED])
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("stdout", "stderr")]
+        process = context.Process(target=_run, args=(code, arguments, environment, files))
+        process.start()
+        process.join(HANG_S)
+        output, errors = (file.read_text(encoding="utf-8") for file in files)
+        assert (errors, process.exitcode) == ("", 0), f"{process.exitcode}\n{output}\n{errors}"
+        process.close()
+    return output
+
+
+_PRELOADED = ["langchain_qwen_audio.chat_models", "langchain_qwen_audio._service.client", "av"]
+
+
+def _run(code: str, arguments: list[str], environment: dict[str, str], files: list[Path]) -> None:
+    for number, file in enumerate(files, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["-c", *arguments]
+    warnings.simplefilter("error")
+    exec(compile(code, "<program>", "exec"), {"__name__": "__main__"})  # noqa: S102

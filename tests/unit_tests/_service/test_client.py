@@ -10,8 +10,6 @@ import logging
 import os
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -25,8 +23,7 @@ import trustme
 
 from langchain_qwen_audio import Audio, ChatQwenAudio, errors
 from langchain_qwen_audio.local import END, RESET, LocalDashScope, RawReply, error_reply
-from tests.unit_tests.programs import STRICT
-from tests.unit_tests.waiting import HANG_S
+from tests.unit_tests.programs import run_forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -227,16 +224,8 @@ ENVIRONMENT = {
 
 def ask_in_every_way(base_url: str, **environment: str) -> dict[str, str]:
     """Ask in a process with that environment; return the answer or the error of each way."""
-    done = subprocess.run(
-        [sys.executable, *STRICT, "-c", PROGRAM, base_url, *WAYS],
-        env=ENVIRONMENT | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=HANG_S,
-    )
-    assert (done.stderr, done.returncode) == ("", 0)
-    told: dict[str, str] = json.loads(done.stdout)
+    output = run_forked(PROGRAM, base_url, *WAYS, environment=ENVIRONMENT | environment)
+    told: dict[str, str] = json.loads(output)
     return told
 
 

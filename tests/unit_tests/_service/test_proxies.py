@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from langchain_qwen_audio._service.proxies import Proxies
-from tests.unit_tests.programs import run_python
+from tests.unit_tests.programs import run_forked, run_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +122,8 @@ FOUR = 4  # of them are requests to the model; the rest are downloads
 
 def outcomes(address: str, **environment: str) -> list[str]:
     """Send requests in a process with this environment, and say what came of each."""
-    ends: list[str] = json.loads(run_python(REQUEST, address, environment=environment))
+    everything = {**os.environ, **environment}
+    ends: list[str] = json.loads(run_forked(REQUEST, address, environment=everything))
     return ends
 
 
@@ -173,7 +174,8 @@ def test_a_proxy_that_cannot_be_used_is_named_without_its_password(
 def test_socks_without_its_package_names_the_package(tmp_path: Path) -> None:
     (tmp_path / "socksio.py").write_text("raise ImportError('not installed')")
     paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    ends = outcomes(SERVICE, ALL_PROXY=f"socks5://{NOWHERE}", PYTHONPATH=paths)[:FOUR]
+    environment = {"ALL_PROXY": f"socks5://{NOWHERE}", "PYTHONPATH": paths}
+    ends = json.loads(run_python(REQUEST, SERVICE, environment=environment))[:FOUR]
     assert len(set(ends)) == 1
     assert "ALL_PROXY" in ends[0]
     assert "pip install 'httpx[socks]'" in ends[0]
