@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 
 from langchain_qwen_audio import ChatQwenAudio
+from langchain_qwen_audio._service import retries
 from langchain_qwen_audio.local import LocalDashScope
 
 from .loading import archive, counting, load, minute, ten
@@ -39,6 +40,14 @@ hypothesis.settings.register_profile(
     "any speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any speed")
+
+
+@pytest.fixture(autouse=True)
+def backoff_s(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Let a first retry come at once; return the seconds that it really waits."""
+    seconds = retries.FIRST_BACKOFF_S
+    monkeypatch.setattr(retries, "FIRST_BACKOFF_S", 0.01)
+    return seconds
 
 
 @pytest.fixture(params=[invoke, ainvoke, stream, astream], ids=lambda way: way.__name__)

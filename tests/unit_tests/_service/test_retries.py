@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from langchain_qwen_audio import ChatQwenAudio, errors
+from langchain_qwen_audio._service import retries
 from langchain_qwen_audio._service.retries import Attempts
 from langchain_qwen_audio.local import LocalDashScope, RawReply, error_reply, sse_event
 from tests.unit_tests.conftest import astream, invoke
@@ -66,6 +67,11 @@ BY_STATUS = {
     for name, (headers, steps) in BODIES.items()
     if name in {"JSON", "an empty body"} or status in {400, 503}
 }
+
+
+@pytest.fixture(autouse=True)
+def _real_waits(backoff_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "FIRST_BACKOFF_S", backoff_s)
 
 
 @every_call(BY_STATUS)
