@@ -7,13 +7,14 @@ that knows it, and tests hold what is expected of it.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import time
 from typing import TYPE_CHECKING
 
 import httpx
 
 from langchain_qwen_audio._certificates import ssl_context
+from langchain_qwen_audio._daemon_threads import DaemonThreads
 from langchain_qwen_audio.errors import AudioError
 
 if TYPE_CHECKING:
@@ -28,63 +29,59 @@ def fetch(url: str) -> bytes:
     """Download `url`.
 
     Raises:
-        AudioError: It is not reachable, not public, too large or too slow.
+        AudioError: It is not reachable, not public, compressed, too large or too slow.
         APIConnectionError: The environment names certificates that are not there.
     """
-    from langchain_core._security import ssrf_safe_client
-
-    body = _Body()
-    with (
-        _explained(url),
-        ssrf_safe_client(timeout=SILENCE_S, verify=ssl_context()) as client,
-        client.stream("GET", url) as response,
-    ):
-        body.expect(response)
-        for piece in response.iter_bytes():
-            body.add(piece)
-    return bytes(body.data)
+    # In a loop of its own: only there can the whole be bounded. httpx bounds each read, and so
+    # never ends a reply of which a byte comes now and then.
+    with DaemonThreads(1, "downloading") as threads:
+        return threads.submit(lambda: asyncio.run(afetch(url))).result()
 
 
 async def afetch(url: str) -> bytes:
     """Download `url`; see `fetch`."""
+    with _explained(url):
+        try:
+            async with asyncio.timeout(MAX_S):
+                return await _read(url)
+        except TimeoutError:
+            raise _FetchError(f"it took longer than {MAX_S:g} s") from None
+
+
+async def _read(url: str) -> bytes:
     from langchain_core._security import ssrf_safe_async_client
 
-    body = _Body()
-    with _explained(url):
-        async with (
-            ssrf_safe_async_client(timeout=SILENCE_S, verify=ssl_context()) as client,
-            client.stream("GET", url) as response,
-        ):
-            body.expect(response)
-            async for piece in response.aiter_bytes():
-                body.add(piece)
-    return bytes(body.data)
+    data = bytearray()
+    async with (
+        ssrf_safe_async_client(
+            timeout=SILENCE_S, verify=ssl_context(), headers={"Accept-Encoding": "identity"}
+        ) as client,
+        client.stream("GET", url) as response,
+    ):
+        _check_headers(response)
+        async for piece in response.aiter_raw():
+            data += piece
+            if len(data) > MAX_BYTES:
+                raise _FetchError(f"it is longer than {MAX_BYTES:,} bytes")
+    return bytes(data)
+
+
+def _check_headers(response: httpx.Response) -> None:
+    if response.status_code != httpx.codes.OK:
+        raise _FetchError(f"the server answered {response.status_code}")
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise _FetchError(
+            f"the server compressed it ({encoding[:40]}), though it was requested as it is; "
+            "download it yourself, and use Audio.from_bytes"
+        )
+    length = response.headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > MAX_BYTES:
+        raise _FetchError(f"it is {int(length):,} bytes long, at most {MAX_BYTES:,} are taken")
 
 
 class _FetchError(Exception):
     """Why a URL cannot be fetched, in words that can follow a colon."""
-
-
-class _Body:
-    """What has arrived so far, within limits."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self._deadline = time.monotonic() + MAX_S
-
-    def expect(self, response: httpx.Response) -> None:
-        if response.status_code != httpx.codes.OK:
-            raise _FetchError(f"the server answered {response.status_code}")
-        length = response.headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > MAX_BYTES:
-            raise _FetchError(f"it is {int(length):,} bytes long, at most {MAX_BYTES:,} are taken")
-
-    def add(self, piece: bytes) -> None:
-        self.data += piece
-        if len(self.data) > MAX_BYTES:
-            raise _FetchError(f"it is longer than {MAX_BYTES:,} bytes")
-        if time.monotonic() > self._deadline:
-            raise _FetchError(f"it took longer than {MAX_S:.0f} s")
 
 
 @contextlib.contextmanager

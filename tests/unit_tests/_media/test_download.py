@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import threading
-import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from langchain_qwen_audio import Audio, ChatQwenAudio
+from langchain_qwen_audio._media import download
 from langchain_qwen_audio._media.download import MAX_BYTES
 from langchain_qwen_audio.errors import AudioError, MessageError
 from tests.unit_tests.recordings import (
@@ -23,6 +24,7 @@ from tests.unit_tests.recordings import (
     read,
     sent_clips,
 )
+from tests.unit_tests.sockets import raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,12 +64,6 @@ class Page(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def gzipped_zeros(size: int) -> bytes:
-    """Compress that many zeros, in pieces, so that they are never held."""
-    gzip = zlib.compressobj(1, wbits=31)
-    return b"".join(gzip.compress(bytes(1 << 20)) for _ in range(size >> 20)) + gzip.flush()
-
-
 PAGES: dict[str, tuple[int, dict[str, str], bytes]] = {
     "/clip.mp3": (200, {}, CLIP),
     "/moved": (302, {"Location": "/clip.mp3"}, b""),
@@ -79,7 +75,8 @@ PAGES: dict[str, tuple[int, dict[str, str], bytes]] = {
     "/partial": (206, {}, CLIP[:100]),
     "/huge": (200, {"Content-Length": str(MAX_BYTES + 1)}, b""),
     "/short": (200, {"Content-Length": "100000"}, CLIP),
-    "/bomb": (200, {"Content-Encoding": "gzip"}, gzipped_zeros(MAX_BYTES + (1 << 20))),
+    "/gzip": (200, {"Content-Encoding": "gzip"}, gzip.compress(CLIP)),
+    "/twice": (200, {"Content-Encoding": "gzip, gzip"}, gzip.compress(gzip.compress(CLIP))),
     "/text": (200, {"Content-Type": "audio/wav"}, b"<html>please log in</html>" * 100),
 }
 
@@ -129,6 +126,7 @@ def test_a_recording_is_downloaded(from_url: Callable[[str], Audio], web: Web, p
     assert audio.data == CLIP
     assert audio.mime_type == "audio/mpeg"
     assert "authorization" not in web.headers[-1]
+    assert web.headers[-1]["accept-encoding"] == "identity"
 
 
 FAILURES = {
@@ -138,7 +136,8 @@ FAILURES = {
     "/circle": "TooManyRedirects",
     "/short": "RemoteProtocolError",
     "/huge": rf"it is {MAX_BYTES + 1:,} bytes long, at most {MAX_BYTES:,} are taken",
-    "/bomb": rf"it is longer than {MAX_BYTES:,} bytes",
+    "/gzip": r"the server compressed it \(gzip\), though it was requested as it is",
+    "/twice": r"the server compressed it \(gzip, gzip\), though it was requested as it is",
 }
 
 
@@ -156,6 +155,31 @@ def test_nobody_there_is_one_error(from_url: Callable[[str], Audio]) -> None:
         url = gone.url()
     with pytest.raises(AudioError, match="it cannot be fetched: ConnectError"):
         from_url(url)
+
+
+TRICKLE: list[bytes | float] = [b"a", 0.02]
+LINES: list[bytes | float] = [b"x: y\r\n", 0.02]
+OK = b"HTTP/1.1 200 OK\r\n"
+TRICKLING: dict[str, list[bytes | float]] = {
+    "headers": [OK, *LINES * 1_500],
+    "a header": [OK + b"x: ", *TRICKLE * 1_500],
+    "an extension of a chunk": [OK + b"transfer-encoding: chunked\r\n\r\n1;", *TRICKLE * 1_500],
+    "body": [OK + b"content-length: 9999\r\n\r\n", *TRICKLE * 1_500],
+}
+
+
+@pytest.mark.usefixtures("_at_home")
+@pytest.mark.parametrize("steps", TRICKLING.values(), ids=TRICKLING)
+def test_the_whole_download_is_bounded_whatever_trickles(
+    from_url: Callable[[str], Audio],
+    steps: list[bytes | float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(download, "MAX_S", 0.3)
+    with raw_server(steps) as server:
+        url = server.base_url.replace("127.0.0.1", "localhost")
+        with pytest.raises(AudioError, match=r"it cannot be fetched: it took longer than 0\.3 s"):
+            from_url(url)
 
 
 # --- what lies inside -------------------------------------------------------------------------
