@@ -35,6 +35,11 @@ class CallTimeout(httpx.Timeout):
         super().__init__(silence_s, connect=min(silence_s, MAX_CONNECT_S))
         self.deadline = deadline
 
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that are left of the call; None if it has no end."""
+        return None if self.deadline == math.inf else max(0.0, self.deadline - time.monotonic())
+
 
 def with_deadline(options: dict[str, Any]) -> dict[str, Any]:
     """Write the end of the call into the options of a request, where httpx keeps it."""

@@ -11,12 +11,12 @@ https://help.aliyun.com/zh/model-studio/get-temporary-file-url
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import time
 import uuid
-import weakref
-from concurrent.futures import wait
+from concurrent.futures import FIRST_EXCEPTION, wait
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -33,6 +33,7 @@ from langchain_qwen_audio._service.endpoint import Endpoint
 from langchain_qwen_audio._service.error_codes import check_response
 from langchain_qwen_audio._service.read_timeouts import AsyncTimedClient, TimedClient
 from langchain_qwen_audio._service.retries import Attempts
+from langchain_qwen_audio._service.single_flight import SingleFlight
 from langchain_qwen_audio._service.time_limits import CallTimeout
 from langchain_qwen_audio._service.transport_errors import translated
 from langchain_qwen_audio.errors import APIError
@@ -94,6 +95,10 @@ class UploadJob:
     def attempts(self) -> Attempts:
         """What decides about retries."""
         return Attempts(self.upload.model, self.max_retries, deadline=self.timeout.deadline)
+
+    def translated(self) -> contextlib.AbstractContextManager[None]:
+        """Turn what the transport raises into one of our errors."""
+        return translated(self.upload.endpoint.api_key, self.upload.model)
 
     def steps(self, http: Http) -> Generator[httpx.Request, httpx.Response]:
         """Yield the requests of the upload, take their responses, and keep the URL.
@@ -173,43 +178,65 @@ def clips_to_upload(
 
 
 def upload_all(http: TimedClient, jobs: Collection[UploadJob]) -> dict[str, str]:
-    """Upload the clips that have no URL yet, several at once; return URLs by clips' digests."""
+    """Upload the clips that have no URL yet, several at once; return URLs by clips' digests.
+
+    When one fails, those that are under way end by themselves, and no other is begun.
+    """
     if not jobs:
         return {}
     with DaemonThreads(AT_ONCE, "uploading") as threads:
         uploading = [threads.submit(partial(_upload, http, job)) for job in jobs]
-        wait(uploading)
+        done, rest = wait(uploading, return_when=FIRST_EXCEPTION)
+        for upload in rest:
+            upload.cancel()
+        for upload in done:
+            upload.result()  # the error, if it failed
     return {job.upload.digest: it.result() for job, it in zip(jobs, uploading, strict=True)}
 
 
 def _upload(http: TimedClient, job: UploadJob) -> str:
+    with job.translated():
+        return _flights.run(job.upload, job.timeout, partial(_send, http, job))
+
+
+def _send(http: TimedClient, job: UploadJob) -> str:
     attempts = job.attempts
-    with _lock_of(job.upload, ForkSafeLock):
-        while not (url := _urls.get(job.upload)):
-            try:
-                with translated(job.upload.endpoint.api_key, job.upload.model):
-                    steps = job.steps(http)
-                    request = next(steps, None)
-                    while request is not None:
-                        request = _next(steps, http.send(request))
-            except ModelError as error:
-                time.sleep(attempts.wait_s(error))
+    while not (url := _urls.get(job.upload)):
+        try:
+            with job.translated():
+                steps = job.steps(http)
+                request = next(steps, None)
+                while request is not None:
+                    request = _next(steps, http.send(request))
+        except ModelError as error:
+            time.sleep(attempts.wait_s(error))
     return str(url)
 
 
 async def aupload_all(http: AsyncTimedClient, jobs: Collection[UploadJob]) -> dict[str, str]:
-    """Upload the clips that have no URL yet; see `upload_all`."""
+    """Upload the clips that have no URL yet; see `upload_all`. When one fails, all end."""
     gate = asyncio.Semaphore(AT_ONCE)
-    urls = await asyncio.gather(*(_aupload(http, job, gate) for job in jobs))
+    uploading = [asyncio.create_task(_aupload(http, job, gate)) for job in jobs]
+    try:
+        urls = await asyncio.gather(*uploading)
+    finally:
+        for upload in uploading:
+            upload.cancel()
+        await asyncio.gather(*uploading, return_exceptions=True)
     return {job.upload.digest: url for job, url in zip(jobs, urls, strict=True)}
 
 
 async def _aupload(http: AsyncTimedClient, job: UploadJob, gate: asyncio.Semaphore) -> str:
+    with job.translated():
+        return await _flights.arun(job.upload, job.timeout, partial(_asend, http, job, gate))
+
+
+async def _asend(http: AsyncTimedClient, job: UploadJob, gate: asyncio.Semaphore) -> str:
     attempts = job.attempts
-    async with _lock_of((job.upload, asyncio.get_running_loop()), asyncio.Lock), gate:
+    async with gate:
         while not (url := _urls.get(job.upload)):
             try:
-                with translated(job.upload.endpoint.api_key, job.upload.model):
+                with job.translated():
                     steps = job.steps(http)
                     request = next(steps, None)
                     while request is not None:
@@ -259,8 +286,7 @@ def _end_of(_key: Hashable, policy: UploadPolicy, now: float) -> float:
 
 _urls = _Kept(TTLCache(MAX_CACHED, LIFE_S))
 _policies = _Kept(TLRUCache(MAX_CACHED, _end_of))
-_locks: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
-_locks_lock = ForkSafeLock()
+_flights = SingleFlight()
 
 
 def forgetting(uploads: Iterable[Upload]) -> Callable[[str], bool]:
@@ -280,12 +306,3 @@ def forgetting(uploads: Iterable[Upload]) -> Callable[[str], bool]:
         return True
 
     return forget
-
-
-def _lock_of(key: Hashable, make: type[Any]) -> Any:
-    """Find the lock that whoever uploads the same clip at this moment holds."""
-    with _locks_lock:
-        lock = _locks.get(key)
-        if lock is None:
-            lock = _locks[key] = make()
-        return lock

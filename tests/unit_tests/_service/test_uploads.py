@@ -13,6 +13,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import numpy as np
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
@@ -23,6 +24,7 @@ from langchain_qwen_audio._protocols.native import NativeProtocol
 from langchain_qwen_audio._request.clips import ClipOptions, prepare_clips
 from langchain_qwen_audio._request.messages import map_messages
 from langchain_qwen_audio._request.parts import InlineAudioPart, UploadPart
+from langchain_qwen_audio._service.single_flight import SingleFlight
 from langchain_qwen_audio.errors import (
     APIError,
     AudioError,
@@ -52,7 +54,7 @@ from tests.unit_tests.recordings import (
     tone,
     wav,
 )
-from tests.unit_tests.waiting import HANG_S
+from tests.unit_tests.waiting import HANG_S, wait_until
 
 if TYPE_CHECKING:
     from tests.unit_tests.conftest import Ask
@@ -213,6 +215,53 @@ def test_ten_calls_at_once_upload_a_clip_once(server: LocalDashScope, is_async: 
             list(pool.map(lambda _: model.invoke(messages), range(10)))
     assert counted(server) == ONE_UPLOAD
     assert kinds(server).count("generation") == 10
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["threads", "tasks"])
+def test_calls_on_one_clip_share_the_outcome_of_its_upload(
+    server: LocalDashScope, monkeypatch: pytest.MonkeyPatch, *, is_async: bool
+) -> None:
+    joined: list[Any] = []
+    join = SingleFlight._join
+
+    def counted_join(self: SingleFlight, key: Any) -> Any:
+        found = join(self, key)
+        joined.append(key)
+        return found
+
+    def hold(_request: httpx.Request) -> None:
+        wait_until(lambda: len(joined) >= 20)
+
+    async def ahold(request: httpx.Request) -> None:
+        await asyncio.to_thread(hold, request)
+
+    async def tasks() -> list[Any]:
+        async with httpx.AsyncClient(event_hooks={"request": [ahold]}) as http:
+            model = model_of(server, max_retries=2, http_async_client=http)
+            calls = (model.ainvoke(messages) for _ in range(20))
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    def threads() -> list[Any]:
+        with httpx.Client(event_hooks={"request": [hold]}) as http, ThreadPoolExecutor(20) as pool:
+            model = model_of(server, max_retries=2, http_client=http)
+            calls = [pool.submit(model.invoke, messages) for _ in range(20)]
+            return [call.exception() for call in calls]
+
+    monkeypatch.setattr(SingleFlight, "_join", counted_join)
+    server.script_policy(*[FAILURE] * 60)
+    messages = ask_about(fresh_clip())
+    ends = asyncio.run(tasks()) if is_async else threads()
+    assert [str(end) for end in ends] == [str(ends[0])] * 20
+    assert isinstance(ends[0], APIError)
+    assert counted(server) == {"policy": 3}
+
+
+def test_when_an_upload_fails_no_other_is_waited_for(ask: Ask, server: LocalDashScope) -> None:
+    refusal = error_reply(400, "InvalidParameter", "bad")
+    server.script_upload(refusal, *[RawReply(steps=(math.inf,))] * 3)
+    clips = [fresh_clip() for _ in range(4)]
+    with pytest.raises(InvalidRequestError, match="bad"):
+        ask(model_of(server, max_retries=0), ask_about(*clips))
 
 
 def test_each_distinct_clip_of_a_message_is_uploaded_once(ask: Ask, server: LocalDashScope) -> None:
