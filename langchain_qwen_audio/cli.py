@@ -390,10 +390,11 @@ def _by_recording(segments: Iterable[Document]) -> Iterator[list[Document]]:
 
 
 def _report_errors(segments: list[Document]) -> bool:
-    """Print the errors of a recording; tell whether there are any."""
-    errors = [it for it in segments if "error" in it.metadata]
+    """Print what is wrong with segments of a recording; tell whether anything is."""
+    errors = [it for it in segments if {"error", "finish_reason"} & it.metadata.keys()]
     for it in errors:
-        print(f"{it.metadata['source']}: {it.page_content}", file=sys.stderr)
+        note = it.page_content if "error" in it.metadata else it.page_content.splitlines()[-1]
+        print(f"{it.metadata['source']}: {note}", file=sys.stderr)
     return bool(errors)
 
 

@@ -48,6 +48,7 @@ class LoadSummary:
         recordings: How many recordings there were.
         segments: How many segments they had.
         failed: How many segments have no transcript.
+        incomplete: How many transcripts the model did not finish, also of shorter parts.
         from_checkpoint: How many transcripts an earlier run had paid for.
         audio_s: Seconds of audio in all segments.
         usage: Tokens that this run used.
@@ -57,6 +58,7 @@ class LoadSummary:
     recordings: int = 0
     segments: int = 0
     failed: int = 0
+    incomplete: int = 0
     from_checkpoint: int = 0
     audio_s: float = 0.0
     usage: UsageMetadata = field(
@@ -69,6 +71,7 @@ class LoadSummary:
         self.recordings += transcript.is_first
         self.segments += 1
         self.failed += transcript.error is not None
+        self.incomplete += transcript.finish_reason is not None
         self.from_checkpoint += transcript.from_checkpoint
         self.audio_s += transcript.new_s
         if transcript.usage and not transcript.from_checkpoint:
@@ -76,10 +79,11 @@ class LoadSummary:
 
     def __str__(self) -> str:
         length = format_time(self.audio_s)
+        incomplete = f", {self.incomplete} incomplete" if self.incomplete else ""
         others = f"; {len(self.left_out)} other files left out" if self.left_out else ""
         return (
             f"{self.recordings} recordings, {length} in {self.segments} segments "
-            f"({self.failed} failed, {self.from_checkpoint} from the checkpoint): "
+            f"({self.failed} failed{incomplete}, {self.from_checkpoint} from the checkpoint): "
             f"{self.usage['input_tokens']} tokens in, {self.usage['output_tokens']} out"
             f"{others}"
         )
@@ -272,14 +276,15 @@ class _Run:
             return []
         metadata = {**held[0].metadata, "end_s": held[-1].metadata["end_s"], "segments": len(held)}
         metadata = {name: metadata[name] for name in _OF_A_RECORDING if name in metadata}
-        if failed := sum("error" in document.metadata for document in held):
-            metadata["failed"] = failed
+        for name, of_a_segment in (("failed", "error"), ("incomplete", "finish_reason")):
+            if count := sum(of_a_segment in document.metadata for document in held):
+                metadata[name] = count
         return [Document(FORMATS[self._format].write(held), metadata=metadata)]
 
 
 _OF_A_SEGMENT = (
     *("source", "track", "channel", "segment", "start_s", "end_s"),
-    *("model", "language", "emotion"),
+    *("model", "language", "emotion", "finish_reason"),
 )
 _OF_A_RECORDING = (
     "source",
@@ -296,10 +301,15 @@ _OF_A_RECORDING = (
 def _document(transcript: SegmentTranscript) -> Document:
     known = ((name, getattr(transcript, name)) for name in _OF_A_SEGMENT)
     metadata: dict[str, Any] = {name: value for name, value in known if value is not None}
-    if transcript.error is None:
-        return Document(transcript.text, metadata=metadata)
-    error = f"{type(transcript.error).__name__}: {transcript.error}"
     place = f"{format_time(transcript.start_s)} to {format_time(transcript.end_s)}"
+    if transcript.error is None:
+        text = transcript.text
+        if transcript.finish_reason is not None:
+            text += (
+                f"\n[the model did not finish {place}: finish_reason={transcript.finish_reason}]"
+            )
+        return Document(text, metadata=metadata)
+    error = f"{type(transcript.error).__name__}: {transcript.error}"
     text = f"[{place} could not be transcribed: {error}]"
     return Document(text, metadata={**metadata, "error": error})
 

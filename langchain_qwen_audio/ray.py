@@ -62,6 +62,7 @@ SCHEMA = pa.schema(
         "model": pa.string(),
         "language": pa.string(),
         "emotion": pa.string(),
+        "finish_reason": pa.string(),
         "input_tokens": pa.int64(),
         "output_tokens": pa.int64(),
         "error": pa.string(),
@@ -89,11 +90,11 @@ def transcribe(
     Nothing runs before the dataset is written or iterated. Its rows are segments, in order within a
     recording, in the columns of `SCHEMA`: `source`; `track`, if there are several; `channel`, if
     one or each was chosen; `segment`, from 0; `start_s` and `end_s` in seconds; `text`, null where
-    there is an error; `model`; `language` and `emotion`, where the model tells; `input_tokens` and
-    `output_tokens` of the request that the text is from; and `error`, null where there was none. A
-    recording that cannot be read, or a segment that failed after the model's `max_retries`, is a
-    row with its error: one bad file must not end a job of days. Wrong keys, missing rights and
-    unknown models do end it.
+    there is an error; `model`; `language` and `emotion`, where the model tells; `finish_reason`
+    ("length"), where the text is not whole; `input_tokens` and `output_tokens` of the requests that
+    the text is from; and `error`, null where there was none. A recording that cannot be read, or a
+    segment that failed after the model's `max_retries`, is a row with its error: one bad file must
+    not end a job of days. Wrong keys, missing rights and unknown models do end it.
 
     A worker that dies is replaced, and the recordings that it was working on are transcribed again:
     each is in the result once, and whole. With a checkpoint only the segments whose transcripts had

@@ -5,6 +5,9 @@ recordings ─ split_recording ─► segments ─ model, or checkpoint ─► S
 Sync and async share everything but the loop that waits. A failed request is repeated here, as often
 as the model's `max_retries` says, and the model itself repeats nothing: each attempt is a call of
 its own for the rate limiter and for callbacks, also where a stream broke off.
+
+An answer that the model did not finish is never stored as a transcript: shorter parts of its
+segment are requested instead.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import logging
 import threading
 from collections import deque
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -27,7 +30,7 @@ from langchain_core.exceptions import (
     ModelPermissionDeniedError,
 )
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.ai import UsageMetadata, add_usage
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
@@ -53,6 +56,10 @@ logger = logging.getLogger(__name__)
 TRANSCRIBE = "Write down what is said in this recording, word for word, and nothing else."
 MAX_SEGMENT_S = 240.0  # as WAV this much fits into a request
 THREAD_NAME = "transcribing"
+# An answer that is cut off is requested again in parts of at most this share of its segment, and as
+# long as a part is longer than this.
+SHORTER = 0.6
+SHORTEST_S = 10.0
 AHEAD = 2  # segments that are ready or in flight, for each that may be in flight
 
 # No other segment would succeed after one of these.
@@ -78,6 +85,7 @@ class SegmentTranscript:
         language: The language of the speech, if the model tells.
         emotion: The emotion of the speech, if the model tells.
         usage: The tokens used.
+        finish_reason: Why the text is not whole ("length"); None if it is.
         from_checkpoint: An earlier run paid for it; it costs nothing now.
         error: What went wrong, if something did.
     """
@@ -96,6 +104,7 @@ class SegmentTranscript:
     language: str | None = None
     emotion: str | None = None
     usage: UsageMetadata | None = None
+    finish_reason: str | None = None
     from_checkpoint: bool = False
     error: Exception | None = None
 
@@ -269,36 +278,64 @@ class Transcriber:
             return task.place
         if (known := self._look_up(task)) is not None:
             return known
-        messages, attempts = self._begin(task)
+        try:
+            return self._keep(task, self._request(task.audio, ended))
+        except ModelError as error:
+            return replace(task.place, error=error)
+
+    def _request(self, audio: Audio | None, ended: threading.Event) -> _Answer:
+        messages, attempts = self._begin(audio)
         while True:
             try:
-                return self._keep(task, self.llm.invoke(messages, max_retries=0))
+                answer = _read(self.llm.invoke(messages, max_retries=0))
+                break
             except ModelError as error:
-                wait_s = _wait_s(attempts, error)
-                if wait_s is None or ended.wait(wait_s):
-                    return replace(task.place, error=error)
+                if ended.wait(attempts.wait_s(error)):
+                    raise
+        return _join(answer, [self._request(it, ended) for it in self._shorter(audio, answer)])
 
     async def _atranscribe(self, task: _Task, gate: asyncio.Semaphore) -> SegmentTranscript:
         async with gate:
             if (known := await asyncio.to_thread(self._look_up, task)) is not None:
                 return known
-            messages, attempts = await asyncio.to_thread(self._begin, task)
-            while True:
-                try:
-                    answer = await self.llm.ainvoke(messages, max_retries=0)
-                    return await asyncio.to_thread(self._keep, task, answer)
-                except ModelError as error:
-                    if (wait_s := _wait_s(attempts, error)) is None:
-                        return replace(task.place, error=error)
-                    await asyncio.sleep(wait_s)
+            try:
+                answer = await self._arequest(task.audio)
+            except ModelError as error:
+                return replace(task.place, error=error)
+            return await asyncio.to_thread(self._keep, task, answer)
 
-    def _begin(self, task: _Task) -> tuple[list[BaseMessage], Attempts]:
+    async def _arequest(self, audio: Audio | None) -> _Answer:
+        messages, attempts = await asyncio.to_thread(self._begin, audio)
+        while True:
+            try:
+                answer = _read(await self.llm.ainvoke(messages, max_retries=0))
+                break
+            except ModelError as error:
+                await asyncio.sleep(attempts.wait_s(error))
+        shorter = await asyncio.to_thread(self._shorter, audio, answer)
+        return _join(answer, [await self._arequest(it) for it in shorter])
+
+    def _begin(self, audio: Audio | None) -> tuple[list[BaseMessage], Attempts]:
         """Make what is sent, and what decides about retries."""
-        return self._messages(task), Attempts(self.llm.model, self.llm.max_retries)
+        return self._messages(audio), Attempts(self.llm.model, self.llm.max_retries)
 
-    def _messages(self, task: _Task) -> list[BaseMessage]:
-        assert task.audio is not None  # noqa: S101
-        content: list[Any] = [task.audio.to_block()]
+    def _shorter(self, audio: Audio | None, answer: _Answer) -> list[Audio]:
+        """Split a segment whose answer was cut off; a short one stays as it is."""
+        assert audio is not None  # noqa: S101
+        if answer.finish_reason is None:
+            return []
+        is_splittable = answer.finish_reason == "length" and audio.duration_s > SHORTEST_S
+        effect = "shorter parts of it are requested" if is_splittable else "it is not whole"
+        cause = f"finish_reason={answer.finish_reason}"
+        logger.warning("%s: the answer was cut off (%s): %s", audio.name, cause, effect)
+        if not is_splittable:
+            return []
+        profile = self.llm.route().profile
+        return [it.audio for it in split_recording(audio, profile, SHORTER * audio.duration_s)]
+
+    def _messages(self, audio: Audio | None) -> list[BaseMessage]:
+        assert audio is not None  # noqa: S101
+        content: list[Any] = [audio.to_block()]
         if isinstance(self.prompt, SystemMessage):
             return [self.prompt, HumanMessage(content)]
         text = self.prompt
@@ -319,27 +356,44 @@ class Transcriber:
             logger.warning("the checkpoint's value of %s is not one of this loader", task.key)
             return None
 
-    def _keep(self, task: _Task, answer: AIMessage) -> SegmentTranscript:
-        """Make the transcript of an answer, and put it into the checkpoint."""
-        info = AudioInfo.from_message(answer)
-        values: _Stored = {
-            "text": answer.text.strip(),
-            "model": answer.response_metadata.get("model_name"),
-            "language": info.language,
-            "emotion": info.emotion,
-            "usage": answer.usage_metadata,
-        }
-        if self._store is not None:
-            self._store.write(task.key, lambda: _STORED.dump_json(values))
-        return replace(task.place, **values)
+    def _keep(self, task: _Task, answer: _Answer) -> SegmentTranscript:
+        """Make the transcript of an answer, and put it into the checkpoint if it is whole."""
+        if self._store is not None and answer.finish_reason is None:
+            self._store.write(task.key, lambda: _STORED.dump_json(answer.values))
+        return replace(task.place, **answer.values, finish_reason=answer.finish_reason)
 
 
-def _wait_s(attempts: Attempts, error: ModelError) -> float | None:
-    """Find the seconds to wait before the next attempt; None if there is none."""
-    try:
-        return attempts.wait_s(error)
-    except ModelError:
-        return None
+class _Answer(NamedTuple):
+    """What a model wrote about a segment, and why it stopped before the end, if it did."""
+
+    values: _Stored
+    finish_reason: str | None
+
+
+def _read(message: AIMessage) -> _Answer:
+    info = AudioInfo.from_message(message)
+    values: _Stored = {
+        "text": message.text.strip(),
+        "model": message.response_metadata.get("model_name"),
+        "language": info.language,
+        "emotion": info.emotion,
+        "usage": message.usage_metadata,
+    }
+    reason = message.response_metadata.get("finish_reason")
+    return _Answer(values, None if reason == "stop" else reason)
+
+
+def _join(cut: _Answer, parts: list[_Answer]) -> _Answer:
+    """Join the answers about the parts of a segment, in place of the one that was cut off."""
+    if not parts:
+        return cut
+    values: _Stored = {
+        **parts[0].values,
+        "text": "\n".join(text for it in parts if (text := it.values["text"])),
+        "usage": reduce(add_usage, (it.values["usage"] for it in [cut, *parts])),
+    }
+    reasons = (it.finish_reason for it in parts if it.finish_reason)
+    return _Answer(values, next(reasons, None))
 
 
 def _key(digest: str, start_s: float, end_s: float, settings: str) -> str:
