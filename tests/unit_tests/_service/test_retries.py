@@ -185,3 +185,11 @@ def test_waits_are_jittered_and_bounded() -> None:
     assert len({first for first, *_ in many}) > 10
     assert all(wait <= 10.0 for one in many for wait in one)
     assert min(last for *_, last in many) >= 6.0
+
+
+def test_callers_who_were_told_when_to_come_back_do_not_come_back_together() -> None:
+    error = errors.RateLimitError("slow down", headers={"retry-after": "2"})
+    waits = [Attempts("m", 1).wait_s(error) for _ in range(200)]
+    assert all(2.0 <= wait <= 3.0 for wait in waits)  # never earlier than the service says
+    assert max(waits) - min(waits) > 0.5
+    assert len(set(waits)) == 200

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from langchain_qwen_audio import ChatQwenAudio, errors
 from langchain_qwen_audio._service import retries
-from langchain_qwen_audio.local import END, RESET, RawReply
+from langchain_qwen_audio._service.transport_errors import translated
+from langchain_qwen_audio.local import END, RESET, LocalDashScope, RawReply
 from tests.unit_tests.faults import (
     JSON,
     LONG,
@@ -74,3 +77,40 @@ def test_what_is_no_http_is_an_error(ask: Ask, said: bytes) -> None:
 def test_an_address_that_is_none_is_an_error(ask: Ask, base_url: str) -> None:
     with pytest.raises(errors.QwenAudioError):
         ask(ChatQwenAudio(base_url=base_url, api_key="local", max_retries=0), "?")
+
+
+# --- the key ----------------------------------------------------------------------------------
+
+KEY = "sk-0123456789abcdef"
+
+
+def held_in(error: BaseException | None) -> str:
+    """Collect all that an error and those that led to it show or hold."""
+    if error is None:
+        return ""
+    own = f"{error} {error!r} {vars(error)} {error.args}"
+    return own + held_in(error.__cause__) + held_in(error.__context__)
+
+
+def read_broken_json() -> None:
+    try:
+        json.loads(f'{{"key": "{KEY}"')  # the error holds the text, as `doc`
+    except json.JSONDecodeError as error:
+        raise httpx.DecodingError("no JSON") from error
+
+
+def test_the_key_is_not_in_the_json_that_an_error_is_about() -> None:
+    with pytest.raises(errors.APIConnectionError, match="no JSON") as caught, translated(KEY, "m"):
+        read_broken_json()
+    assert KEY not in held_in(caught.value)
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_a_broken_reply_that_repeats_the_key_is_shown_without_it(ask: Ask, status: int) -> None:
+    reply = RawReply(status, JSON, [f'{{"code": "{KEY}", "message": "{KEY}'.encode()])
+    with (
+        LocalDashScope(reply=reply, api_keys=[KEY]) as server,
+        pytest.raises(errors.QwenAudioError) as caught,
+    ):
+        ask(ChatQwenAudio(base_url=server.base_url, api_key=KEY, max_retries=0), "?")
+    assert KEY not in held_in(caught.value)
