@@ -1,0 +1,116 @@
+"""What a service, a stranger or a caller sends ends in an error of this package, and in time."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+from langchain_qwen_audio import ChatQwenAudio, errors
+from langchain_qwen_audio.local import LocalDashScope, RawReply
+from tests.unit_tests.faults import JSON
+from tests.unit_tests.sockets import raw_server
+
+if TYPE_CHECKING:
+    from langchain_qwen_audio.local import Reply
+    from tests.unit_tests.conftest import Ask
+
+DEEP = 700
+NESTED = "[" * DEEP + "]" * DEEP
+
+# --- replies ----------------------------------------------------------------------------------
+
+REPLIES: dict[str, tuple[RawReply | Reply | str, type[Exception] | None]] = {
+    "a refusal whose body is nested deep": (
+        RawReply(400, JSON, [f'{{"code":"InvalidParameter","message":"m","d":{NESTED}}}'.encode()]),
+        errors.InvalidRequestError,
+    ),
+    "a body that is nothing but nesting": (RawReply(200, JSON, [NESTED.encode()]), errors.APIError),
+    "a Retry-After with an absurd zone": (
+        RawReply(429, {"retry-after": "Mon, 01 Jan 2001 00:00:00 +9999999999"}, [b"{}"]),
+        errors.RateLimitError,
+    ),
+    "a Retry-After that is no number": (
+        RawReply(429, {"retry-after": "nan"}, [b"{}"]),
+        errors.RateLimitError,
+    ),
+    "a charset that is no text": (
+        RawReply(500, {"content-type": "application/json; charset=hex"}, [b"{}"]),
+        errors.APIError,
+    ),
+}
+
+
+@pytest.mark.parametrize(("reply", "expected"), REPLIES.values(), ids=REPLIES)
+def test_an_odd_reply_is_one_of_our_errors(
+    ask: Ask, reply: RawReply, expected: type[Exception]
+) -> None:
+    with LocalDashScope(reply=reply) as server, pytest.raises(expected):
+        ask(ChatQwenAudio(base_url=server.base_url, api_key="local", max_retries=0), "?")
+
+
+def test_provisional_replies_without_end_are_silence(ask: Ask) -> None:
+    steps: list[bytes | float] = [b"HTTP/1.1 102 Processing\r\n\r\n", 0.05]
+    with raw_server(steps * 1_000) as server:
+        model = ChatQwenAudio(base_url=server.base_url, api_key="local", timeout=0.5, max_retries=0)
+        with pytest.raises(errors.APITimeoutError):
+            ask(model, "?")
+
+
+# --- messages ---------------------------------------------------------------------------------
+
+CALL = {"name": "f", "args": {}, "id": "1", "type": "tool_call"}
+MESSAGES: dict[str, list[Any]] = {
+    "a type that is a list": [HumanMessage([{"type": ["audio"], "base64": "AAAA"}])],
+    "a type that is a number": [HumanMessage([{"type": 7}])],
+    "a type that is missing": [HumanMessage([{"base64": "AAAA"}])],
+    "non_standard without a value": [HumanMessage([{"type": "non_standard"}])],
+    "numeric annotations": [
+        HumanMessage("?"),
+        AIMessage([{"type": "text", "text": "a", "annotations": [1, 2.5]}]),
+        HumanMessage("?"),
+    ],
+    "annotations that are a number": [
+        HumanMessage("?"),
+        AIMessage([{"type": "text", "text": "a", "annotations": 1}]),
+        HumanMessage("?"),
+    ],
+    "a tool result that is nothing but nesting": [
+        HumanMessage("?"),
+        AIMessage("", tool_calls=[CALL]),
+        ToolMessage("[" * 100_000, tool_call_id="1"),
+    ],
+    "a tool call that is nothing but nesting": [
+        HumanMessage("?"),
+        AIMessage("<tool_call>" + "[" * 100_000 + "</tool_call>"),
+        HumanMessage("?"),
+    ],
+    "a lone surrogate": [HumanMessage("a\ud800b")],
+}
+
+
+@pytest.mark.parametrize("messages", MESSAGES.values(), ids=MESSAGES)
+def test_an_odd_message_is_sent_or_refused(
+    ask: Ask, server: LocalDashScope, messages: list[Any]
+) -> None:
+    try:
+        assert ask(ChatQwenAudio(base_url=server.base_url, api_key="local"), messages).text
+    except errors.MessageError:
+        assert server.requests == []
+
+
+# --- settings ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [math.inf, math.nan, -1.0, 0.0, 1e300], ids=str)
+def test_an_odd_timeout_works_or_is_refused(
+    ask: Ask, server: LocalDashScope, seconds: float
+) -> None:
+    try:
+        model = ChatQwenAudio(base_url=server.base_url, api_key="local", timeout=seconds)
+    except ValueError as error:
+        assert "timeout" in str(error)  # noqa: PT017
+        return
+    assert ask(model, "?").text
