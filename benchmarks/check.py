@@ -100,9 +100,9 @@ def _count_conversation(service: Service, transport: str) -> Counts:
     return {
         f"{about}: requests": seen.requests,
         f"{about}: bytes sent per byte of the file": round(seen.body_bytes / len(recording), 3),
-        f"{about}: decoded": work["decoding.decode"],
+        f"{about}: decoded": work["bounded.bounded_decode"],
         f"{about}: encoded": work["wav.encode_wav"] + work["mp3.encode_mp3"],
-        f"{about}: files opened": work["container.open_sound"],
+        f"{about}: jobs of workers": work["worker_pool.run"],
     }
 
 

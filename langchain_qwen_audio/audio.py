@@ -6,6 +6,7 @@ The format is detected from the content, not from the file name or a claimed MIM
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -16,7 +17,7 @@ from langchain_qwen_audio._media import download
 from langchain_qwen_audio._media.array_samples import samples_of
 from langchain_qwen_audio._media.base64_text import decode_base64
 from langchain_qwen_audio._media.choices import AudioOptions, Choices
-from langchain_qwen_audio._media.encoded_audio import EncodedAudio
+from langchain_qwen_audio._media.encoded_audio import TOLERANCE_S, EncodedAudio
 from langchain_qwen_audio._media.local_files import LocalFile
 from langchain_qwen_audio._media.mixing import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from langchain_qwen_audio._media.samples import SAMPLE_BYTES, SAMPLE_RATE, byte_count, length_of
@@ -289,19 +290,19 @@ class Audio(EncodedAudio):
         length_s = self.duration_s
         stop_s = length_s if end_s is None else min(end_s, length_s)
         if not max(0.0, start_s) < stop_s:
-            until = "the end" if end_s is None else f"{end_s:g} s"
+            until = "the end" if end_s is None or end_s >= length_s else f"{end_s:g} s"
             raise AudioError(
                 f"{self.name}: there is nothing from {start_s:g} s to {until}; it is "
                 f"{length_s:.1f} s long"
             )
         first = byte_count(max(0.0, start_s))
-        last = None if stop_s == length_s else byte_count(stop_s)
+        last = _last_byte(end_s, length_s)
         samples, position = bytearray(), 0
         for block in self.decode(SAMPLE_RATE):
-            end = len(block) if last is None else min(len(block), last - position)
+            end = int(min(len(block), last - position))
             samples += block[max(0, first - position) : end]
             position += len(block)
-            if last is not None and position >= last:
+            if position >= last:
                 break
         if not samples:
             raise AudioError(f"{self.name}: there is no sound from {start_s:g} s on")
@@ -321,6 +322,13 @@ class Audio(EncodedAudio):
     async def ato_block(self) -> dict[str, Any]:
         """Make a standard LangChain audio block without blocking the event loop."""
         return await asyncio.to_thread(self.to_block)
+
+
+def _last_byte(end_s: float | None, length_s: float) -> float:
+    """Tell where an excerpt ends, in bytes; one up to the end takes what headers leave out."""
+    if end_s is None or math.isinf(end_s):
+        return math.inf
+    return byte_count(end_s if end_s < length_s else end_s + TOLERANCE_S)
 
 
 def _position(file: BinaryIO) -> int:

@@ -7,6 +7,7 @@ such a model answer a question about it, for one that takes only text.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -150,7 +151,9 @@ class LoadAudio(_AudioTool):
             begin = start_s or 0.0
             length_s = _correctable(lambda: found.duration_s)
             self._require_length(min(length_s, end_s or length_s) - begin, audio)
-            found = _correctable(lambda: found.excerpt(begin, end_s))
+            # A little more than may be, so that what is longer than its headers say is noticed.
+            stop_s = min(math.inf if end_s is None else end_s, begin + self.max_duration_s + 1.0)
+            found = _correctable(lambda: found.excerpt(begin, stop_s))
         self._require_length(_correctable(lambda: found.duration_s), audio)
         text = {"type": "text", "text": _correctable(lambda: _describe(found))}
         return [text, {**found.to_block(), "type": "file"}], found

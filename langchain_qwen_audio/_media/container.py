@@ -11,11 +11,11 @@ import errno
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_qwen_audio._media.container_headers import (
-    absurd_claim,
     codec_codes,
     is_pcm_wave,
 )
 from langchain_qwen_audio._media.unreadable import CodecError, diagnose
+from langchain_qwen_audio._media.work_limits import TOO_MUCH_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +90,8 @@ def open_sound(
             sound = Sound(opened, name, streams[number], number, len(streams))
             is_open = True
             yield sound
+    except MemoryError as error:
+        raise CodecError(TOO_MUCH_MEMORY) from error
     except (av.error.FFmpegError, ValueError, OSError, LookupError) as error:
         if not is_open and (finding := diagnose(file.again())):
             raise CodecError(finding.text, is_recording=finding.is_recording) from error
@@ -107,8 +109,6 @@ def _open_container(file: PartReader, container: str | None) -> InputContainer:
     import av
     from av.container import InputContainer
 
-    if claim := absurd_claim(file):
-        raise CodecError(f"it claims {claim}")
     options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "none"}
     if is_pcm_wave(file):
         options |= _WAVE_OPTIONS

@@ -96,24 +96,6 @@ def _boxes(file: PartReader) -> Iterator[_Box]:
         todo.append((position + max(size, 8), stop))
         if kind in _BOXES_OF_BOXES:
             todo.append((position + 8, min(stop, position + size)))
-    yield _Box(b"", end, b"")  # more boxes than any honest file has
-
-
-def absurd_claim(file: PartReader) -> str:
-    """Find out whether an MP4 claims more samples than it has bytes; FFmpeg gives memory to them.
-
-    Returns:
-        What it claims, in words, or "".
-    """
-    end, claimed = file_size(file), 0
-    for kind, _, header in _boxes(file):
-        if kind == b"stsz" and len(header) >= 20 and header[12:16] != bytes(4):
-            claimed += struct.unpack(">I", header[16:20])[0]
-        elif kind == b"trun":
-            claimed += struct.unpack(">I", header[12:16])[0]
-        if claimed > end or not kind:
-            return f"{claimed:,} samples in {end:,} bytes"
-    return ""
 
 
 def lacks_index(file: PartReader) -> bool:

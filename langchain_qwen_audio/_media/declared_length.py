@@ -44,7 +44,7 @@ TIMED = {
 _DIFFERENCE_S, _DIFFERENCE = 0.25, 0.02
 _PAUSE_S = {"matroska,webm": 0.5}
 # Containers that say how long they are in a place of its own, which packets may contradict.
-_CONTRADICTED = {"au", "flac", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "nistsphere"}
+CONTRADICTED = {"au", "flac", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "nistsphere"}
 
 
 def tolerance_s(declared_s: float, container: str) -> float:
@@ -82,12 +82,12 @@ def _late_s(sound: Sound) -> float:
 def confirmed_length(
     file: BinaryIO, declared_s: float, container: str, track: int | None = None
 ) -> float | None:
-    """Compare what the headers say with the packets, where these may go on for longer.
+    """Compare what the headers say with the packets, of which there may be more.
 
     Args:
         file: The file.
         declared_s: Seconds, as its headers say.
-        container: FFmpeg's name of the container.
+        container: FFmpeg's name of the container, one of `CONTRADICTED`.
         track: The sound track; by default the default one.
 
     Returns:
@@ -96,8 +96,6 @@ def confirmed_length(
     Raises:
         CodecError: It is not audio, or has no such track.
     """
-    if container not in _CONTRADICTED:
-        return declared_s
     with open_sound(whole_file(file).open(file), track) as sound:
         there_s = _length_of_packets(sound)
     return declared_s if there_s <= declared_s + tolerance_s(declared_s, container) else None

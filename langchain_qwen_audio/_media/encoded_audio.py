@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import pybase64
 from typing_extensions import Unpack
 
-from langchain_qwen_audio._media import decoding
+from langchain_qwen_audio._media.bounded import bounded_decode, bounded_length, bounded_probe
 from langchain_qwen_audio._media.choices import AudioOptions, Choices
-from langchain_qwen_audio._media.declared_length import confirmed_length
 from langchain_qwen_audio._media.decoding import Probe, Report
 from langchain_qwen_audio._media.file_parts import FilePart, whole_file
 from langchain_qwen_audio._media.joined import split_joined
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_TOLERANCE_S = 0.25  # lengths that differ by less are the same
+TOLERANCE_S = 0.25  # lengths that differ by less are the same
 
 
 class EncodedAudio:
@@ -109,7 +108,7 @@ class EncodedAudio:
             AudioError: It is not audio; so do all properties below.
         """
         with self._explained(), self.open() as file:
-            return decoding.probe(file, self._choices.track)
+            return bounded_probe(file, self._choices.track)
 
     @cached_property
     def mime_type(self) -> str:
@@ -154,7 +153,7 @@ class EncodedAudio:
         if probe.declared_s is None or self._is_joined:
             return None
         with self._explained(), self.open() as file:
-            return confirmed_length(file, probe.declared_s, probe.container, self._choices.track)
+            return bounded_length(file, probe.declared_s, probe.container, self._choices.track)
 
     @property
     def duration_s(self) -> float:
@@ -208,16 +207,18 @@ class EncodedAudio:
         """
         size, report = 0, Report()
         with self._explained(), self.open() as file:
-            for block in decoding.decode(
+            blocks = bounded_decode(
                 file,
                 self._parts,
                 container=self.probe.container,
                 sample_rate=sample_rate,
                 choices=self._choices,
                 report=report,
-            ):
-                size += len(block)
-                yield block
+            )
+            with contextlib.closing(blocks):
+                for block in blocks:
+                    size += len(block)
+                    yield block
             if isinstance(self._source, LocalFile):
                 self._source.require_unchanged(file)  # while it was read
         if not size:
@@ -228,7 +229,7 @@ class EncodedAudio:
         """Keep what decoding found out, and warn of it once."""
         is_new, self._report = report != self._report, report
         known_s = self._expected_s if self._duration_s is None else self._duration_s
-        is_right = known_s is not None and abs(length_s - known_s) <= _TOLERANCE_S
+        is_right = known_s is not None and abs(length_s - known_s) <= TOLERANCE_S
         self._duration_s = known_s if is_right else length_s
         for text in report.warnings() if is_new else ():
             warnings.warn(f"{self.name}: {text}", UserWarning, stacklevel=3)

@@ -149,6 +149,8 @@ def _mixing_graph(frame: av.AudioFrame, weights: Sequence[float], sample_rate: i
     from av.filter import Graph
 
     graph = Graph()
+    if hasattr(graph, "threads"):  # PyAV 16 does not have it
+        graph.threads = 1  # the stack of each counts as memory of a worker
     mix = "+".join(f"{weight}*c{number}" for number, weight in enumerate(weights))
     source = graph.add_abuffer(
         sample_rate=frame.sample_rate,

@@ -660,3 +660,25 @@ def test_a_part_is_heard_even_when_the_folder_is_gone_by_then(
     model.invoke([HumanMessage("Load it."), call, message])
     (clip,) = sent_clips(server)
     assert decode_all(clip).seconds == pytest.approx(1.0)
+
+
+def silence_that_says_it_is_short() -> bytes:
+    """Make an hour whose header says 10 s."""
+    flac = encode(np.zeros(3_600 * 8_000, np.int16), "flac", "flac", 8_000)
+    return flac[:21] + bytes([flac[21] & 0xF0]) + (80_000).to_bytes(4, "big") + flac[26:]
+
+
+@pytest.mark.parametrize("is_believed", [False, True], ids=["counted", "believed"])
+def test_memory_is_that_of_the_part_whatever_the_header_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_believed: bool
+) -> None:
+    (tmp_path / "short.flac").write_bytes(silence_that_says_it_is_short())
+    if is_believed:  # as if its packets said the same
+        monkeypatch.setattr(Audio, "declared_s", 10.0)
+    tool = LoadAudio(root_dir=tmp_path, max_duration_s=20, handle_tool_error=False)
+    tracemalloc.start()
+    with pytest.raises(ToolException, match="at most 20 s are taken"):
+        tool.invoke({"audio": "short.flac", "start_s": 1})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8_000_000

@@ -12,8 +12,8 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_qwen_audio import Audio, show_messages
-from langchain_qwen_audio._media import decoding
 from langchain_qwen_audio._media.durations import format_length
+from langchain_qwen_audio._media.worker_pool import POOL
 from langchain_qwen_audio._models.profiles import PROFILES
 from langchain_qwen_audio._notebook import player
 from langchain_qwen_audio._request.conversion import convert
@@ -40,7 +40,7 @@ from tests.unit_tests.recordings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from pathlib import Path
 
 QWEN_AUDIO, OMNI = "qwen-audio-turbo-latest", "qwen3.5-omni-flash"
@@ -82,15 +82,15 @@ def test_every_recording_is_played_and_drawn(recording: Recording) -> None:
 
 @pytest.mark.parametrize("name", ["speech.wav", "pyav.amr", "bare.mp3"])
 def test_a_recording_is_decoded_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    decode, decoded = decoding.decode, []
+    run, jobs = POOL.run, list[str]()
 
-    def counted(*args: Any, **options: Any) -> Iterator[bytes]:
-        decoded.append(args)
-        return decode(*args, **options)
+    def counted(job: str, *args: Any, **options: Any) -> Generator[bytes, None, Any]:
+        jobs.append(job)
+        return run(job, *args, **options)
 
-    monkeypatch.setattr(decoding, "decode", counted)
+    monkeypatch.setattr(POOL, "run", counted)
     page_of(Audio.from_path(DATA / name))
-    assert len(decoded) == 1
+    assert jobs.count("decode") == 1
 
 
 def test_silence_is_shaded() -> None:
@@ -133,7 +133,11 @@ def test_a_recording_that_the_model_refuses_is_not_shown_as_split() -> None:
 
 
 def test_more_cuts_than_make_a_picture_are_only_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(player, "split_at_pauses", lambda blocks, *_: enumerate(blocks))
+    def split_often(blocks: Iterable[bytes], *_: Any) -> Iterator[tuple[int, bytes]]:
+        samples = b"".join(blocks)
+        return enumerate(samples[at : at + 8_000] for at in range(0, len(samples), 8_000))
+
+    monkeypatch.setattr(player, "split_at_pauses", split_often)
     page = read_page(player.player_html(Audio.from_array(tone(60), 16_000), QWEN_AUDIO))
     assert cuts_of(page) == []
     assert re.search(

@@ -432,8 +432,9 @@ def test_a_value_that_the_system_refuses_to_read_or_write_is_logged(
 
 
 FULL_DISK = """
-import resource, sys
+import resource, socket, sys
 from pathlib import Path
+del socket.send_fds  # no workers: what they read is a file too, though on no disk
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio.document_loaders import QwenAudioLoader
 

@@ -1,0 +1,61 @@
+"""What FFmpeg says of a file, and its samples, within limits on memory and work.
+
+A worker process does it. Where there can be none, this process does, without the limits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from langchain_qwen_audio._media import declared_length, decoding
+from langchain_qwen_audio._media.decoding import Probe, Report
+from langchain_qwen_audio._media.worker_pool import POOL
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from langchain_qwen_audio._media.choices import Choices
+    from langchain_qwen_audio._media.file_parts import FilePart
+
+
+def bounded_probe(file: BinaryIO, track: int | None) -> Probe:
+    """Read what a clip is from its headers; see `decoding.probe`."""
+    if not POOL.is_available():
+        return decoding.probe(file, track)
+    return Probe(**POOL.call("probe", file, track=track))
+
+
+def bounded_length(
+    file: BinaryIO, declared_s: float, container: str, track: int | None
+) -> float | None:
+    """Compare what the headers say with the packets; see `declared_length.confirmed_length`."""
+    if container not in declared_length.CONTRADICTED:
+        return declared_s
+    if not POOL.is_available():
+        return declared_length.confirmed_length(file, declared_s, container, track)
+    length_s: float | None = POOL.call(
+        "confirm", file, declared_s=declared_s, container=container, track=track
+    )
+    return length_s
+
+
+def bounded_decode(
+    file: BinaryIO,
+    parts: Sequence[FilePart],
+    *,
+    container: str,
+    sample_rate: int,
+    choices: Choices,
+    report: Report,
+) -> Generator[bytes]:
+    """Yield a clip's samples; see `decoding.decode`."""
+    options: dict[str, Any] = {
+        "container": container,
+        "sample_rate": sample_rate,
+        "choices": choices,
+    }
+    if not POOL.is_available():
+        yield from decoding.decode(file, parts, report=report, **options)
+        return
+    facts = yield from POOL.run("decode", file, parts=parts, **options)
+    vars(report).update(facts, inverted=set(facts["inverted"]))

@@ -1,0 +1,457 @@
+"""Workers: limits that hold, crashes that are errors, and no process or descriptor left behind."""
+
+from __future__ import annotations
+
+import gc
+import io
+import logging
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from langchain_qwen_audio import Audio
+from langchain_qwen_audio._media import worker_pool
+from langchain_qwen_audio._media.unreadable import CodecError
+from langchain_qwen_audio._media.work_limits import TOO_MUCH_MEMORY, TOO_MUCH_WORK
+from langchain_qwen_audio._media.worker_pool import POOL, WorkerPool
+from langchain_qwen_audio.errors import AudioError
+from tests.unit_tests.programs import STRICT, needs_proc, run_python
+from tests.unit_tests.recordings import DATA, read, tone, wav
+from tests.unit_tests.waiting import HANG_S, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no workers")
+ROOT = Path(__file__).parents[3]
+OPTIONS: dict[str, Any] = {"parts": [], "container": "wav"}
+LONG = wav(tone(120))
+# A worker with a job of its own, whose code comes before the worker's program.
+ODD = """
+import sys
+sys.path[:] = sys.argv[1:]
+from langchain_qwen_audio._media import work_limits, worker
+{}
+worker.serve_jobs()
+"""
+
+
+@pytest.fixture
+def pool() -> Iterator[WorkerPool]:
+    pool = WorkerPool()
+    yield pool
+    pool.close()
+
+
+def odd_pool(code: str) -> WorkerPool:
+    """Make a pool whose workers do something else."""
+    *start, _program = worker_pool._command()[:5]
+    return WorkerPool([*start, ODD.format(code), *worker_pool._command()[5:]])
+
+
+def decode(pool: WorkerPool, data: bytes, **options: Any) -> bytes:
+    return b"".join(pool.run("decode", io.BytesIO(data), **{**OPTIONS, **options}))
+
+
+def pid_of(pool: WorkerPool) -> int:
+    (worker,) = pool._idle
+    return worker.process.pid
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process runs; one that only waits to be noticed does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+# --- the life of a worker ---
+
+
+def test_one_worker_does_one_job_after_the_other(pool: WorkerPool) -> None:
+    assert pool.call("probe", io.BytesIO(read("speech.wav")), track=None)["codec"] == "pcm_s16le"
+    pid = pid_of(pool)
+    assert decode(pool, wav(tone(1))) == tone(1).tobytes()
+    assert pool.call("probe", io.BytesIO(read("speech.mp3")), track=None)["codec"] == "mp3"
+    assert pid_of(pool) == pid
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_a_worker_whose_job_ends_early_does_the_next_one(pool: WorkerPool, blocks: int) -> None:
+    job = pool.run("decode", io.BytesIO(LONG), **OPTIONS)
+    for _ in range(blocks):
+        assert next(job)
+    job.close()
+    pid = pid_of(pool)
+    assert decode(pool, LONG) == tone(120).tobytes()
+    assert pid_of(pool) == pid
+
+
+def test_a_job_that_never_begins_takes_no_worker(pool: WorkerPool) -> None:
+    pool.run("decode", io.BytesIO(LONG), **OPTIONS).close()
+    assert pool._all == set()
+
+
+def test_a_job_that_is_garbage_gives_its_worker_back(pool: WorkerPool) -> None:
+    job = pool.run("decode", io.BytesIO(LONG), **OPTIONS)
+    next(job)
+    circle: list[Any] = [job]
+    circle.append(circle)
+    del job, circle
+    gc.collect()
+    assert len(pool._idle) == len(pool._all) == 1
+
+
+def test_jobs_at_once_have_workers_of_their_own_and_few_are_kept(pool: WorkerPool) -> None:
+    jobs = [pool.run("decode", io.BytesIO(LONG), **OPTIONS) for _ in range(5)]
+    for job in jobs:
+        assert next(job)  # each waits for the rest to be wanted
+    pids = {worker.process.pid for worker in pool._all}
+    assert len(pids) == 5
+    for job in jobs:
+        assert b"".join(job)
+    del job, jobs
+    gc.collect()
+    assert len(pool._idle) == min(5, os.cpu_count() or 1)
+    assert {worker.process.pid for worker in pool._idle} <= pids
+
+
+def test_threads_share_the_workers(pool: WorkerPool) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        results = list(threads.map(lambda _: decode(pool, wav(tone(3))), range(40)))
+    assert set(results) == {tone(3).tobytes()}
+
+
+def test_a_worker_that_was_killed_while_idle_is_replaced(pool: WorkerPool) -> None:
+    decode(pool, wav(tone(1)))
+    pid = pid_of(pool)
+    os.kill(pid, signal.SIGKILL)
+    pool._idle[0].process.wait()
+    assert decode(pool, wav(tone(1))) == tone(1).tobytes()
+    assert pid_of(pool) != pid
+
+
+@needs_proc
+def test_nothing_is_left_behind(pool: WorkerPool) -> None:
+    def use() -> None:
+        decode(pool, wav(tone(1)))
+        job = pool.run("decode", io.BytesIO(LONG), **OPTIONS)
+        next(job)
+        job.close()
+        with pytest.raises(CodecError):
+            decode(pool, b"nothing")
+        pool.close()
+
+    use()
+    before = sorted(Path("/proc/self/fd").iterdir())
+    for _ in range(3):
+        use()
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+    assert pool._all == set()
+
+
+def test_the_position_of_a_file_is_left_alone(pool: WorkerPool) -> None:
+    with (DATA / "speech.wav").open("rb") as file:
+        file.seek(7)
+        pool.call("probe", file, track=None)
+        assert os.lseek(file.fileno(), 0, os.SEEK_CUR) == 4_096 or file.tell() == 7
+        assert file.read(5) == read("speech.wav")[7:12]
+
+
+# --- what a recording does to a worker ---
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
+def test_a_crash_is_an_error_about_the_recording(number: signal.Signals) -> None:
+    crash = odd_pool(f"""
+import os
+real = worker._Outlet.flush
+def crash(self):
+    if not self._is_first:
+        os.kill(os.getpid(), {number:d})
+    real(self)
+worker._Outlet.flush = crash""")
+    with pytest.raises(CodecError, match=f"the process that decoded it ended .{number.name}."):
+        decode(crash, LONG)
+    assert crash._idle == []
+    assert crash.call("probe", io.BytesIO(LONG), track=None)["codec"] == "pcm_s16le"
+    crash.close()
+
+
+def test_audio_says_which_recording_ended_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    audio = Audio.from_bytes(LONG, name="call.wav")
+    blocks = audio.decode(16_000)
+    next(blocks)
+    (busy,) = [it for it in POOL._all if it.process.returncode is None and it not in POOL._idle]
+    busy.process.kill()
+    with pytest.raises(AudioError, match=r"call\.wav: .* the process that decoded it ended"):
+        list(blocks)
+    assert Audio.from_bytes(LONG).duration_s == 120
+
+
+@needs_proc
+@pytest.mark.parametrize(
+    "allocation", ["bytearray(2**31)", "[bytes(2**20) for _ in range(2_000)]"], ids=["one", "many"]
+)
+def test_memory_is_bounded(allocation: str) -> None:
+    greedy = odd_pool(f"worker._JOBS['probe'] = lambda *_, **__: len({allocation})")
+    with pytest.raises(CodecError) as caught:
+        greedy.call("probe", io.BytesIO(b"x"), track=None)
+    assert str(caught.value) == TOO_MUCH_MEMORY
+    greedy.close()
+
+
+@needs_proc
+def test_a_worker_that_keeps_memory_is_replaced() -> None:
+    leaky = odd_pool(
+        "kept = []\nworker._JOBS['probe'] = lambda *_, **__: kept.append(bytes(10**8)) or len(kept)"
+    )
+    assert [leaky.call("probe", io.BytesIO(b"x"), track=None) for _ in range(3)] == [1, 1, 1]
+
+
+def test_work_is_bounded() -> None:
+    busy = odd_pool(
+        "work_limits.MAX_WORK_S = 0.1\n"
+        "def endless(*_, **__):\n while True: pass\n"
+        "worker._JOBS['probe'] = endless"
+    )
+    with pytest.raises(CodecError) as caught:
+        busy.call("probe", io.BytesIO(b"x"), track=None)
+    assert str(caught.value) == TOO_MUCH_WORK
+
+
+def test_work_is_allowed_for_sound_and_for_bytes() -> None:
+    """A second of work for every second of sound, or many for a megabyte, and one to begin with."""
+    limits = "work_limits.MAX_WORK_S, work_limits.MIN_SPEED = 1.0, {}\n"
+    spend = """
+import time
+from langchain_qwen_audio._media import worker as w
+def work(file, outlet, **_):
+    for number in range(4):
+        end = time.process_time() + 0.6
+        while time.process_time() < end: pass
+        outlet.add(bytes(1 << 17), sound_s=4.0 * number + 4.0)
+worker._JOBS['decode'] = work"""
+    paid, unpaid = odd_pool(limits.format(1.0) + spend), odd_pool(limits.format(1e9) + spend)
+    large = odd_pool(f"work_limits.MIN_BYTES_PER_S = 100_000\n{limits.format(1e9)}{spend}")
+    assert len(decode(paid, b"x")) == len(decode(large, bytes(1_000_000))) == 4 << 17
+    with pytest.raises(CodecError, match="s of work"):
+        decode(unpaid, b"x")
+    paid.close()
+    large.close()
+
+
+def test_a_bug_of_ours_is_not_an_error_of_the_recording(pool: WorkerPool) -> None:
+    with pytest.raises(RuntimeError, match="KeyError: 'no such job'"):
+        pool.call("no such job", io.BytesIO(b"x"))
+
+
+def test_an_error_keeps_what_is_known_of_it(pool: WorkerPool) -> None:
+    with pytest.raises(CodecError, match="it is a picture") as caught:
+        pool.call("probe", io.BytesIO(b"\x89PNG\r\n\x1a\n" + bytes(99)), track=None)
+    assert not caught.value.is_recording
+
+
+# --- the process that starts workers ---
+
+
+def test_no_key_and_no_descriptor_reaches_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-secret")
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    nosy = odd_pool(
+        "import os\n"
+        "worker._JOBS['probe'] = lambda *_, **__: "
+        "[dict(os.environ), sorted(map(int, os.listdir('/dev/fd')))]"
+    )
+    secret = os.open(DATA / "speech.wav", os.O_RDONLY)
+    os.set_inheritable(secret, True)
+    environment, descriptors = nosy.call("probe", io.BytesIO(b"x"), track=None)
+    os.close(secret)
+    assert set(environment) <= {*worker_pool._ENVIRONMENT, "__CF_USER_TEXT_ENCODING"}
+    assert set(descriptors) <= {0, 1, 2, 3, 4}  # the recording, and the folder that is listed
+    nosy.close()
+
+
+@needs_proc
+@pytest.mark.parametrize("end", ["pass", "os.kill(os.getpid(), signal.SIGKILL)", "os._exit(0)"])
+@pytest.mark.parametrize("state", ["idle", "busy"])
+def test_workers_end_with_the_process_that_started_them(end: str, state: str) -> None:
+    code = f"""
+import io, os, signal, sys
+from langchain_qwen_audio import Audio
+from langchain_qwen_audio._media.worker_pool import POOL
+blocks = Audio.from_path({str(DATA / "speech.wav")!r}).decode(48_000)
+next(blocks)
+if {state!r} == "idle":
+    list(blocks)
+print(*[worker.process.pid for worker in POOL._all], flush=True)
+{end}
+"""
+    done = subprocess.run(
+        [sys.executable, *STRICT, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.stderr == ""
+    pids = [*map(int, done.stdout.split())]
+    assert pids
+    wait_until(lambda: not any(map(is_running, pids)))
+
+
+@pytest.mark.parametrize("way", ["stdin", "-c"])
+def test_any_kind_of_program_can_decode(tmp_path: Path, way: str) -> None:
+    code = (
+        "from langchain_qwen_audio import Audio\n"
+        f"print(Audio.from_path({str(DATA / 'speech.mp3')!r}).excerpt().size)\n"
+        "print(__name__)"
+    )
+    arguments = ["-"] if way == "stdin" else ["-c", code]
+    done = subprocess.run(
+        [sys.executable, *STRICT, *arguments],
+        input=code if way == "stdin" else "",
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout.split()[1:] == ["__main__"], "the program itself runs once"
+    assert done.stderr == ""
+
+
+@needs_proc
+def test_ctrl_c_ends_a_long_job_at_once_and_the_next_one_works(interruptible: None) -> None:
+    code = """
+import io, os, sys
+from langchain_qwen_audio._media.worker_pool import POOL
+from tests.unit_tests.recordings import tone, wav
+data = wav(tone(60))
+blocks = 0
+try:
+    while True:
+        for block in POOL.run("decode", io.BytesIO(data), parts=[], container="wav"):
+            blocks += 1
+            if blocks == 20:
+                print("busy", flush=True)
+except KeyboardInterrupt:
+    pass
+sound = b"".join(POOL.run("decode", io.BytesIO(data), parts=[], container="wav"))
+print(sound == tone(60).tobytes())
+"""
+    with subprocess.Popen(
+        [sys.executable, *STRICT, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        process_group=0,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "busy\n"
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        output, errors = process.communicate(timeout=HANG_S)
+    assert (output, errors) == ("True\n", "")
+
+
+@needs_proc
+def test_a_fork_uses_workers_of_its_own() -> None:
+    code = """
+import io, json, os, sys, warnings
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+from langchain_qwen_audio._media.worker_pool import POOL
+from tests.unit_tests.recordings import tone, wav
+def decode():
+    return b"".join(POOL.run("decode", io.BytesIO(wav(tone(5))), parts=[], container="wav"))
+def pids():
+    return sorted(worker.process.pid for worker in POOL._all)
+decode()
+paused = POOL.run("decode", io.BytesIO(wav(tone(30))), parts=[], container="wav")
+first = next(paused)
+before = pids()
+child = os.fork()
+assert decode() == tone(5).tobytes()
+if not child:
+    paused.close()
+    assert not set(pids()) & set(before), (pids(), before)
+    POOL.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert first + b"".join(paused) == tone(30).tobytes()
+assert set(before) <= set(pids())
+"""
+    assert run_python(code) == ""
+
+
+def test_forks_and_starts_at_once_do_not_wait_for_each_other() -> None:
+    code = """
+import os, threading, io, warnings
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+from langchain_qwen_audio._media.worker_pool import WorkerPool
+from tests.unit_tests.recordings import tone, wav
+pool = WorkerPool()
+def start():
+    for _ in range(5):
+        pool.call("probe", io.BytesIO(wav(tone(1))), track=None)
+        pool.close()
+threads = [threading.Thread(target=start) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for _ in range(20):
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+for thread in threads:
+    thread.join()
+"""
+    assert run_python(code) == ""
+
+
+# --- where there are no workers ---
+
+
+@pytest.mark.parametrize("executable", ["", "/usr/bin/some-program", None])
+def test_without_workers_this_process_decodes_and_says_so(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, executable: str | None
+) -> None:
+    if executable is None:
+        monkeypatch.delattr("socket.send_fds")
+    else:
+        monkeypatch.setattr(sys, "executable", executable)
+    without = WorkerPool()
+    with caplog.at_level(logging.WARNING):
+        assert not without.is_available()
+        assert not without.is_available()
+    (record,) = caplog.records
+    assert "without limits on memory and work" in record.getMessage()
+    monkeypatch.setattr("langchain_qwen_audio._media.bounded.POOL", without)
+    audio = Audio.from_path(DATA / "speech.m4a")
+    assert audio.codec == "aac"
+    assert audio.declared_s == pytest.approx(1.149, abs=0.01)
+    sound = b"".join(audio.decode(16_000))
+    monkeypatch.undo()
+    assert sound == b"".join(Audio.from_path(DATA / "speech.m4a").decode(16_000))
+
+
+@pytest.mark.parametrize("command", [["/nowhere/python"], [sys.executable, "-c", "raise OSError"]])
+def test_a_worker_that_does_not_start_is_noticed_once(
+    caplog: pytest.LogCaptureFixture, command: list[str]
+) -> None:
+    pool = WorkerPool(command)
+    with caplog.at_level(logging.WARNING):
+        assert not pool.is_available()
+    assert len(caplog.records) == 1
+
+
+def test_once_workers_started_there_is_no_decoding_without_them(pool: WorkerPool) -> None:
+    assert pool.is_available()
+    pool.close()
+    pool._command = ["/nowhere/python"]
+    assert pool.is_available()
+    with pytest.raises(CodecError, match="no process can be started to decode it"):
+        decode(pool, LONG)
