@@ -15,7 +15,7 @@ from pathlib import Path
 MAX_MEMORY_BYTES = 200_000_000  # beyond what a worker has before it sees a recording
 # Decoding is hundreds of times faster than sound. So many seconds of processor time are always
 # allowed, more for recordings that are at least so many times faster, and more for large files.
-MAX_WORK_S, MIN_SPEED, MIN_BYTES_PER_S = 4.0, 20.0, 20_000_000
+MAX_WORK_S, MIN_SPEED, MIN_BYTES_PER_S = 2.0, 20.0, 20_000_000
 _IS_WORN = 0.25  # a worker that keeps more than this part of the memory is replaced
 _STATM = Path("/proc/self/statm")  # in pages; the sixth number is data and stacks
 TOO_MUCH_MEMORY = f"decoding it takes more than {MAX_MEMORY_BYTES // 1_000_000} MB of memory"

@@ -54,8 +54,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 # Of work, since a busy machine says nothing about the file. Each is taken three times, and no job
-# may take more than 4 s, in whole seconds of the process.
-MAX_CPU_S = 15.0
+# may take more than 2 s, in whole seconds of the process.
+MAX_CPU_S = 10.0
 MAX_MB = 120.0  # more than before, in the process that has a recording decoded
 MAX_WORKER_MB = 300.0  # in all, in the one that decodes it
 
