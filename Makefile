@@ -7,7 +7,7 @@ MADE_BY = $(shell sed -n 's/^executable = //p' $(VENV)/pyvenv.cfg 2>/dev/null)
 INTERPRETER := $(shell .ci/find-python $(or $(PYTHON),$(MADE_BY) $(SUPPORTED)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint docs bench bench-check dist install-matrix format clean FORCE
+.PHONY: help demo test test-slow lint docs tables bench bench-check dist install-matrix format clean FORCE
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,9 @@ lint: $(VENV)/installed ## Check format, lint and types
 docs: $(VENV)/installed ## Build the documentation into site/, warnings as errors, and check its links
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	$(BIN)/python -m pytest -q tests/unit_tests/test_site.py
+
+tables: $(VENV)/installed ## Write the tables of models and prices in README and docs
+	$(BIN)/python -m tests.model_tables
 
 # The peers have an environment of their own.
 .venv-bench/installed: pyproject.toml benchmarks/requirements.txt

@@ -20,7 +20,7 @@ from langchain_core.language_models import LangSmithParams, ModelProfile
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from langchain_qwen_audio._models.profiles import PROVIDER, model_profile, profile_of
-from langchain_qwen_audio._models.routes import is_own_model
+from langchain_qwen_audio._models.routes import is_own_model, profile_in, region_of
 from langchain_qwen_audio._settings import BaseChatQwenAudio
 
 if TYPE_CHECKING:
@@ -360,7 +360,10 @@ class ChatQwenAudio(BaseChatQwenAudio):
 
     def _resolve_model_profile(self) -> ModelProfile:
         own = is_own_model(self.model, self.base_url, self.protocol)
-        return model_profile(profile_of(self.model, self.protocol, own_server=own))
+        profile = profile_of(self.model, self.protocol, own_server=own)
+        if not own:
+            profile = profile_in(profile, region_of(self.address))
+        return model_profile(self.model, profile)
 
 
 def _with_stop(kwargs: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:

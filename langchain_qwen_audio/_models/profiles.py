@@ -6,15 +6,22 @@ https://help.aliyun.com/zh/model-studio/qwen-speech-recognition (ASR)
 https://help.aliyun.com/zh/model-studio/qwen3-omni-captioner
 https://help.aliyun.com/zh/model-studio/qwen-omni
 https://help.aliyun.com/zh/model-studio/qwen3-8-omni-flash
+https://help.aliyun.com/zh/model-studio/qwen3-5-omni-plus
+https://help.aliyun.com/zh/model-studio/qwen-structured-output (JSON mode)
+https://help.aliyun.com/zh/model-studio/rate-limit
+As of November 2026.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from langchain_core.language_models import ModelProfile
+
+Status: TypeAlias = Literal["live", "trial", "uncertain"]
 
 ProtocolName: TypeAlias = Literal["native", "openai"]
 
@@ -45,6 +52,8 @@ class Profile:
             base64, or by "upload".
         tokens_per_s: Audio tokens per second of a clip; a shorter clip counts as a second.
         max_clips: Clips that one message may hold; None is any number.
+        max_inline_clips: Clips of a request that do not travel as URLs; None if not known.
+        max_url_clips: Clips of a request that travel as URLs; None if not known.
         text: Whether users may write, besides speaking; if not, exactly one clip is taken.
         system: Whether there may be a system message.
         history: Whether there may be more than one question.
@@ -52,15 +61,21 @@ class Profile:
         mixes: Whether one message may hold audio and images.
         transcribes: Whether it writes down speech and nothing else, told by `asr_options`.
         native_tools: Whether the endpoint has function calling for it.
+        tool_regions: The only regions where the endpoint has it; empty is no such limit.
         json_mode: Whether `response_format` is allowed; None if not known.
         thinking: Whether it thinks "on" or "off" by default; None if it cannot.
+        efforts: Values of `reasoning_effort`, if it has that.
+        default_effort: The value that the service takes by default.
         must_stream: Whether the service refuses to answer it whole.
         voice: The voice that it speaks with by default; "" if it cannot speak.
         voices: All its voices, where they are few; otherwise the service knows them.
         system_while_speaking: Whether there may be a system message when it speaks.
         regions: Where it is offered.
-        status: "live", "trial" (free quota only, no way to pay), or "ending": announced for
-            retirement on 2026-10-10, and not known whether that was carried out.
+        native_only_regions: Regions that do not have the compatible protocol for it.
+        requests_per_minute: The rate limit of an account; None if not known.
+        tokens_per_minute: The same in tokens; None if it has none, or if it is not known.
+        status: "live", "trial" (free quota only, no way to pay), or "uncertain": its retirement
+            was announced for 2026-10-10, and it is not known whether it is still there.
         successor: What is suggested instead.
     """
 
@@ -84,6 +99,8 @@ class Profile:
     transports: tuple[str, ...] = ("inline", "upload")
     tokens_per_s: float = 25.0
     max_clips: int | None = None
+    max_inline_clips: int | None = None
+    max_url_clips: int | None = None
     text: bool = True
     system: bool = True
     history: bool = True
@@ -91,14 +108,20 @@ class Profile:
     mixes: bool = False
     transcribes: bool = False
     native_tools: bool = False
+    tool_regions: tuple[str, ...] = ()
     json_mode: bool | None = None
     thinking: Literal["on", "off"] | None = None
+    efforts: tuple[str, ...] = ()
+    default_effort: str = ""
     must_stream: bool = False
     voice: str = ""
     voices: tuple[str, ...] = ()
     system_while_speaking: bool = True
     regions: tuple[str, ...] = ("cn-beijing", "ap-southeast-1")
-    status: Literal["live", "trial", "ending"] = "live"
+    native_only_regions: tuple[str, ...] = ()
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    status: Status = "live"
     successor: str = ""
 
     @property
@@ -123,15 +146,21 @@ class Profile:
         return round(max(duration_s, 1.0) * self.tokens_per_s)
 
 
+# What the service suggests for each purpose: https://help.aliyun.com/zh/model-studio/asr-model .
+# For transcripts it is qwen-audio-3.1-asr-flash, which this package does not support.
+UNDERSTANDING, SPEECH, TRANSCRIPTS = "qwen3.8-omni-flash", "qwen3.5-omni-flash", "qwen3-asr-flash"
+
 QWEN_AUDIO = Profile(
     max_input_tokens=6_144,
     max_output_tokens=2_048,
     json_mode=False,  # not documented for this family, nor are tools
     regions=("cn-beijing",),
+    requests_per_minute=60,
     status="trial",
-    successor="qwen3.5-omni-flash",
+    successor=UNDERSTANDING,
 )
 
+# The list of formats of October 2026 has no m4a and mp4 any more; nothing says they are refused.
 ASR = Profile(
     protocols=("native", "openai"),
     max_clip_s=300.0,
@@ -151,10 +180,15 @@ ASR = Profile(
     history=False,
     transcribes=True,
     json_mode=False,
-    regions=("cn-beijing", "ap-southeast-1"),
+    regions=("cn-beijing", "ap-southeast-1", "us-east-1"),
+    native_only_regions=("us-east-1",),
+    requests_per_minute=100,
 )
-_ASR_ENDING = replace(ASR, status="ending", successor="qwen3-asr-flash")
-_ASR_US = replace(ASR, protocols=("native",), regions=("us-east-1",))
+_ASR_UNCERTAIN = replace(ASR, status="uncertain", successor=TRANSCRIPTS)
+# The pages call the models of the US by either name: with "-us", and without.
+_ASR_US = replace(
+    ASR, protocols=("native",), regions=("us-east-1",), native_only_regions=(), successor=""
+)
 
 CAPTIONER = Profile(
     protocols=("native", "openai"),
@@ -167,17 +201,21 @@ CAPTIONER = Profile(
     system=False,
     history=False,
     json_mode=False,
-    status="ending",
-    successor="qwen3.8-omni-flash",
+    requests_per_minute=60,
+    tokens_per_minute=100_000,
+    status="uncertain",
+    successor=UNDERSTANDING,
 )
 
-# Native calls to Omni are not documented, and not known to be refused: they go if the
-# user says so. Uploaded clips are not documented for it either.
+# Native calls to Omni are documented for qwen-omni-turbo, in streams; for the others they are
+# not, and not known to be refused: they go if the user says so. Uploaded clips are not documented.
 _OMNI = Profile(
     protocols=("openai", "native"),
     transports=("inline",),
     images=True,
     must_stream=True,
+    requests_per_minute=60,
+    tokens_per_minute=100_000,
 )
 OMNI_TURBO = replace(
     _OMNI,
@@ -188,8 +226,8 @@ OMNI_TURBO = replace(
     voice="Cherry",
     voices=("Cherry", "Serena", "Ethan", "Chelsie"),
     system_while_speaking=False,
-    status="ending",
-    successor="qwen3.5-omni-flash",
+    status="uncertain",
+    successor=SPEECH,
 )
 OMNI_3_FLASH = replace(
     _OMNI,
@@ -201,31 +239,47 @@ OMNI_3_FLASH = replace(
     native_tools=True,
     thinking="off",
     voice="Cherry",
-    successor="qwen3.5-omni-flash",
+    successor=SPEECH,
 )
-_OMNI_3_ENDING = replace(OMNI_3_FLASH, status="ending", successor="qwen3.5-omni-plus")
-OMNI_3_5 = replace(  # its context is not documented; third parties' tables disagree
+# The alias is said to equal it, and its own card says that it has no tools: they are described in
+# the prompt, which works either way. The same for the snapshots of Qwen3.5-Omni.
+_OMNI_3_SNAPSHOT = replace(OMNI_3_FLASH, native_tools=False, status="uncertain")
+OMNI_3_5 = replace(  # a context of 262,144 tokens
     _OMNI,
+    max_input_tokens=196_608,
+    max_output_tokens=65_536,
     max_clip_s=3 * 3600.0,
     tokens_per_s=7.0,
+    max_inline_clips=250,
+    max_url_clips=2_048,
     mixes=True,
     native_tools=True,
+    tool_regions=("cn-beijing",),
     voice="Tina",
 )
-OMNI_3_8 = replace(  # neither limits on audio nor its tokens are documented
+_OMNI_3_5_PLUS = replace(OMNI_3_5, json_mode=True)  # its card says no, the page on JSON yes
+_OMNI_3_5_SNAPSHOT = replace(OMNI_3_5, native_tools=False, tool_regions=())
+OMNI_3_8 = replace(
     _OMNI,
     max_input_tokens=991_808,
     max_output_tokens=131_072,
     max_clip_s=3 * 3600.0,
-    tokens_per_s=12.5,
+    tokens_per_s=7.0,
+    max_inline_clips=250,
+    max_url_clips=2_048,
     mixes=True,
     native_tools=True,
+    json_mode=True,
     thinking="on",
+    efforts=("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+    default_effort="xhigh",
     must_stream=False,
     regions=(
         *("cn-beijing", "ap-southeast-1", "cn-hongkong"),
         *("ap-northeast-1", "eu-central-1", "us-east-1"),
     ),
+    requests_per_minute=30_000,
+    tokens_per_minute=None,  # dynamic, or 2,000,000, by region
 )
 
 # A server of the user's own, which takes what its model takes: wave files and MP3 are what every
@@ -251,10 +305,16 @@ OWN_QWEN2_AUDIO = replace(
 
 PROFILES: dict[str, Profile] = {
     "qwen-audio-turbo-latest": QWEN_AUDIO,
-    "qwen-audio-turbo": replace(QWEN_AUDIO, max_input_tokens=6_000, max_output_tokens=1_500),
+    "qwen-audio-turbo": replace(
+        QWEN_AUDIO,
+        max_input_tokens=6_000,
+        max_output_tokens=1_500,
+        requests_per_minute=120,
+        tokens_per_minute=100_000,
+    ),
     "qwen3-asr-flash": ASR,
-    "qwen3-asr-flash-2025-09-08": _ASR_ENDING,
-    "qwen3-asr-flash-2026-02-10": _ASR_ENDING,
+    "qwen3-asr-flash-2025-09-08": _ASR_UNCERTAIN,
+    "qwen3-asr-flash-2026-02-10": _ASR_UNCERTAIN,
     "qwen3-asr-flash-us": _ASR_US,
     "qwen3-asr-flash-2025-09-08-us": _ASR_US,
     "qwen3-omni-30b-a3b-captioner": CAPTIONER,
@@ -264,38 +324,28 @@ PROFILES: dict[str, Profile] = {
     "qwen-omni-turbo-2025-03-26": OMNI_TURBO,
     "qwen2.5-omni-7b": OMNI_TURBO,
     "qwen3-omni-flash": OMNI_3_FLASH,
-    "qwen3-omni-flash-2025-09-15": _OMNI_3_ENDING,
-    "qwen3-omni-flash-2025-12-01": _OMNI_3_ENDING,
-    "qwen3.5-omni-plus": OMNI_3_5,
-    "qwen3.5-omni-plus-2026-03-15": OMNI_3_5,
+    "qwen3-omni-flash-2025-12-01": _OMNI_3_SNAPSHOT,
+    "qwen3.5-omni-plus": _OMNI_3_5_PLUS,
+    "qwen3.5-omni-plus-2026-03-15": _OMNI_3_5_SNAPSHOT,
     "qwen3.5-omni-flash": OMNI_3_5,
-    "qwen3.5-omni-flash-2026-03-15": OMNI_3_5,
+    "qwen3.5-omni-flash-2026-03-15": _OMNI_3_5_SNAPSHOT,
     "qwen3.8-omni-flash": OMNI_3_8,
 }
 
-# Names that the service no longer knows → what it suggests instead.
-# https://help.aliyun.com/zh/model-studio/model-depreciation
+# Names that the service no longer knows → what is suggested instead.
+# https://help.aliyun.com/zh/model-studio/model-depreciation ; that the first one is gone is known
+# from a reseller alone (https://docs.apiyi.com/en/live/2026-10/bailian-models-offline).
 RETIRED: dict[str, str] = {
-    "qwen-audio-turbo-2024-12-04": "qwen3-omni-flash",
-    "qwen-audio-turbo-1204": "qwen3-omni-flash",
-    "qwen-audio-turbo-2024-08-07": "qwen3-omni-flash",
-    "qwen-audio-turbo-0807": "qwen3-omni-flash",
-    "qwen-audio-chat": "qwen3-omni-flash",
-    "qwen2-audio-instruct": "qwen3-omni-flash",
-    "qwen-audio-asr": "qwen3-asr-flash",
-    "qwen-audio-asr-latest": "qwen3-asr-flash",
-    "qwen-audio-asr-2024-12-04": "qwen3-asr-flash",
-}
-
-# Names, or ends of names, of models that this class does not serve → what serves them.
-ELSEWHERE: dict[str, str] = {
-    "qwen-audio-3.0-asr-flash": "a message schema of its own, which the SDK does not speak",
-    "qwen-audio-3.1-asr-flash": "a message schema of its own, which the SDK does not speak",
-    "fun-asr-flash-2026-06-15": "a message schema of its own, which the SDK does not speak",
-    "-filetrans": "asynchronous jobs",
-    "-realtime": "a WebSocket",
-    "-streaming": "a WebSocket",
-    "-asr-flash-message": "a WebSocket",
+    "qwen3-omni-flash-2025-09-15": SPEECH,
+    "qwen-audio-turbo-2024-12-04": UNDERSTANDING,
+    "qwen-audio-turbo-1204": UNDERSTANDING,
+    "qwen-audio-turbo-2024-08-07": UNDERSTANDING,
+    "qwen-audio-turbo-0807": UNDERSTANDING,
+    "qwen-audio-chat": UNDERSTANDING,
+    "qwen2-audio-instruct": UNDERSTANDING,
+    "qwen-audio-asr": TRANSCRIPTS,
+    "qwen-audio-asr-latest": TRANSCRIPTS,
+    "qwen-audio-asr-2024-12-04": TRANSCRIPTS,
 }
 
 
@@ -321,9 +371,10 @@ def profile_of(
     return ASR if "asr" in name else QWEN_AUDIO
 
 
-def model_profile(profile: Profile) -> ModelProfile:
-    """Say what a model can do in LangChain's own terms."""
+def model_profile(model: str, profile: Profile) -> ModelProfile:
+    """Say what a model can do in LangChain's own terms; what is not known is left out."""
     known: ModelProfile = {
+        "name": _display_name(model),
         "text_inputs": profile.text,
         "audio_inputs": True,
         "image_inputs": profile.images,
@@ -336,6 +387,8 @@ def model_profile(profile: Profile) -> ModelProfile:
         "video_outputs": False,
         "reasoning_output": profile.thinking is not None,
         "tool_calling": profile.text,  # where the endpoint has none, in the prompt
+        "tool_choice": profile.native_tools,  # in the prompt it cannot be enforced
+        "tool_call_streaming": profile.text,
         "structured_output": False,
         "temperature": True,
     }
@@ -343,4 +396,19 @@ def model_profile(profile: Profile) -> ModelProfile:
         known["max_input_tokens"] = profile.max_input_tokens
     if profile.max_output_tokens is not None:
         known["max_output_tokens"] = profile.max_output_tokens
+    if profile.efforts:
+        known["reasoning_effort_levels"] = list(profile.efforts)
+        known["reasoning_effort_default"] = profile.default_effort
+    if model in PROFILES and profile.status in LANGCHAIN_STATUS:
+        known["status"] = LANGCHAIN_STATUS[profile.status]
     return known
+
+
+LANGCHAIN_STATUS: dict[Status, str] = {"live": "active", "uncertain": "deprecated"}
+
+
+def _display_name(model: str) -> str:
+    """Write a model's name as the service's pages do: qwen3-asr-flash is Qwen3-ASR-Flash."""
+    words = model.rpartition("/")[2].split("-")
+    short = re.compile(r"asr|us|a?\d+b")
+    return "-".join(it.upper() if short.fullmatch(it) else it[:1].upper() + it[1:] for it in words)

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
 
+from langchain_qwen_audio._models.elsewhere import other_way
 from langchain_qwen_audio._models.profiles import (
-    ELSEWHERE,
     PROFILES,
     RETIRED,
     Profile,
@@ -44,6 +45,7 @@ SHARED_HOSTS = {
     "us-east-1": "https://dashscope-us.aliyuncs.com",
 }
 _WORKSPACE_HOST = "https://{workspace}.{region}.maas.aliyuncs.com"
+_WORKSPACE_NAME = re.compile(r"[^.]+\.(?P<region>[a-z0-9-]+)\.maas\.aliyuncs\.com")
 
 # Where each protocol lives on a host of the service, and on whatever stands in for one.
 _PATHS: dict[ProtocolName, str] = {"native": "/api/v1", "openai": "/compatible-mode/v1"}
@@ -113,6 +115,8 @@ def find_route(
     if not own and protocol is None:
         _require_alive(model)
     profile = profile_of(model, protocol, own_server=own)
+    if not own:
+        profile = profile_in(profile, region_of(address))
     chosen = protocol or profile.protocols[0]
     if model in PROFILES and chosen not in profile.protocols:
         raise InvalidRequestError(
@@ -128,12 +132,26 @@ def find_route(
     return Route(address, wire, profile)
 
 
+def region_of(address: str) -> str | None:
+    """Tell the region of an address of the service; None if it is another host, as a gateway."""
+    host = urlsplit(address).hostname or ""
+    if workspace := _WORKSPACE_NAME.fullmatch(host):
+        return workspace["region"]
+    shared = {urlsplit(url).hostname: region for region, url in SHARED_HOSTS.items()}
+    return shared.get(host)
+
+
+def profile_in(profile: Profile, region: str | None) -> Profile:
+    """Narrow what a model takes to what it takes in a region; an unknown region changes nothing."""
+    if region in profile.native_only_regions:
+        profile = replace(profile, protocols=("native",))
+    if region and profile.tool_regions and region not in profile.tool_regions:
+        profile = replace(profile, native_tools=False)
+    return profile
+
+
 def _require_alive(model: str) -> None:
     if model in RETIRED:
         raise NotFoundError(f"{model} is retired; its successor is {RETIRED[model]}")
-    for name, way in ELSEWHERE.items():
-        if model == name or (name.startswith("-") and model.endswith(name)):
-            raise NotFoundError(
-                f"{model} is available through {way}, which this package does not use; "
-                "qwen3-asr-flash transcribes, and qwen3.5-omni-flash answers questions"
-            )
+    if model not in PROFILES and (way := other_way(model)):
+        raise NotFoundError(f"{model} {way}")

@@ -34,7 +34,7 @@ def check_messages(model: str, profile: Profile, messages: Messages, *, speaks: 
     for index, message in enumerate(messages):
         for reason in _message_refusals(profile, message, speaks=speaks):
             raise MessageError(f"messages[{index}]: {model} {reason}")
-    for reason in _conversation_refusals(profile, messages):
+    for reason in (*_count_refusals(profile, messages), *_conversation_refusals(profile, messages)):
         raise MessageError(f"{model} {reason}")
 
 
@@ -80,6 +80,16 @@ def _no_text(profile: Profile) -> str:
             "goes into a system message"
         )
     return "takes a recording and no text: it captions the audio"
+
+
+def _count_refusals(profile: Profile, messages: Messages) -> Iterator[str]:
+    parts = [part for message in messages for part in message.content]
+    for what, kind, limit in (
+        ("that are no URLs", AudioPart, profile.max_inline_clips),
+        ("at URLs", AudioUrlPart, profile.max_url_clips),
+    ):
+        if limit is not None and (count := _count(parts, kind)) > limit:
+            yield f"takes {limit:,} recordings {what} in a request, and {count:,} came"
 
 
 def _conversation_refusals(profile: Profile, messages: Messages) -> Iterator[str]:

@@ -320,7 +320,7 @@ def _offered(model: str, profile: Profile) -> str:
     offered = f"{model} is offered in {', '.join(profile.regions)}"
     if profile.status == "live":
         return offered
-    state = "as a trial" if profile.status == "trial" else "and announced for retirement"
+    state = "as a trial" if profile.status == "trial" else "until its retirement (2026-10-10)"
     return f"{offered} {state}; its successor is {profile.successor}"
 
 

@@ -13,8 +13,10 @@ from langchain_core.document_loaders import Blob
 import langchain_qwen_audio
 from langchain_qwen_audio import llama_index
 from langchain_qwen_audio._media.container import DEMUXERS
+from langchain_qwen_audio._models.elsewhere import OTHER_WAYS
 from langchain_qwen_audio._models.profiles import PROFILES
 from langchain_qwen_audio.local import LocalDashScope
+from tests.model_tables import OTHER_NAMES, PAGES, TABLES, with_tables
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "langchain_qwen_audio"
@@ -158,24 +160,18 @@ def test_the_loggers_that_a_page_names_log() -> None:
     assert named == {".".join(each) for each in parts}
 
 
-def test_the_table_of_models_says_what_the_package_knows() -> None:
-    listed = set()
-    for line in (ROOT / "README.md").read_text().splitlines():
-        if not line.startswith("| `q"):
-            continue
-        names, _, tokens, clip, speaks, tools, state = line.strip("| ").split(" | ")
-        for name in re.findall(r"`([^`]+)`", names):
-            profile = PROFILES[name]
-            listed.add(name)
-            if tokens != "unknown":
-                assert float(tokens) == profile.tokens_per_s, name
-                number, unit = clip.split()
-                seconds = float(number) * {"s": 1, "min": 60, "h": 3600}[unit]
-                assert seconds == profile.max_clip_s, name
-            assert speaks == ("yes" if profile.voice else "no"), name
-            offered = "native" if profile.native_tools else "prompt" if profile.text else "no"
-            assert tools == offered, name
-            assert state == profile.status, name
+@pytest.mark.parametrize("page", PAGES)
+def test_the_tables_of_models_are_up_to_date(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert "<!-- table:" in text
+    assert text == with_tables(text), "run: make tables"
+
+
+def test_each_model_and_each_other_way_is_in_the_tables() -> None:
+    named = set(re.findall("`([^`]+)`", TABLES["taken"]()))
+    assert named >= PROFILES.keys()
+    assert len(OTHER_NAMES) == len(OTHER_WAYS)
+    listed = set(re.findall("`([^`]+)`", TABLES["overview"]()))
     dated = {name for name in PROFILES if re.search(r"-20\d\d-|-latest$", name)}
     assert listed | dated == set(PROFILES)
 

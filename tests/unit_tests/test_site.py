@@ -15,14 +15,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from langchain_qwen_audio import errors
-from langchain_qwen_audio._models.profiles import PROFILES, RETIRED, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-UNITS = {"h": 3600, "min": 60, "s": 1}
 
 
 class Page(HTMLParser):
@@ -96,49 +94,6 @@ def table(page: str, heading: str) -> dict[str, list[str]]:
     lines = below[below.index("\n| `") :].lstrip("\n").split("\n\n", 1)[0].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {name: cells for first, *cells in rows for name in re.findall("`([^`]+)`", first)}
-
-
-def taken(profile: Profile) -> list[str]:
-    clip_s, clips = profile.max_clip_s, profile.max_clips
-    unit, seconds = next(it for it in UNITS.items() if clip_s >= it[1])
-    tokens = (profile.max_input_tokens, profile.max_output_tokens)
-    flags = (profile.text, profile.system, profile.history, profile.images)
-    return [
-        *("unknown" if count is None else f"{count:,}" for count in tokens),
-        f"{profile.tokens_per_s:g}",
-        f"{clip_s / seconds:g} {unit}",
-        "any" if clips is None else str(clips),
-        *("yes" if flag else "no" for flag in flags),
-    ]
-
-
-def served(profile: Profile) -> list[str]:
-    protocols = [name.replace("openai", "compatible") for name in profile.protocols]
-    regions = [f"`{region}`" for region in profile.regions]
-    return [
-        " or ".join(protocols),
-        "yes" if profile.must_stream else "no",
-        "yes" if profile.voice else "no",
-        profile.thinking or "no",
-        "native" if profile.native_tools else "prompt" if profile.text else "no",
-        "all six" if len(regions) == 6 else ", ".join(regions),
-        profile.status,
-        f"`{profile.successor}`" if profile.successor else "none",
-    ]
-
-
-def test_the_tables_of_models_say_what_the_package_knows() -> None:
-    unknown = {"qwen3.8-omni-flash": {2, 3, 4}}  # what its page does not say
-    expected = {name: taken(profile) for name, profile in PROFILES.items()}
-    for name, places in unknown.items():
-        expected[name] = ["unknown" if i in places else it for i, it in enumerate(expected[name])]
-    assert table("models.md", "## What they take") == expected
-    assert table("models.md", "## Protocols, regions and state") == {
-        name: served(profile) for name, profile in PROFILES.items()
-    }
-    assert table("models.md", "## Retired names") == {
-        name: [f"`{successor}`"] for name, successor in RETIRED.items()
-    }
 
 
 def test_the_table_of_errors_lists_every_class() -> None:

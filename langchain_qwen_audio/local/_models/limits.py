@@ -26,6 +26,7 @@ def check_limits(request: ModelRequest) -> None:
     for message in request.messages:
         if message["role"] == "user":
             _check_user(request, message)
+    _check_clip_counts(request)
     if request.model.family == "asr":
         _check_asr_options(request.asr_options or {})
     _check_answer(request)
@@ -68,6 +69,18 @@ def _check_user(request: ModelRequest, message: Mapping[str, Any]) -> None:
     if not model.mixes and len(set(kinds) - {"text"}) > 1:
         msg = f"The model `{request.name}` takes text and one other modality per message."
         raise invalid_parameter(msg)
+
+
+def _check_clip_counts(request: ModelRequest) -> None:
+    inline = sum(audio.startswith("data:") for audio in request.audios)
+    model, by_url = request.model, len(request.audios) - inline
+    for what, count, limit in (
+        ("in base64", inline, model.max_inline_clips),
+        ("at URLs", by_url, model.max_url_clips),
+    ):
+        if limit is not None and count > limit:
+            msg = f"The model `{request.name}` takes {limit} audio {what} per request."
+            raise invalid_parameter(msg)
 
 
 def _check_answer(request: ModelRequest) -> None:

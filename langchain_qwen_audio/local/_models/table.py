@@ -4,13 +4,13 @@ Sources, and what they leave open:
 https://help.aliyun.com/zh/model-studio/audio-language-model
 https://help.aliyun.com/zh/model-studio/qwen-asr-api-reference
 https://help.aliyun.com/zh/model-studio/qwen3-omni-captioner
-https://help.aliyun.com/zh/model-studio/qwen-omni (Omni by the compatible path only; every user
-message holds text and one other thing, but for 3.5 and later)
-https://help.aliyun.com/zh/model-studio/qwen3-8-omni-flash (without its limits: those of 3.5)
+https://help.aliyun.com/zh/model-studio/qwen-omni (Omni by the compatible path, and qwen-omni-turbo
+natively too, in streams; every user message holds text and one other thing, but for 3.5 and later)
+As of November 2026.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 Family: TypeAlias = Literal["qwen-audio", "asr", "captioner", "omni"]
@@ -30,6 +30,8 @@ class Model:
         cuts: It drops the rest of a longer clip without an error, instead of refusing the clip.
         takes: What a user message may hold.
         max_clips: How many clips a user message may hold; `None`: any number.
+        max_inline_clips: How many clips in base64 a request may hold; `None`: any number.
+        max_url_clips: How many clips at URLs a request may hold; `None`: any number.
         mixes: A user message may hold several of audio, image and video.
         one_turn: It takes one user message and no conversation.
         must_stream: It answers with streams alone.
@@ -48,6 +50,8 @@ class Model:
     cuts: bool = False
     takes: frozenset[str] = frozenset({"text", "audio", "image", "video"})
     max_clips: int | None = None
+    max_inline_clips: int | None = None
+    max_url_clips: int | None = None
     mixes: bool = True
     one_turn: bool = False
     must_stream: bool = False
@@ -81,6 +85,8 @@ _OMNI_TURBO = Model(
     speech_tokens_per_s=25,
     speaks_after_system=False,
 )
+# Its speech by the native path is documented; this server has none there, and refuses it.
+_NATIVE_TURBO = replace(_OMNI_TURBO, speaks=False)
 _OMNI_3 = Model(
     "omni",
     max_clip_s=20 * 60,
@@ -93,20 +99,26 @@ _OMNI_3 = Model(
     thinking="off",
     native_tools=True,
 )
+_OMNI_3_SNAPSHOT = replace(_OMNI_3, native_tools=False)
 _OMNI_3_5 = Model(
     "omni",
     max_clip_s=3 * 3600,
     tokens_per_s=7,
     max_file_bytes=2048 * _MIB,
+    max_inline_clips=250,
+    max_url_clips=2048,
     must_stream=True,
     speaks=True,
     native_tools=True,
 )
+_OMNI_3_5_SNAPSHOT = replace(_OMNI_3_5, native_tools=False)
 _OMNI_3_8 = Model(
     "omni",
     max_clip_s=3 * 3600,
     tokens_per_s=7,
     max_file_bytes=2048 * _MIB,
+    max_inline_clips=250,
+    max_url_clips=2048,
     thinking="on",
     native_tools=True,
 )
@@ -128,21 +140,20 @@ _KNOWN: dict[str, dict[str, Model]] = {
     "qwen3-asr-flash": {"native": _ASR, "openai": _ASR},
     "qwen3-asr-flash-2025-09-08": {"native": _ASR, "openai": _ASR},
     "qwen3-asr-flash-2026-02-10": {"native": _ASR, "openai": _ASR},
-    "qwen3-asr-flash-us": {"native": _ASR, "openai": _ASR},
-    "qwen3-asr-flash-2025-09-08-us": {"native": _ASR, "openai": _ASR},
+    "qwen3-asr-flash-us": {"native": _ASR},
+    "qwen3-asr-flash-2025-09-08-us": {"native": _ASR},
     "qwen3-omni-30b-a3b-captioner": {"native": _CAPTIONER, "openai": _CAPTIONER},
-    "qwen-omni-turbo": {"openai": _OMNI_TURBO},
-    "qwen-omni-turbo-latest": {"openai": _OMNI_TURBO},
-    "qwen-omni-turbo-2025-01-19": {"openai": _OMNI_TURBO},
-    "qwen-omni-turbo-2025-03-26": {"openai": _OMNI_TURBO},
-    "qwen2.5-omni-7b": {"openai": _OMNI_TURBO},
+    "qwen-omni-turbo": {"native": _NATIVE_TURBO, "openai": _OMNI_TURBO},
+    "qwen-omni-turbo-latest": {"native": _NATIVE_TURBO, "openai": _OMNI_TURBO},
+    "qwen-omni-turbo-2025-01-19": {"native": _NATIVE_TURBO, "openai": _OMNI_TURBO},
+    "qwen-omni-turbo-2025-03-26": {"native": _NATIVE_TURBO, "openai": _OMNI_TURBO},
+    "qwen2.5-omni-7b": {"native": _NATIVE_TURBO, "openai": _OMNI_TURBO},
     "qwen3-omni-flash": {"openai": _OMNI_3},
-    "qwen3-omni-flash-2025-09-15": {"openai": _OMNI_3},
-    "qwen3-omni-flash-2025-12-01": {"openai": _OMNI_3},
+    "qwen3-omni-flash-2025-12-01": {"openai": _OMNI_3_SNAPSHOT},
     "qwen3.5-omni-plus": {"openai": _OMNI_3_5},
-    "qwen3.5-omni-plus-2026-03-15": {"openai": _OMNI_3_5},
+    "qwen3.5-omni-plus-2026-03-15": {"openai": _OMNI_3_5_SNAPSHOT},
     "qwen3.5-omni-flash": {"openai": _OMNI_3_5},
-    "qwen3.5-omni-flash-2026-03-15": {"openai": _OMNI_3_5},
+    "qwen3.5-omni-flash-2026-03-15": {"openai": _OMNI_3_5_SNAPSHOT},
     "qwen3.8-omni-flash": {"openai": _OMNI_3_8},
 }
 # A name of the user's own: natively as Qwen-Audio, else an Omni that may do everything.

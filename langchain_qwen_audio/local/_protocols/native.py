@@ -60,6 +60,7 @@ def read_native(
         messages=messages,
         stream=headers.get("x-dashscope-sse") == "enable",
         incremental=parameters.get("incremental_output") is True,
+        speech="audio" in (parameters.get("modalities") or ()),
         asr_options=parameters.get("asr_options"),
     )
 

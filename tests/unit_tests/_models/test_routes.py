@@ -15,8 +15,9 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from langchain_qwen_audio import Audio, ChatQwenAudio, errors
-from langchain_qwen_audio._models.profiles import ELSEWHERE, PROFILES, RETIRED
-from langchain_qwen_audio._models.routes import find_route
+from langchain_qwen_audio._models.elsewhere import other_way
+from langchain_qwen_audio._models.profiles import PROFILES, RETIRED
+from langchain_qwen_audio._models.routes import find_route, region_of
 from langchain_qwen_audio._protocols.openai import OpenAIProtocol
 from langchain_qwen_audio.local import LocalDashScope
 from tests.unit_tests.conftest import ainvoke, astream, invoke, stream
@@ -134,26 +135,137 @@ def test_an_unknown_model_answers_in_the_protocol_told(
         assert server.requests[0].kind == {"native": "generation", "openai": "chat"}[protocol]
 
 
-NOT_HERE = {
-    **{name: why for name, why in ELSEWHERE.items() if not name.startswith("-")},
-    "qwen3-asr-flash-filetrans": "asynchronous jobs",
-    "qwen-audio-3.0-asr-flash-filetrans": "asynchronous jobs",
-    "qwen3-omni-flash-realtime": "a WebSocket",
-    "qwen3.5-omni-plus-realtime": "a WebSocket",
-    "qwen-audio-3.1-asr-flash-streaming": "a WebSocket",
-    "qwen-audio-3.1-asr-flash-message": "a WebSocket",
+# By kind: names, how the service serves them, and what this package has instead.
+NOT_HERE: dict[str, tuple[list[str], str, str]] = {
+    "the recognition format": (
+        [
+            *("qwen-audio-3.0-asr-flash", "qwen-audio-3.1-asr-flash", "fun-asr-flash-2026-06-15"),
+            *("qwen-audio-3.1-asr-flash-2026-09-22", "someone/Qwen-Audio-3.1-ASR-Flash"),
+        ],
+        "a message schema of its own",
+        "ChatQwenAudio(model='qwen3-asr-flash')",
+    ),
+    "jobs": (
+        [
+            *("qwen3-asr-flash-filetrans", "qwen3-asr-flash-filetrans-2025-11-17"),
+            *("qwen-audio-3.1-asr-flash-filetrans", "fun-asr", "fun-asr-mtl", "fun-asr-2025-11-07"),
+            *("paraformer-v2", "paraformer-8k-v2", "paraformer-mtl-v1", "sensevoice-v1"),
+        ],
+        "/services/audio/asr/transcription",
+        "QwenAudioLoader",
+    ),
+    "live answers": (
+        [
+            *("qwen3-omni-flash-realtime", "qwen3-omni-flash-realtime-2025-09-15"),
+            *("qwen3.5-omni-plus-realtime", "qwen3.8-omni-flash-realtime"),
+            "qwen-audio-3.1-realtime-plus",
+        ],
+        "OmniRealtimeConversation",
+        "ChatQwenAudio(model='qwen3.8-omni-flash')",
+    ),
+    "live transcripts": (
+        [
+            *("qwen3-asr-flash-realtime", "qwen3-asr-flash-realtime-2025-10-27"),
+            *("qwen-audio-3.1-asr-flash-streaming", "qwen-audio-3.1-asr-flash-message"),
+            *("fun-asr-realtime", "fun-asr-realtime-2026-02-28", "paraformer-realtime-v2"),
+            "gummy-realtime-v1",
+        ],
+        "`Recognition`",
+        "ChatQwenAudio(model='qwen3-asr-flash')",
+    ),
+    "live interpreting": (
+        [
+            *("qwen3.8-livetranslate-flash-realtime", "qwen3-livetranslate-flash-realtime"),
+            "qwen3.5-livetranslate-flash-realtime-2026-05-19",
+        ],
+        "interprets over a WebSocket",
+        "ChatQwenAudio(model='qwen3.8-omni-flash')",
+    ),
+    "interpreting": (
+        [
+            *("qwen3-livetranslate-flash", "qwen3-livetranslate-flash-2025-12-01"),
+            "qwen3.5-livetranslate-flash",
+        ],
+        "Chat Completions with `translation_options`",
+        "ChatQwenAudio(model='qwen3.8-omni-flash')",
+    ),
+    "speech": (
+        [
+            *("qwen-audio-3.1-tts-flash", "qwen3-tts-flash-2025-11-27", "qwen3-tts-flash-realtime"),
+            *("qwen-tts", "cosyvoice-v3-plus", "qwen-voice-design"),
+        ],
+        "writes speech from text",
+        "modalities=['text', 'audio']",
+    ),
+    "translation": (
+        ["qwen-mt-uni", "qwen-mt-turbo"],
+        "`translation_options`",
+        "ChatQwenAudio(model='qwen3.8-omni-flash')",
+    ),
 }
 
 
-@TWO_WAYS
-@pytest.mark.parametrize(("name", "why"), NOT_HERE.items())
-def test_a_model_that_is_asked_in_another_way_is_refused_with_the_way_and_what_to_use(
-    ask: Ask, server: LocalDashScope, name: str, why: str
+@pytest.mark.parametrize("kind", NOT_HERE.values(), ids=NOT_HERE)
+def test_a_name_that_is_served_in_another_way_is_refused_with_that_way_and_what_to_use(
+    kind: tuple[list[str], str, str],
 ) -> None:
-    with pytest.raises(errors.NotFoundError, match="qwen3-asr-flash transcribes") as caught:
-        ask(ChatQwenAudio(model=name, base_url=server.base_url, api_key="local"), "?")
-    assert caught.value.message.startswith(f"{name} is available through {why}")
-    assert server.requests == []
+    names, service, instead = kind
+    for name in names:
+        with pytest.raises(errors.NotFoundError) as caught:
+            find_route(name, BEIJING + NATIVE)
+        said = caught.value.message
+        assert said.startswith(f"{name} ")
+        assert service in said
+        assert "this package has no class for" in said
+        assert instead in said.partition(";")[2]
+
+
+@TWO_WAYS
+def test_such_a_name_is_not_sent_unless_a_protocol_is_told(
+    ask: Ask,
+) -> None:
+    name = "qwen3-livetranslate-flash"
+    with LocalDashScope(reply="ok", models=[name]) as server:
+        model = ChatQwenAudio(model=name, base_url=server.base_url, api_key="local")
+        with pytest.raises(errors.NotFoundError):
+            ask(model, ask_about("https://example.com/a.mp3"))
+        assert server.requests == []
+        told = model.model_copy(update={"protocol": "openai"})
+        assert ask(told, ask_about("https://example.com/a.mp3")).text == "ok"
+
+
+@pytest.mark.parametrize("name", [*PROFILES, *RETIRED])
+def test_no_name_of_the_table_is_taken_for_one_that_is_served_in_another_way(name: str) -> None:
+    assert other_way(name) is None
+
+
+REGIONS = {
+    BEIJING: "cn-beijing",
+    SINGAPORE: "ap-southeast-1",
+    WORKSPACE: "eu-central-1",
+    "https://dashscope-us.aliyuncs.com": "us-east-1",
+    "https://proxy.example.com/qwen": None,
+    "http://127.0.0.1:8000": None,
+}
+
+
+@pytest.mark.parametrize(("host", "region"), REGIONS.items())
+def test_a_region_is_told_by_the_host(host: str, region: str | None) -> None:
+    assert region_of(host + NATIVE) == region
+
+
+def test_what_a_model_has_in_some_regions_only_it_has_nowhere_else() -> None:
+    plus, asr, us = "qwen3.5-omni-plus", "qwen3-asr-flash", "https://dashscope-us.aliyuncs.com"
+    assert find_route(plus, BEIJING + NATIVE).profile.native_tools
+    assert not find_route(plus, SINGAPORE + NATIVE).profile.native_tools
+    assert find_route(plus, "https://proxy.example.com/api/v1").profile.native_tools
+    singapore = ChatQwenAudio(model=plus, region="ap-southeast-1", api_key="local")
+    profile: Any = singapore.profile
+    assert (profile["tool_calling"], profile["tool_choice"]) == (True, False)
+    for name in (asr, "qwen3-asr-flash-us", "qwen3-asr-flash-2025-09-08"):
+        assert route_of(name, us + NATIVE) == (us + NATIVE, "native", "data_uri")
+        with pytest.raises(errors.InvalidRequestError, match="it takes 'native'"):
+            find_route(name, us + NATIVE, "openai")
 
 
 def test_a_retired_name_is_asked_for_all_the_same_if_the_protocol_is_told() -> None:

@@ -32,6 +32,7 @@ from tests.unit_tests.ways import invoke
 if TYPE_CHECKING:
     from tests.unit_tests.ways import Ask
 
+AT_URL = {"type": "audio", "url": "https://example.com/a.mp3"}
 OPTIONS: dict[str, Any] = {"language": "zh"}
 SCHEMA = {"title": "Call", "description": "A call.", "type": "object", "properties": {}}
 JSON_OBJECT = {"response_format": {"type": "json_object"}}
@@ -71,6 +72,14 @@ def alone(name: str) -> dict[str, Refused]:
 REFUSED: dict[str, Refused] = {
     **alone(ASR),
     **alone(CAPTIONER),
+    f"{OMNI_3_8}: clips that are no URLs": Refused(
+        OMNI_3_8, [user(*[BLOCK] * 200), user(*[BLOCK] * 51)], "250 recordings that are no URLs"
+    ),
+    f"{OMNI_3_8}: clips at URLs": Refused(
+        OMNI_3_8,
+        [user(*[AT_URL] * 2_049)],
+        "takes 2,048 recordings at URLs in a request, and 2,049",
+    ),
     f"{CAPTIONER}: system message": Refused(
         CAPTIONER, [SYSTEM, user(BLOCK)], "takes no system message: it captions"
     ),

@@ -32,6 +32,7 @@ STREAM_ONLY = (
     "This model only support stream mode, please enable the stream parameter to access the model."
 )
 AUDIO = clip(data_uri(wav(0.1)))
+AT_URL = clip("https://example.com/a.mp3")
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 SYSTEM = {"role": "system", "content": "Be brief."}
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
@@ -113,6 +114,18 @@ MODELS: dict[str, tuple[str, list[Any], dict[str, Any], str]] = {
         [user(AUDIO)],
         {"tools": [TOOL]},
         not_supported(CAPTIONER, "tools"),
+    ),
+    "too many clips in base64": (
+        OMNI_38,
+        [user(*[AUDIO] * 251)],
+        {},
+        f"The model `{OMNI_38}` takes 250 audio in base64 per request.",
+    ),
+    "too many clips at URLs, over two messages": (
+        OMNI_38,
+        [user(*[AT_URL] * 2_000), assistant_text("Hi"), user(*[AT_URL] * 49)],
+        {},
+        f"The model `{OMNI_38}` takes 2048 audio at URLs per request.",
     ),
     "two clips for turbo": (
         OMNI_TURBO,

@@ -1,0 +1,99 @@
+"""A model's name → how the service serves it, if that is no way that this package has. Pure.
+
+https://help.aliyun.com/zh/model-studio/asr-model
+https://help.aliyun.com/zh/model-studio/realtime
+https://help.aliyun.com/zh/model-studio/newly-released-models
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from langchain_qwen_audio._models.profiles import SPEECH, TRANSCRIPTS, UNDERSTANDING
+
+
+@dataclass(frozen=True)
+class OtherWay:
+    """How the service serves a kind of model, and what this package has instead.
+
+    Attributes:
+        names: What the names of such models match.
+        service: What such models are, and how the service serves them.
+        instead: What to use of this package.
+    """
+
+    names: re.Pattern[str]
+    service: str
+    instead: str
+
+
+# The end of a name, or of the part of it before a date or a region.
+_END = r"(-latest|-us|-\d{4}-\d{2}-\d{2}|-\d{4})*$"
+_TRANSCRIBES = f"`ChatQwenAudio(model={TRANSCRIPTS!r})` transcribes recordings of up to 5 minutes"
+_LOADS = f"`QwenAudioLoader` transcribes recordings of any length with {TRANSCRIPTS}"
+_UNDERSTANDS = f"`ChatQwenAudio(model={UNDERSTANDING!r})` answers questions about recordings"
+_TRANSLATES = f"`ChatQwenAudio(model={UNDERSTANDING!r})` translates speech if the prompt says so"
+_SPEAKS = f"`ChatQwenAudio(model={SPEECH!r}, modalities=['text', 'audio'])` speaks its answers"
+_JOBS = "jobs (POST /api/v1/services/audio/asr/transcription; `Transcription` of the DashScope SDK)"
+
+# The first that fits counts.
+OTHER_WAYS: tuple[OtherWay, ...] = (
+    OtherWay(
+        re.compile(r"-tts(-|$)|cosyvoice|sambert|-voice-(design|enrollment)"),
+        "writes speech from text (`audio.tts` of the DashScope SDK)",
+        _SPEAKS,
+    ),
+    OtherWay(
+        re.compile(r"livetranslate.*-realtime"),
+        "interprets over a WebSocket (wss://…/api-ws/v1/realtime)",
+        _TRANSLATES,
+    ),
+    OtherWay(
+        re.compile(r"^(qwen-audio-|.*omni).*-realtime(-|$)"),
+        "answers over a WebSocket (wss://…/api-ws/v1/realtime; `OmniRealtimeConversation` of the "
+        "DashScope SDK 1.x, `client.audio.realtime` of 2.x)",
+        _UNDERSTANDS,
+    ),
+    OtherWay(
+        re.compile(r"-realtime(-|$)|-streaming" + _END + "|-asr-flash-message" + _END),
+        "transcribes over a WebSocket (wss://…/api-ws/v1; `Recognition` of the DashScope SDK)",
+        _TRANSCRIBES,
+    ),
+    OtherWay(
+        re.compile(r"-livetranslate-"),
+        "translates through Chat Completions with `translation_options`",
+        _TRANSLATES,
+    ),
+    OtherWay(re.compile(r"-filetrans" + _END), f"transcribes files in {_JOBS}", _LOADS),
+    OtherWay(  # the recognition format
+        re.compile(r"^(qwen-audio-3\.\d+-asr-flash|fun-asr-flash)" + _END),
+        "transcribes in a message schema of its own (POST "
+        "/api/v1/services/aigc/multimodal-generation/generation with `input_audio` parts and "
+        "`parameters.format`)",
+        _TRANSCRIBES,
+    ),
+    OtherWay(
+        re.compile(r"^(fun-asr|paraformer|sensevoice|gummy)(-|$)"),
+        f"transcribes files in {_JOBS}",
+        _LOADS,
+    ),
+    OtherWay(
+        re.compile(r"^qwen-mt-"),
+        "translates, with `translation_options` of the service's own",
+        _TRANSLATES,
+    ),
+)
+
+
+def other_way(model: str) -> str | None:
+    """Say how the service serves a model that this package does not; None if it may.
+
+    Args:
+        model: Its name; a path before it, as gateways have, is not looked at.
+    """
+    name = model.rpartition("/")[2].lower()
+    way = next((it for it in OTHER_WAYS if it.names.search(name)), None)
+    if way is None:
+        return None
+    return f"{way.service}, which this package has no class for; {way.instead}"

@@ -1,0 +1,201 @@
+"""The tables of models and prices in README and docs, written from the package's own.
+
+`make tables` rewrites what is between `<!-- table: NAME -->` and `<!-- end of table -->`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from langchain_qwen_audio._models.elsewhere import OTHER_WAYS
+from langchain_qwen_audio._models.profiles import PROFILES, RETIRED, Profile
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("README.md", "README.zh-CN.md", "docs/models.md")
+_TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+_UNITS = {"h": 3600.0, "min": 60.0, "s": 1.0}
+
+# What each model is for, in English and in Chinese; the README has these rows.
+_PURPOSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("qwen-audio-turbo-latest", "qwen-audio-turbo"), "questions about recordings", "就录音提问"),
+    (
+        ("qwen3-asr-flash", "qwen3-asr-flash-us"),
+        "transcripts, with language and emotion",
+        "转写，附语种和情绪",
+    ),
+    (
+        ("qwen3-omni-30b-a3b-captioner",),
+        "captions of any sound, in English",
+        "用英文描述任意声音",
+    ),
+    (("qwen-omni-turbo", "qwen2.5-omni-7b"), "questions, spoken answers", "提问，语音回答"),
+    (("qwen3-omni-flash",), "questions, spoken answers, thinking", "提问，语音回答，思考"),
+    (
+        ("qwen3.5-omni-flash", "qwen3.5-omni-plus"),
+        "questions, spoken answers, many clips",
+        "提问，语音回答，多段音频",
+    ),
+    (("qwen3.8-omni-flash",), "understanding, thinking", "理解，思考"),
+)
+_CHINESE = {
+    "yes": "是",
+    "no": "否",
+    "prompt": "提示词",
+    "native": "原生",
+    "live": "在线",
+    "trial": "试用",
+    "uncertain": "不确定",
+    "s": "秒",
+    "min": "分钟",
+    "h": "小时",
+}
+OTHER_NAMES = (
+    *("`qwen-audio-3.0-tts-*`, `cosyvoice-*`", "`*-livetranslate-*-realtime`"),
+    *("`qwen-audio-3.*-realtime-*`, `*-omni-*-realtime`",),
+    *("`qwen3-asr-flash-realtime`, `*-streaming`, `qwen-audio-3.1-asr-flash-message`",),
+    *("`qwen3.5-livetranslate-flash`, `qwen3-livetranslate-flash`", "`*-filetrans`"),
+    "`qwen-audio-3.0-asr-flash`, `qwen-audio-3.1-asr-flash`, `fun-asr-flash-2026-06-15`",
+    *("`fun-asr`, `fun-asr-mtl`, `paraformer-*`", "`qwen-mt-*`"),
+)
+
+
+def write_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Write a table in Markdown."""
+    head = list(head)
+    lines = [f"| {' | '.join(line)} |\n" for line in (head, *rows)]
+    return "".join([lines[0], f"|{'---|' * len(head)}\n", *lines[1:]])
+
+
+def _yes(flag: object) -> str:
+    return "yes" if flag else "no"
+
+
+def _count(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
+
+
+def _length(seconds: float) -> tuple[str, str]:
+    unit, size = next(it for it in _UNITS.items() if seconds >= it[1])
+    return f"{seconds / size:g}", unit
+
+
+def _tools(profile: Profile) -> str:
+    return "native" if profile.native_tools else "prompt" if profile.text else "no"
+
+
+def _by_profile(cells: Callable[[Profile], list[str]]) -> list[list[str]]:
+    """One row for all models that have the same cells; they follow each other in the table."""
+    rows: list[tuple[list[str], list[str]]] = []
+    for name, profile in PROFILES.items():
+        if not rows or rows[-1][1] != cells(profile):
+            rows.append(([], cells(profile)))
+        rows[-1][0].append(f"`{name}`")
+    return [[", ".join(names), *row] for names, row in rows]
+
+
+def _taken(profile: Profile) -> list[str]:
+    clips = "any" if profile.max_clips is None else str(profile.max_clips)
+    if profile.max_inline_clips:
+        clips = f"{profile.max_inline_clips}, and {profile.max_url_clips:,} at URLs"
+    return [
+        _count(profile.max_input_tokens),
+        _count(profile.max_output_tokens),
+        f"{profile.tokens_per_s:g}",
+        " ".join(_length(profile.max_clip_s)),
+        clips,
+        *map(_yes, (profile.text, profile.system, profile.history, profile.images)),
+    ]
+
+
+def _served(profile: Profile) -> list[str]:
+    protocols = [name.replace("openai", "compatible") for name in profile.protocols]
+    regions = [f"`{region}`" for region in profile.regions]
+    json_mode = {True: "yes", False: "no", None: "unknown"}[profile.json_mode]
+    only = f" (in {', '.join(profile.tool_regions)})" if profile.tool_regions else ""
+    return [
+        " or ".join(protocols),
+        *map(_yes, (profile.must_stream, profile.voice)),
+        profile.thinking or "no",
+        _tools(profile) + only,
+        json_mode,
+        "all six" if len(regions) == 6 else ", ".join(regions),
+        profile.status,
+        f"`{profile.successor}`" if profile.successor else "none",
+    ]
+
+
+def _overview(*, chinese: bool) -> list[list[str]]:
+    def word(text: str) -> str:
+        return _CHINESE[text] if chinese else text
+
+    rows = []
+    for names, english, other in _PURPOSES:
+        profile, (number, unit) = PROFILES[names[0]], _length(PROFILES[names[0]].max_clip_s)
+        quoted = [f"`{name}`" for name in names]
+        if names[0] == "qwen-audio-turbo-latest":
+            quoted[0] += "（默认）" if chinese else " (default)"
+        cells = (_yes(profile.voice), _tools(profile), profile.status)
+        rows.append(
+            [
+                ("、" if chinese else ", ").join(quoted),
+                other if chinese else english,
+                f"{profile.tokens_per_s:g}",
+                f"{number} {word(unit)}",
+                *map(word, cells),
+            ]
+        )
+    return rows
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "overview": lambda: write_table(
+        ("model", "for", "tokens a second", "a clip", "speaks", "tools", "state"),
+        _overview(chinese=False),
+    ),
+    "overview-zh": lambda: write_table(
+        ("模型", "用途", "每秒 token 数", "单段音频上限", "语音回答", "工具调用", "状态"),
+        _overview(chinese=True),
+    ),
+    "taken": lambda: write_table(
+        (
+            *("model", "tokens in", "tokens out", "tokens a second", "a clip"),
+            *("clips a message", "text", "system message", "history", "images"),
+        ),
+        _by_profile(_taken),
+    ),
+    "served": lambda: write_table(
+        (
+            *("model", "protocol", "streams only", "speaks", "thinks", "tools", "JSON mode"),
+            *("regions", "state", "successor"),
+        ),
+        _by_profile(_served),
+    ),
+    "retired": lambda: write_table(
+        ("name", "successor"), ([f"`{name}`", f"`{next_}`"] for name, next_ in RETIRED.items())
+    ),
+    "elsewhere": lambda: write_table(
+        ("name", "what the service does with it", "what this package has instead"),
+        (
+            [names, it.service, it.instead]
+            for names, it in zip(OTHER_NAMES, OTHER_WAYS, strict=True)
+        ),
+    ),
+}
+
+
+def with_tables(text: str) -> str:
+    """Write a page with its tables up to date."""
+    return _TABLE.sub(lambda found: found[1] + "\n" + TABLES[found[2]]() + "\n" + found[3], text)
+
+
+def main() -> None:
+    """Rewrite the tables of all pages."""
+    for page in PAGES:
+        path = ROOT / page
+        path.write_text(with_tables(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
