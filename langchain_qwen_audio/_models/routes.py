@@ -134,7 +134,10 @@ def find_route(
 
 def region_of(address: str) -> str | None:
     """Tell the region of an address of the service; None if it is another host, as a gateway."""
-    host = urlsplit(address).hostname or ""
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:  # it is no address, which is an error when a request is sent
+        return None
     if workspace := _WORKSPACE_NAME.fullmatch(host):
         return workspace["region"]
     shared = {urlsplit(url).hostname: region for region, url in SHARED_HOSTS.items()}
