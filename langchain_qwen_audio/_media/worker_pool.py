@@ -96,6 +96,7 @@ class WorkerPool:
 
         Raises:
             CodecError: The recording is not usable, or took the worker beyond a limit.
+            OSError: No worker can be started.
         """
         worker = self._take()
         is_reusable = False
@@ -152,7 +153,7 @@ class WorkerPool:
         try:
             return self._start()
         except (OSError, EOFError) as error:
-            raise CodecError(f"no process can be started to decode it ({error!r})") from error
+            raise OSError(f"no process can be started to decode it: {error!r}") from error
 
     def _start(self) -> _Worker:
         with self._lock:

@@ -42,11 +42,13 @@ class SingleFlight:
             flight, is_own = self._join(key)
             if is_own:
                 with self._ending(key, flight, call):
-                    flight.set_result(work())
+                    outcome = work()
+                    flight.set_result(outcome)
+                    return outcome
             with _bounded():
-                outcome = flight.result(call.left_s)
-            if outcome is not None:
-                return outcome
+                shared = flight.result(call.left_s)
+            if shared is not None:
+                return shared
 
     async def arun(
         self, key: Hashable, call: CallTimeout, work: Callable[[], Awaitable[str]]
@@ -57,12 +59,14 @@ class SingleFlight:
             flight, is_own = self._join(key)
             if is_own:
                 with self._ending(key, flight, call):
-                    flight.set_result(await work())
+                    outcome = await work()
+                    flight.set_result(outcome)
+                    return outcome
             with _bounded():
                 async with asyncio.timeout(call.left_s):
-                    outcome = await asyncio.shield(asyncio.wrap_future(flight))
-            if outcome is not None:
-                return outcome
+                    shared = await asyncio.shield(asyncio.wrap_future(flight))
+            if shared is not None:
+                return shared
 
     def _join(self, key: Hashable) -> tuple[Future[str | None], bool]:
         with self._lock:

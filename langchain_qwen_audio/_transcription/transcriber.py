@@ -18,8 +18,9 @@ import json
 import logging
 import threading
 from collections import deque
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial, reduce
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,14 +30,18 @@ from langchain_core.exceptions import (
     ModelNotFoundError,
     ModelPermissionDeniedError,
 )
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from langchain_core.messages.ai import UsageMetadata, add_usage
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
-from typing_extensions import TypedDict
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages.ai import UsageMetadata
+from pydantic import ValidationError
 
 from langchain_qwen_audio._daemon_threads import DaemonThreads
-from langchain_qwen_audio._response.audio_info import AudioInfo
 from langchain_qwen_audio._service.retries import Attempts
+from langchain_qwen_audio._transcription.answers import (
+    STORED,
+    Answer,
+    join_answers,
+    read_answer,
+)
 from langchain_qwen_audio._transcription.checkpoints import Checkpoint
 from langchain_qwen_audio._transcription.segments import split_recording
 
@@ -283,16 +288,20 @@ class Transcriber:
         except ModelError as error:
             return replace(task.place, error=error)
 
-    def _request(self, audio: Audio | None, ended: threading.Event) -> _Answer:
+    def _request(self, audio: Audio | None, ended: threading.Event) -> Answer:
+        if ended.is_set():  # between the parts of a segment, too
+            raise CancelledError
         messages, attempts = self._begin(audio)
         while True:
             try:
-                answer = _read(self.llm.invoke(messages, max_retries=0))
+                answer = read_answer(self.llm.invoke(messages, max_retries=0))
                 break
             except ModelError as error:
                 if ended.wait(attempts.wait_s(error)):
                     raise
-        return _join(answer, [self._request(it, ended) for it in self._shorter(audio, answer)])
+        return join_answers(
+            answer, [self._request(it, ended) for it in self._shorter(audio, answer)]
+        )
 
     async def _atranscribe(self, task: _Task, gate: asyncio.Semaphore) -> SegmentTranscript:
         async with gate:
@@ -304,22 +313,22 @@ class Transcriber:
                 return replace(task.place, error=error)
             return await asyncio.to_thread(self._keep, task, answer)
 
-    async def _arequest(self, audio: Audio | None) -> _Answer:
+    async def _arequest(self, audio: Audio | None) -> Answer:
         messages, attempts = await asyncio.to_thread(self._begin, audio)
         while True:
             try:
-                answer = _read(await self.llm.ainvoke(messages, max_retries=0))
+                answer = read_answer(await self.llm.ainvoke(messages, max_retries=0))
                 break
             except ModelError as error:
                 await asyncio.sleep(attempts.wait_s(error))
         shorter = await asyncio.to_thread(self._shorter, audio, answer)
-        return _join(answer, [await self._arequest(it) for it in shorter])
+        return join_answers(answer, [await self._arequest(it) for it in shorter])
 
     def _begin(self, audio: Audio | None) -> tuple[list[BaseMessage], Attempts]:
         """Make what is sent, and what decides about retries."""
         return self._messages(audio), Attempts(self.llm.model, self.llm.max_retries)
 
-    def _shorter(self, audio: Audio | None, answer: _Answer) -> list[Audio]:
+    def _shorter(self, audio: Audio | None, answer: Answer) -> list[Audio]:
         """Split a segment whose answer was cut off; a short one stays as it is."""
         assert audio is not None  # noqa: S101
         if answer.finish_reason is None:
@@ -351,65 +360,18 @@ class Transcriber:
         if stored is None:
             return None
         try:
-            return replace(task.place, **_STORED.validate_json(stored), from_checkpoint=True)
+            return replace(task.place, **STORED.validate_json(stored), from_checkpoint=True)
         except ValidationError:  # it is requested again
             logger.warning("the checkpoint's value of %s is not one of this loader", task.key)
             return None
 
-    def _keep(self, task: _Task, answer: _Answer) -> SegmentTranscript:
+    def _keep(self, task: _Task, answer: Answer) -> SegmentTranscript:
         """Make the transcript of an answer, and put it into the checkpoint if it is whole."""
         if self._store is not None and answer.finish_reason is None:
-            self._store.write(task.key, lambda: _STORED.dump_json(answer.values))
+            self._store.write(task.key, lambda: STORED.dump_json(answer.values))
         return replace(task.place, **answer.values, finish_reason=answer.finish_reason)
-
-
-class _Answer(NamedTuple):
-    """What a model wrote about a segment, and why it stopped before the end, if it did."""
-
-    values: _Stored
-    finish_reason: str | None
-
-
-def _read(message: AIMessage) -> _Answer:
-    info = AudioInfo.from_message(message)
-    values: _Stored = {
-        "text": message.text.strip(),
-        "model": message.response_metadata.get("model_name"),
-        "language": info.language,
-        "emotion": info.emotion,
-        "usage": message.usage_metadata,
-    }
-    reason = message.response_metadata.get("finish_reason")
-    return _Answer(values, None if reason == "stop" else reason)
-
-
-def _join(cut: _Answer, parts: list[_Answer]) -> _Answer:
-    """Join the answers about the parts of a segment, in place of the one that was cut off."""
-    if not parts:
-        return cut
-    values: _Stored = {
-        **parts[0].values,
-        "text": "\n".join(text for it in parts if (text := it.values["text"])),
-        "usage": reduce(add_usage, (it.values["usage"] for it in [cut, *parts])),
-    }
-    reasons = (it.finish_reason for it in parts if it.finish_reason)
-    return _Answer(values, next(reasons, None))
 
 
 def _key(digest: str, start_s: float, end_s: float, settings: str) -> str:
     place = f"{start_s:.3f} {end_s:.3f}"
     return hashlib.sha256(f"{digest}\n{place}\n{settings}".encode()).hexdigest()
-
-
-@with_config(ConfigDict(extra="forbid", strict=True))
-class _Stored(TypedDict):
-    """What a checkpoint keeps of a segment."""
-
-    text: str
-    model: str | None
-    language: str | None
-    emotion: str | None
-    usage: UsageMetadata | None
-
-
-_STORED = TypeAdapter(_Stored)

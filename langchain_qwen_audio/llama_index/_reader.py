@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from langchain_qwen_audio.chat_models import ChatQwenAudio
 
 # Useful to cite a document, and noise to an embedding model.
-_NOT_EMBEDDED = ("track", "channel", "segment", "segments", "start_s", "end_s", "model")
+_NOT_EMBEDDED = (
+    *("track", "channel", "segment", "segments", "start_s", "end_s", "model"),
+    *("finish_reason", "failed", "incomplete"),
+)
 
 
 class QwenAudioReader(BaseReader):

@@ -25,6 +25,7 @@ from tests.unit_tests.recordings import (
     sent_clips,
 )
 from tests.unit_tests.sockets import raw_server
+from tests.unit_tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -180,6 +181,26 @@ def test_the_whole_download_is_bounded_whatever_trickles(
         url = server.base_url.replace("127.0.0.1", "localhost")
         with pytest.raises(AudioError, match=r"it cannot be fetched: it took longer than 0\.3 s"):
             from_url(url)
+
+
+@pytest.mark.usefixtures("_at_home")
+def test_a_reply_of_undeclared_length_is_bounded_as_it_comes(
+    from_url: Callable[[str], Audio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "MAX_BYTES", 9_999)
+    chunk: list[bytes | float] = [b"3e8\r\n" + b"a" * 1_000 + b"\r\n"]
+    with raw_server([OK + b"transfer-encoding: chunked\r\n\r\n", *chunk * 10]) as server:
+        url = server.base_url.replace("127.0.0.1", "localhost")
+        with pytest.raises(AudioError, match="it is longer than 9,999 bytes"):
+            from_url(url)
+
+
+@pytest.mark.usefixtures("_at_home")
+def test_no_thread_is_left_of_a_download(web: Web) -> None:
+    before = set(threading.enumerate())
+    Audio.from_url(web.url())
+    left = [it for it in threading.enumerate() if it not in before and it.name == "downloading"]
+    wait_until(lambda: not any(it.is_alive() for it in left))
 
 
 # --- what lies inside -------------------------------------------------------------------------

@@ -453,5 +453,5 @@ def test_once_workers_started_there_is_no_decoding_without_them(pool: WorkerPool
     pool.close()
     pool._command = ["/nowhere/python"]
     assert pool.is_available()
-    with pytest.raises(CodecError, match="no process can be started to decode it"):
+    with pytest.raises(OSError, match="no process can be started to decode it"):
         decode(pool, LONG)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
+import gc
 import itertools
 import json
 import math
 import time
+import weakref
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -254,6 +256,17 @@ def test_calls_on_one_clip_share_the_outcome_of_its_upload(
     assert [str(end) for end in ends] == [str(ends[0])] * 20
     assert isinstance(ends[0], APIError)
     assert counted(server) == {"policy": 3}
+
+
+def test_no_clip_is_kept_once_it_is_uploaded(ask: Ask, server: LocalDashScope) -> None:
+    model, clip = model_of(server), fresh_clip()
+    ask(model, ask_about(clip))
+    kept, digest = weakref.ref(clip), clip.digest
+    del clip
+    gc.collect()
+    assert kept() is None
+    held = [it for it in gc.get_objects() if isinstance(it, Audio) and it.digest == digest]
+    assert held == []
 
 
 def test_when_an_upload_fails_no_other_is_waited_for(ask: Ask, server: LocalDashScope) -> None:

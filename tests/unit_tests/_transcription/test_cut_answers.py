@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from langchain_qwen_audio import cli
 from langchain_qwen_audio.document_loaders import TranscriptFormat
 from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
-from tests.unit_tests.loading import ASR, Load, loader_of, numbers_in, texts, times
+from tests.unit_tests.loading import ASR, Load, loader_of, numbers_in, texts, threads, times
+from tests.unit_tests.waiting import HANG_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +98,40 @@ def test_the_transcript_of_all_parts_is_stored(
     assert texts(first) == texts(second)
     assert words(texts(first)[0]) == list(range(60))
     assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("cut", [1, 2], ids=["the first part", "the second part"])
+def test_a_segment_of_which_a_part_stays_cut_is_not_stored(
+    load: Load, server: LocalDashScope, minute: Path, tmp_path: Path, cut: int
+) -> None:
+    place = tmp_path / "checkpoint"
+    replies = [cut_beyond(1), cut_beyond(60), cut_beyond(60)]
+    replies[cut] = cut_beyond(1, "content_filter")  # it is not requested again in shorter parts
+    server.script(*replies)
+    loader = loader_of(server, minute, segment_s=60, checkpoint=place)
+    (document,) = load(loader)
+    assert document.metadata["finish_reason"] == "content_filter"
+    assert "[the model did not finish 00:00 to 01:00" in document.page_content
+    assert "(0 failed, 1 incomplete" in str(loader.summary)
+    assert list(place.iterdir()) == []
+
+
+def test_a_loader_that_was_closed_requests_no_parts(server: LocalDashScope, minute: Path) -> None:
+    closed = threading.Event()
+
+    def cut_once_closed(request: ReceivedRequest) -> Reply:
+        assert closed.wait(HANG_S)
+        return cut_beyond(1)(request)
+
+    server.script("first", cut_once_closed, *["too late"] * 9)
+    loader = loader_of(server, minute, segment_s=30, max_concurrency=1)
+    documents = loader.lazy_load()
+    next(documents)
+    wait_until(lambda: len(server.requests) == 2)
+    documents.close()  # type: ignore[attr-defined]  # it is a generator
+    closed.set()
+    wait_until(lambda: not threads())
+    assert len(server.requests) == 2
 
 
 def test_a_part_that_fails_fails_the_segment(

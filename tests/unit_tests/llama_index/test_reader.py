@@ -117,6 +117,16 @@ def test_what_is_embedded_and_what_is_read(llm: QwenAudio, folder: Path) -> None
     assert "start_s: 0.0" in document.get_content(MetadataMode.LLM)
 
 
+def test_a_cut_transcript_says_so_and_that_is_not_embedded(
+    server: LocalDashScope, loaded: Load, folder: Path
+) -> None:
+    server.script(Reply("Part", finish_reason="length"))
+    (document,) = loaded(reader_of(llm_at(server, ASR)), folder / "sub" / "b.WAV")
+    assert document.metadata["finish_reason"] == "length"
+    assert "[the model did not finish 00:00 to 00:01" in document.text
+    assert "finish_reason: " not in document.get_content(MetadataMode.EMBED)
+
+
 def test_a_transcript_in_one_piece(loaded: Load, llm: QwenAudio, folder: Path) -> None:
     reader = reader_of(llm, transcript_format=TranscriptFormat.SRT)
     (document,) = loaded(reader, folder / "a.wav")

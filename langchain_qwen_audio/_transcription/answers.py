@@ -1,0 +1,63 @@
+"""A model's answer about a segment → what is stored of it; also of the answers about its parts."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, NamedTuple
+
+from langchain_core.messages.ai import UsageMetadata, add_usage
+from pydantic import ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict
+
+from langchain_qwen_audio._response.audio_info import AudioInfo
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
+
+
+@with_config(ConfigDict(extra="forbid", strict=True))
+class StoredAnswer(TypedDict):
+    """What a checkpoint keeps of a segment."""
+
+    text: str
+    model: str | None
+    language: str | None
+    emotion: str | None
+    usage: UsageMetadata | None
+
+
+STORED = TypeAdapter(StoredAnswer)
+
+
+class Answer(NamedTuple):
+    """What a model wrote about a segment, and why it stopped before the end, if it did."""
+
+    values: StoredAnswer
+    finish_reason: str | None
+
+
+def read_answer(message: AIMessage) -> Answer:
+    """Take from a message what is kept of it."""
+    info = AudioInfo.from_message(message)
+    values: StoredAnswer = {
+        "text": message.text.strip(),
+        "model": message.response_metadata.get("model_name"),
+        "language": info.language,
+        "emotion": info.emotion,
+        "usage": message.usage_metadata,
+    }
+    reason = message.response_metadata.get("finish_reason")
+    return Answer(values, None if reason == "stop" else reason)
+
+
+def join_answers(cut: Answer, parts: list[Answer]) -> Answer:
+    """Join the answers about the parts of a segment, in place of the one that was cut off."""
+    if not parts:
+        return cut
+    values: StoredAnswer = {
+        **parts[0].values,
+        "text": "\n".join(text for it in parts if (text := it.values["text"])),
+        "usage": reduce(add_usage, (it.values["usage"] for it in [cut, *parts])),
+    }
+    reasons = (it.finish_reason for it in parts if it.finish_reason)
+    return Answer(values, next(reasons, None))
