@@ -29,6 +29,7 @@ from benchmarks import clips
 from benchmarks.peers import KEY, MODEL, PEERS, Peer, Urls, make_peer, ours
 from benchmarks.service import Service
 from langchain_qwen_audio import Audio, ChatQwenAudio
+from langchain_qwen_audio._media.worker_pool import POOL
 from langchain_qwen_audio._models.profiles import ASR, QWEN_AUDIO
 from langchain_qwen_audio._request.conversion import convert
 from langchain_qwen_audio._transcription.segments import split_recording
@@ -419,6 +420,7 @@ def conversion(_: Service) -> Iterator[Result]:
     jobs: dict[str, tuple[float, Callable[[], object]]] = {}
     short = clips.wav(seconds=16, sample_rate=48_000, channels=2)
     jobs["16 s, 48 kHz stereo WAV"] = (16.0, lambda: convert(Audio.from_bytes(short), QWEN_AUDIO))
+    convert(Audio.from_bytes(short), QWEN_AUDIO)  # starts a worker
     with clips.hour_long() as files:
         for kind, path in files.items():
             jobs[f"an hour of {kind}, cut"] = (
@@ -429,9 +431,9 @@ def conversion(_: Service) -> Iterator[Result]:
         for name, (length_s, job) in jobs.items():
             taken = []
             for _round in range(5 if length_s < hour else 1):
-                began = time.process_time()
+                began = _processor_s()
                 job()
-                taken.append(time.process_time() - began)
+                taken.append(_processor_s() - began)
             result.values[name] = length_s / statistics.median(taken)
         slowest = min(result.values.values())
         result.compared.append(Compared("the slowest", slowest, 150, is_least=True))
@@ -444,6 +446,15 @@ def conversion(_: Service) -> Iterator[Result]:
             result.values[kind] = float(done.stdout)
         result.compared.append(Compared("the larger", max(result.values.values()), 100))
         yield result
+
+
+def _processor_s() -> float:
+    """Read the processor time of this process and of its workers, which decode."""
+    ended = os.times()
+    # The clock of another process, as clock_getcpuclockid(3) on Linux makes it.
+    clocks = (~worker.process.pid << 3 | 2 for worker in POOL._all)  # noqa: SLF001
+    running_s = sum(map(time.clock_gettime, clocks))
+    return time.process_time() + ended.children_user + ended.children_system + running_s
 
 
 def _cut(path: str) -> None:
