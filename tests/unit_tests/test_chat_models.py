@@ -369,7 +369,7 @@ def test_abatch_needs_no_threads() -> None:
 
 
 PROGRAMS = {
-    "runs one after another, then a notebook's loop": """
+    "loops, one after another and at once": """
 async def stream():
     return "".join([chunk.text async for chunk in model.astream("?")])
 for _ in range(3):
@@ -380,8 +380,7 @@ print(model.invoke("?").content)
 loop.run_until_complete(model.ainvoke("?"))
 loop.run_until_complete(loop.shutdown_asyncgens())
 loop.close()
-""",
-    "two loops at once in two threads": """
+
 async def ask():
     for _ in range(5):
         await asyncio.gather(*[model.ainvoke("?") for _ in range(4)])
@@ -389,13 +388,12 @@ threads = [threading.Thread(target=lambda: asyncio.run(ask())) for _ in range(2)
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 """,
-    "a loop closed without shutting down its generators": """
+    "a loop closed without shutting down, streams and calls left in the middle": """
 for _ in range(2):
     loop = asyncio.new_event_loop()
     print(loop.run_until_complete(model.ainvoke("?")).content)
     loop.close()
-""",
-    "streams and calls left in the middle": """
+
 for chunk in model.stream("?"):
     break
 async def leave():

@@ -192,11 +192,11 @@ class PlayerContent(NamedTuple):
 
 # What is larger than a page can hold, or of a type that browsers do not play, by its length.
 LONG = {
-    "short": (59.0, PlayerContent("audio/wav", 59.0, "converted to WAV for the player")),
-    "long": (80.0, PlayerContent("audio/mpeg", 80.0, "converted to MP3 for the player")),
+    "short": (5.9, PlayerContent("audio/wav", 5.9, "converted to WAV for the player")),
+    "long": (8.0, PlayerContent("audio/mpeg", 8.0, "converted to MP3 for the player")),
     "too long": (
-        110.0,
-        PlayerContent("audio/mpeg", 90.0, "the player has the first 1.5 minutes, as MP3"),
+        11.0,
+        PlayerContent("audio/mpeg", 9.0, "the player has the first 0.15 minutes, as MP3"),
     ),
 }
 
@@ -206,14 +206,15 @@ LONG = {
 def test_the_player_of_a_long_recording_has_what_a_page_can_hold(
     kind: str, seconds: float, kept: PlayerContent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(player, "MAX_PLAYER_S", 90.0)
-    monkeypatch.setattr(player, "MAX_PLAYER_BYTES", 1_000_000)
+    monkeypatch.setattr(player, "MAX_WAV_S", 6.0)
+    monkeypatch.setattr(player, "MAX_PLAYER_S", 9.0)
+    monkeypatch.setattr(player, "MAX_PLAYER_BYTES", 100_000)
     data = wav(tone(seconds)) if kind == "large" else encode(tone(seconds), "au", "pcm_s16be")
     page = page_of(Audio.from_bytes(data))
     ((mime_type, sound),) = played(page)
     assert mime_type == kept.mime_type
     assert decode_all(sound).seconds == pytest.approx(kept.seconds, abs=0.1)
-    assert len(sound) < 2_000_000
+    assert len(sound) < 200_000
     assert kept.remark in text_of(page)
     assert f"Waveform of audio, {format_length(seconds)}" in text_of(page)
 

@@ -141,7 +141,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("size", [1, 50, 10**9])
+@pytest.mark.parametrize("size", [7, 10**9])
 @pytest.mark.parametrize("answer", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_answer_is_read_in_linear_time(answer: str, size: int) -> None:
     parser = ToolCallParser()

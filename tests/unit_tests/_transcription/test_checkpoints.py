@@ -22,7 +22,7 @@ from langchain_qwen_audio.document_loaders import LoadSummary, QwenAudioLoader, 
 from langchain_qwen_audio.errors import CheckpointError, InvalidRequestError
 from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
 from tests.unit_tests.loading import ASR, LEVEL, QWEN_AUDIO, asynchronous, numbered, sync
-from tests.unit_tests.programs import run_python
+from tests.unit_tests.programs import run_forked
 from tests.unit_tests.recordings import wav
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ def test_a_job_killed_at_a_segment_goes_on_at_it_and_pays_for_nothing_twice(
             before = [json.loads(job.stdout.readline()) for _ in range(killed_at)]
             job.kill()
             job.wait()
-        *documents, last = map(json.loads, run_python(JOB, *arguments, "second").splitlines())
+        *documents, last = map(json.loads, run_forked(JOB, *arguments, "second").splitlines())
     assert documents[:killed_at] == before
     assert documents == [
         [
@@ -326,7 +326,7 @@ def test_a_job_killed_at_a_segment_goes_on_at_it_and_pays_for_nothing_twice(
 
 def test_two_jobs_may_share_a_directory(server: LocalDashScope, ten: Path, tmp_path: Path) -> None:
     def job(_: int) -> list[str]:
-        return run_python(
+        return run_forked(
             JOB, str(ten), server.base_url, str(tmp_path / "checkpoint"), "sync", "local"
         ).splitlines()[:-1]
 

@@ -45,7 +45,7 @@ from tests.unit_tests.loading import (
     texts,
     threads,
 )
-from tests.unit_tests.programs import run_python
+from tests.unit_tests.programs import run_forked
 from tests.unit_tests.recordings import ask_about, wav
 from tests.unit_tests.waiting import HANG_S, wait_until
 
@@ -497,7 +497,7 @@ def test_an_interrupt_ends_the_process_while_the_service_is_silent(
         ended.set()
         assert errors.rstrip().endswith("KeyboardInterrupt")
         server.clear()
-        *numbers, from_checkpoint = run_python(code, *arguments).split()
+        *numbers, from_checkpoint = run_forked(code, *arguments).split()
         assert numbers == [str(number) for number in range(60)]
         assert int(from_checkpoint) == 4, "what had come was kept"
         assert len(server.requests) == 56
