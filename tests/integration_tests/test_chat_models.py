@@ -86,11 +86,13 @@ class EveryModel(ChatModelIntegrationTests):
     def supported_usage_metadata_details(self) -> Details:
         return {"invoke": ["audio_input"], "stream": ["audio_input"]}
 
-    def ask(self, model: str, content: list[Any], *, stream: bool, **fields: Any) -> AIMessage:
-        asked = ChatQwenAudio(model=model, **fields)
+    def call_model(
+        self, model: str, content: list[Any], *, stream: bool, **fields: Any
+    ) -> AIMessage:
+        chat_model = ChatQwenAudio(model=model, **fields)
         if not stream:
-            return asked.invoke([HumanMessage(content)])
-        return functools.reduce(operator.add, asked.stream([HumanMessage(content)]))
+            return chat_model.invoke([HumanMessage(content)])
+        return functools.reduce(operator.add, chat_model.stream([HumanMessage(content)]))
 
 
 class TestChatQwenAudio(EveryModel):
@@ -101,7 +103,7 @@ class TestChatQwenAudio(EveryModel):
         return "qwen-audio-turbo"
 
     def invoke_with_audio_input(self, *, stream: bool = False) -> AIMessage:
-        return self.ask("qwen-audio-turbo-latest", [QUESTION, AUDIO], stream=stream)
+        return self.call_model("qwen-audio-turbo-latest", [QUESTION, AUDIO], stream=stream)
 
 
 class Omni(EveryModel):
@@ -126,7 +128,7 @@ class Omni(EveryModel):
         return True
 
     def invoke_with_audio_input(self, *, stream: bool = False) -> AIMessage:
-        return self.ask(self.model_name, [QUESTION, AUDIO], stream=stream)
+        return self.call_model(self.model_name, [QUESTION, AUDIO], stream=stream)
 
 
 class TestQwenOmniThatThinks(Omni):
@@ -144,7 +146,9 @@ class TestQwenOmniThatThinks(Omni):
         }
 
     def invoke_with_reasoning_output(self, *, stream: bool = False) -> AIMessage:
-        return self.ask(self.model_name, [QUESTION, AUDIO], stream=stream, enable_thinking=True)
+        return self.call_model(
+            self.model_name, [QUESTION, AUDIO], stream=stream, enable_thinking=True
+        )
 
 
 class TestQwenOmniThatSpeaks(Omni):
@@ -163,7 +167,7 @@ class TestQwenOmniThatSpeaks(Omni):
 
     def invoke_with_audio_output(self, *, stream: bool = False) -> AIMessage:
         speech: dict[str, Any] = {"modalities": ["text", "audio"], "voice": "Tina"}
-        return self.ask(self.model_name, [QUESTION, AUDIO], stream=stream, **speech)
+        return self.call_model(self.model_name, [QUESTION, AUDIO], stream=stream, **speech)
 
 
 @pytest.mark.parametrize("model", ["qwen-audio-turbo-latest", "qwen3.8-omni-flash"])
@@ -171,8 +175,8 @@ class TestQwenOmniThatSpeaks(Omni):
 def test_the_answer_is_what_the_recording_says(
     whisper_server: LocalDashScope, block: dict[str, Any], model: str
 ) -> None:
-    asked = ChatQwenAudio(model=model, base_url=whisper_server.base_url, api_key="local")
-    answer = asked.invoke([HumanMessage([QUESTION, block])]).text.lower()
+    chat_model = ChatQwenAudio(model=model, base_url=whisper_server.base_url, api_key="local")
+    answer = chat_model.invoke([HumanMessage([QUESTION, block])]).text.lower()
     spoken = (SAMPLES / "welcome.txt").read_text(encoding="utf-8").lower()
     for word in ("welcome", "studio", "microphone", "computer"):
         assert word in spoken

@@ -26,12 +26,12 @@ WELCOME: dict[str, Any] = {"type": "audio", "url": URL}
 SAMPLE = Path(langchain_qwen_audio.__file__).parent / "samples" / "welcome.wav"
 
 
-def ask(*messages: Any) -> AIMessage:
+def call_model(*messages: Any) -> AIMessage:
     return ChatQwenAudio().invoke(list(messages))
 
 
 def test_an_audio_url_with_a_question() -> None:
-    answer = ask(HumanMessage([WELCOME, "这段音频在说什么?"]))
+    answer = call_model(HumanMessage([WELCOME, "这段音频在说什么?"]))
     assert "欢迎使用阿里云" in answer.text
     assert answer.usage_metadata
     assert answer.usage_metadata["input_token_details"]["audio"] > 0
@@ -40,12 +40,12 @@ def test_an_audio_url_with_a_question() -> None:
 def test_a_local_file_with_a_system_message() -> None:
     block = Audio.from_path(SAMPLE).to_block()
     question = HumanMessage([block, "What is said, word for word?"])
-    assert "microphone" in ask(SystemMessage("You are a helpful assistant."), question).text
+    assert "microphone" in call_model(SystemMessage("You are a helpful assistant."), question).text
 
 
 def test_a_conversation_of_two_turns() -> None:
     first = HumanMessage([WELCOME, "这段音频在说什么?"])
-    answer = ask(first, ask(first), HumanMessage("介绍一下这家公司"))
+    answer = call_model(first, call_model(first), HumanMessage("介绍一下这家公司"))
     assert "阿里" in answer.text
 
 
@@ -57,4 +57,4 @@ def test_streaming() -> None:
 
 
 def test_a_voice_chat_without_text() -> None:
-    assert ask(HumanMessage([WELCOME])).text
+    assert call_model(HumanMessage([WELCOME])).text

@@ -1,6 +1,6 @@
 """Servers of one's own that nobody here wrote, with a model of random weights.
 
-llama.cpp's server runs here. Any other one (vLLM, SGLang) is asked where OWN_SERVER_URL names it,
+llama.cpp's server runs here. Any other one (vLLM, SGLang) is called where OWN_SERVER_URL names it,
 with the model OWN_SERVER_MODEL.
 """
 
@@ -95,7 +95,7 @@ def question(*clips: Audio, text: str = "What is this?") -> list[dict[str, Any]]
     return [{"role": "user", "content": [*blocks, {"type": "text", "text": text}]}]
 
 
-def test_it_hears(own: OwnServer) -> None:
+def test_it_takes_audio_input(own: OwnServer) -> None:
     model = model_of(own)
     low, high = (model.invoke(question(tone(2, period))) for period in (200, 20))
     silent = model.invoke("What is this?")
@@ -169,7 +169,7 @@ def test_what_is_not_audio_does_not_leave(own: OwnServer) -> None:
 
 def test_an_unknown_model_is_not_found(own: OwnServer) -> None:
     if own.kind == "llama.cpp":
-        pytest.skip("llama.cpp answers for whatever model is asked")
+        pytest.skip("llama.cpp answers for whatever model is named")
     with pytest.raises(NotFoundError):
         model_of(own._replace(model="no-such-model")).invoke("?")
 

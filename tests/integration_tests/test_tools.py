@@ -1,4 +1,4 @@
-"""LangChain's own tests of tools, for each tool; `ask_audio` asks the local test server."""
+"""LangChain's own tests of tools, for each tool; `ask_audio` calls the local test server."""
 
 from __future__ import annotations
 

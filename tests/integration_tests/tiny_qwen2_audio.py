@@ -76,18 +76,18 @@ def _write_model(writer: gguf.GGUFWriter) -> None:
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(tokens)
     writer.add_token_types(types)
-    writer.add_token_merges(["a b"])  # the format asks for one
+    writer.add_token_merges(["a b"])  # the format requires one
     writer.add_eos_token_id(end)
     writer.add_bos_token_id(tokens.index("<|endoftext|>"))
     writer.add_pad_token_id(tokens.index("<|endoftext|>"))
     writer.add_add_bos_token(value=False)
     writer.add_chat_template(_TEMPLATE)
-    said = _some(len(tokens), _WIDTH)
-    said[[not ("!" <= token <= "~") for token in tokens]] = 0  # it says what can be printed,
-    said[end] = _some(_WIDTH)  # and comes to an end
+    output = _some(len(tokens), _WIDTH)
+    output[[not ("!" <= token <= "~") for token in tokens]] = 0  # it says what can be printed,
+    output[end] = _some(_WIDTH)  # and comes to an end
     writer.add_tensor("token_embd.weight", _some(len(tokens), _WIDTH))
     writer.add_tensor("output_norm.weight", _ones(_WIDTH))
-    writer.add_tensor("output.weight", said)
+    writer.add_tensor("output.weight", output)
     for layer in range(_LAYERS):
         block = f"blk.{layer}."
         for name in ("attn_norm", "ffn_norm"):

@@ -1,4 +1,4 @@
-"""A local test server, a model that uses it, the four ways to call it, and numbered recordings."""
+"""A local test server, a model that uses it, the four calling modes, and numbered recordings."""
 
 from __future__ import annotations
 
@@ -12,8 +12,16 @@ from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio._service import retries
 from langchain_qwen_audio.local import LocalDashScope
 
+from .calling_modes import (
+    CallModel,
+    ainvoke,
+    astream,
+    astream_chunks,
+    invoke,
+    stream,
+    stream_chunks,
+)
 from .loading import archive, counting, load, minute, ten
-from .ways import Ask, ainvoke, astream, astream_chunks, invoke, stream, stream_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessageChunk
 
 __all__ = [
-    "Ask",
+    "CallModel",
     "ainvoke",
     "archive",
     "astream",
@@ -51,8 +59,8 @@ def backoff_s(monkeypatch: pytest.MonkeyPatch) -> float:
 
 
 @pytest.fixture(params=[invoke, ainvoke, stream, astream], ids=lambda way: way.__name__)
-def ask(request: pytest.FixtureRequest) -> Ask:
-    way: Ask = request.param
+def call_model(request: pytest.FixtureRequest) -> CallModel:
+    way: CallModel = request.param
     return way
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen_audio.local import Scripted
     from langchain_qwen_audio.local._replies import Break
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
     Step = bytes | float | Break
 
@@ -129,7 +129,7 @@ class Fault:
     streamed: Outcome | None = None
     timeout: float = HANG_S
 
-    def outcome(self, way: Ask) -> Outcome | None:
+    def outcome(self, way: CallModel) -> Outcome | None:
         return self.streamed if way in {stream, astream} else self.whole
 
 
@@ -150,7 +150,7 @@ def every_call(faults: Mapping[str, Fault]) -> pytest.MarkDecorator:
     )
 
 
-def assert_outcome(fault: Fault, way: Ask, max_retries: int) -> None:
+def assert_outcome(fault: Fault, way: CallModel, max_retries: int) -> None:
     """Call a model of a service with that fault; check what comes, and of how many requests."""
     expected = fault.outcome(way)
     assert expected is not None

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from langchain_core.messages import HumanMessage
 
-from .ways import astream, invoke
+from .calling_modes import astream, invoke
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # For tables: one way that waits and one that streams, one sync and one async.
 TWO_WAYS = pytest.mark.parametrize(
-    "ask", [invoke, astream], ids=["invoke", "astream"], indirect=True
+    "call_model", [invoke, astream], ids=["invoke", "astream"], indirect=True
 )
 DATA = Path(__file__).parent / "data" / "audio"
 QUESTION = {"type": "text", "text": "What is said?"}
@@ -201,7 +201,7 @@ def decode_all(data: bytes) -> DecodedAudio:
         )
 
 
-def ask_about(*audio: Audio | str | dict[str, Any]) -> list[BaseMessage]:
+def question_about(*audio: Audio | str | dict[str, Any]) -> list[BaseMessage]:
     """Make messages of clips, URLs or ready blocks, and a question."""
     blocks = [
         clip
@@ -215,7 +215,7 @@ def ask_about(*audio: Audio | str | dict[str, Any]) -> list[BaseMessage]:
 
 
 def kinds(server: LocalDashScope) -> list[str]:
-    """List what was asked of a server, in order."""
+    """List the questions that were sent to a server, in order."""
     return [request.kind for request in server.requests]
 
 

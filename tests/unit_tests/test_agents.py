@@ -90,18 +90,20 @@ def run(agent: Any, state: Any, config: Any = None, *, is_async: bool = False) -
     return asyncio.run(agent.ainvoke(state, config)) if is_async else agent.invoke(state, config)
 
 
-def ask(text: str) -> Any:
+def to_agent(text: str) -> Any:
     return {"messages": [HumanMessage(text)]}
 
 
 TWO_WAYS = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 
 
-# --- a deaf model asks ------------------------------------------------------------------------
+# --- a model without audio input calls ---------------------------------------------------------
 
 
 @TWO_WAYS
-def test_a_text_model_asks_one_that_hears(listener: ChatQwenAudio, is_async: bool) -> None:
+def test_a_text_model_calls_a_model_that_takes_audio(
+    listener: ChatQwenAudio, is_async: bool
+) -> None:
     text_model = Scripted(
         script=[
             calls("list_audio"),
@@ -111,7 +113,7 @@ def test_a_text_model_asks_one_that_hears(listener: ChatQwenAudio, is_async: boo
         ]
     )
     tools = QwenAudioToolkit(root_dir=SAMPLES, llm=listener).get_tools()
-    done = run(create_agent(text_model, tools), ask("What is there?"), is_async=is_async)
+    done = run(create_agent(text_model, tools), to_agent("What is there?"), is_async=is_async)
     assert text_model.tools == ["list_audio", "load_audio", "ask_audio"]
     listed, wrong, answered = (it for it in done["messages"] if isinstance(it, ToolMessage))
     assert f"welcome.wav ({WELCOME.stat().st_size:,})" in str(listed.content).splitlines()
@@ -126,11 +128,11 @@ def test_a_text_model_asks_one_that_hears(listener: ChatQwenAudio, is_async: boo
 
 
 @TWO_WAYS
-def test_qwen_audio_loads_a_recording_hears_it_and_answers(
+def test_qwen_audio_loads_a_recording_and_answers_about_it(
     whisper_server: LocalDashScope, listener: ChatQwenAudio, is_async: bool
 ) -> None:
     agent = create_agent(listener, QwenAudioToolkit(root_dir=SAMPLES).get_tools())
-    done = run(agent, ask(LOAD), is_async=is_async)
+    done = run(agent, to_agent(LOAD), is_async=is_async)
     _, called, loaded, answer = done["messages"]
     assert [(call["name"], call["args"]) for call in called.tool_calls] == [
         ("load_audio", {"audio": "welcome.wav"})
@@ -149,7 +151,7 @@ def test_a_mistake_is_told_to_the_model(
     whisper_server: LocalDashScope, listener: ChatQwenAudio, is_async: bool
 ) -> None:
     agent = create_agent(listener, [LoadAudio(root_dir=SAMPLES)])
-    done = run(agent, ask("load_audio ../errors.py"), is_async=is_async)
+    done = run(agent, to_agent("load_audio ../errors.py"), is_async=is_async)
     assert done["messages"][2].status == "error"
     told = "Error: ../errors.py: there is no such recording in the folder"
     assert whisper_server.requests[-1].messages[-1]["content"] == [
@@ -164,7 +166,7 @@ def test_parallel_calls_are_answered_in_one_turn(
 ) -> None:
     agent = create_agent(listener, QwenAudioToolkit(root_dir=SAMPLES).get_tools())
     question = "Call list_audio, and load_audio of 'welcome.wav'."
-    done = run(agent, ask(question), is_async=is_async)
+    done = run(agent, to_agent(question), is_async=is_async)
     assert [call["name"] for call in done["messages"][1].tool_calls] == ["list_audio", "load_audio"]
     turn = whisper_server.requests[-1].messages[-1]["content"]
     assert [*map(list, turn)] == [["text"], ["text"], ["audio"]]
@@ -179,10 +181,12 @@ class Note(BaseModel):
 
 
 @TWO_WAYS
-def test_an_agent_returns_data_of_what_it_heard(listener: ChatQwenAudio, is_async: bool) -> None:
+def test_an_agent_returns_data_of_a_recording(listener: ChatQwenAudio, is_async: bool) -> None:
     tools = [LoadAudio(root_dir=SAMPLES)]
     agent = create_agent(listener, tools, response_format=ToolStrategy(Note))
-    done = run(agent, ask("load_audio 'welcome.wav', which is 7 seconds long."), is_async=is_async)
+    done = run(
+        agent, to_agent("load_audio 'welcome.wav', which is 7 seconds long."), is_async=is_async
+    )
     assert isinstance(done["structured_response"], Note)
     assert SAID in done["structured_response"].transcript
     assert done["structured_response"].seconds == 7
@@ -196,12 +200,12 @@ def test_tokens_and_tool_calls_of_an_agent_stream(listener: ChatQwenAudio, is_as
     agent = create_agent(listener, QwenAudioToolkit(root_dir=SAMPLES).get_tools())
 
     async def collect() -> list[Any]:
-        return [it async for it in agent.astream(ask(LOAD), stream_mode="messages")]
+        return [it async for it in agent.astream(to_agent(LOAD), stream_mode="messages")]
 
     streamed: list[Any] = (
         asyncio.run(collect())
         if is_async
-        else list(agent.stream(ask(LOAD), stream_mode="messages"))
+        else list(agent.stream(to_agent(LOAD), stream_mode="messages"))
     )
     chunks = [message for message, _ in streamed if isinstance(message, AIMessageChunk)]
     pieces = [piece for chunk in chunks for piece in chunk.tool_call_chunks]
@@ -217,16 +221,20 @@ def test_tokens_and_tool_calls_of_an_agent_stream(listener: ChatQwenAudio, is_as
 
 
 @TWO_WAYS
-def test_what_a_tool_asks_streams_with_the_agent(listener: ChatQwenAudio, is_async: bool) -> None:
+def test_what_a_tool_requests_streams_with_the_agent(
+    listener: ChatQwenAudio, is_async: bool
+) -> None:
     script = [calls("ask_audio", audio="welcome.wav", question="?"), AIMessage("Done.")]
     tools = QwenAudioToolkit(root_dir=SAMPLES, llm=listener).get_tools()
     agent = create_agent(Scripted(script=script), tools)
 
     async def collect() -> list[Any]:
-        return [it async for it in agent.astream(ask("?"), stream_mode="messages")]
+        return [it async for it in agent.astream(to_agent("?"), stream_mode="messages")]
 
     streamed: list[Any] = (
-        asyncio.run(collect()) if is_async else list(agent.stream(ask("?"), stream_mode="messages"))
+        asyncio.run(collect())
+        if is_async
+        else list(agent.stream(to_agent("?"), stream_mode="messages"))
     )
     texts = [
         message.text
@@ -273,10 +281,10 @@ def test_a_checkpoint_keeps_handles_and_not_bytes(
     saver = InMemorySaver()
     graph = chat(listener, saver)
     handle = {"type": "audio", "url": WELCOME.as_uri()}
-    asked = HumanMessage([handle, {"type": "text", "text": "What is said?"}])
-    first = graph.invoke({"messages": [asked]}, THREAD)
+    question = HumanMessage([handle, {"type": "text", "text": "What is said?"}])
+    first = graph.invoke({"messages": [question]}, THREAD)
     assert SAID in first["messages"][-1].text
-    second = chat(listener, saver).invoke(ask("And where?"), THREAD)  # as if after a restart
+    second = chat(listener, saver).invoke(to_agent("And where?"), THREAD)  # as if after a restart
     assert len(second["messages"]) == 4
     assert SAID in second["messages"][-1].text
     assert second["messages"][0].content[0] == handle
@@ -296,9 +304,9 @@ def test_an_agent_that_has_loaded_a_recording_can_be_checkpointed(
 ) -> None:
     saver = InMemorySaver()
     agent = create_agent(listener, [LoadAudio(root_dir=SAMPLES)], checkpointer=saver)
-    done = run(agent, ask(LOAD), THREAD, is_async=is_async)
+    done = run(agent, to_agent(LOAD), THREAD, is_async=is_async)
     assert SAID in done["messages"][-1].text
-    again = run(agent, ask("Once more, what is said?"), THREAD, is_async=is_async)
+    again = run(agent, to_agent("Once more, what is said?"), THREAD, is_async=is_async)
     assert len(again["messages"]) == 6
     assert SAID in again["messages"][-1].text
     loaded = agent.get_state(THREAD).values["messages"][2]
@@ -321,7 +329,7 @@ def test_a_human_decides_on_a_call(
         middleware=[HumanInTheLoopMiddleware(interrupt_on={"load_audio": True})],
         checkpointer=InMemorySaver(),
     )
-    stopped = run(agent, ask("load_audio of 'wellcome.wav'"), THREAD, is_async=is_async)
+    stopped = run(agent, to_agent("load_audio of 'wellcome.wav'"), THREAD, is_async=is_async)
     (interrupt,) = stopped["__interrupt__"]
     (request,) = interrupt.value["action_requests"]
     assert (request["name"], request["args"]) == ("load_audio", {"audio": "wellcome.wav"})
@@ -341,7 +349,7 @@ def test_a_human_decides_on_a_call(
 def test_a_graph_interrupted_before_its_tools_goes_on(listener: ChatQwenAudio) -> None:
     tools = QwenAudioToolkit(root_dir=SAMPLES).get_tools()
     agent = create_agent(listener, tools, checkpointer=InMemorySaver(), interrupt_before=["tools"])
-    stopped = agent.invoke(ask(LOAD), THREAD)
+    stopped = agent.invoke(to_agent(LOAD), THREAD)
     assert stopped["messages"][-1].tool_calls
     assert agent.get_state(THREAD).next == ("tools",)
     done = agent.invoke(None, THREAD)

@@ -131,9 +131,9 @@ def joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 every_way = pytest.mark.parametrize(
-    "ask", [invoke, ainvoke, stream, astream, batch, abatch], ids=lambda way: way.__name__
+    "call_model", [invoke, ainvoke, stream, astream, batch, abatch], ids=lambda way: way.__name__
 )
-two_ways = pytest.mark.parametrize("ask", [invoke, ainvoke], ids=lambda way: way.__name__)
+two_ways = pytest.mark.parametrize("call_model", [invoke, ainvoke], ids=lambda way: way.__name__)
 
 
 def starts(documents: list[Document]) -> list[float]:
@@ -144,11 +144,11 @@ def starts(documents: list[Document]) -> list[float]:
 
 
 @every_way
-def test_the_answer_is_made_of_a_note_on_each_segment(ask: Any, minute: Path) -> None:
+def test_the_answer_is_made_of_a_note_on_each_segment(call_model: Any, minute: Path) -> None:
     model = NoteTaker(answers=lambda prompt: "Twice: [00:50], [00:10] and [00:50].")
     with LocalDashScope(reply=model) as server:
-        result = ask(chain_of(server), {"audio": minute, "question": QUESTION})
-    times = 2 if ask in {batch, abatch} else 1
+        result = call_model(chain_of(server), {"audio": minute, "question": QUESTION})
+    times = 2 if call_model in {batch, abatch} else 1
     assert sorted(model.segments) == sorted([0, 10, 20, 30, 40, 50] * times)
     assert all(QUESTION in prompt and "NOTHING" in prompt for prompt in model.prompts)
     notes = "\n".join(f"[00:{n:02}] at {n} it is decided" for n in range(0, 60, 10))
@@ -190,10 +190,12 @@ def test_many_questions_keep_to_their_own_recordings(tmp_path: Path) -> None:
 
 @two_ways
 @pytest.mark.parametrize("nothing", ["NOTHING", "NOTHING.", " NOTHING\n", ""])
-def test_segments_with_nothing_to_note_leave_no_note(ask: Any, minute: Path, nothing: str) -> None:
+def test_segments_with_nothing_to_note_leave_no_note(
+    call_model: Any, minute: Path, nothing: str
+) -> None:
     model = NoteTaker(notes=lambda second: "it is decided" if second == 30 else nothing)
     with LocalDashScope(reply=model) as server:
-        result = ask(chain_of(server), {"audio": minute, "question": QUESTION})
+        result = call_model(chain_of(server), {"audio": minute, "question": QUESTION})
     assert len(model.segments) == 6
     assert starts(result["documents"]) == [30.0]
     assert re.findall(r"^\[.*", model.combined[0], re.MULTILINE) == ["[00:30] it is decided"]
@@ -207,15 +209,17 @@ def test_with_no_notes_at_all_the_model_still_answers(minute: Path) -> None:
 
 
 @two_ways
-def test_a_segment_that_could_not_be_transcribed_is_in_the_notes(ask: Any, minute: Path) -> None:
+def test_a_segment_that_could_not_be_transcribed_is_in_the_notes(
+    call_model: Any, minute: Path
+) -> None:
     refused = error_reply(400, "InvalidParameter", "no")
     model = NoteTaker(notes=lambda second: refused if second == 20 else f"note {second}")
     with LocalDashScope(reply=model) as server:
         inputs = {"audio": minute, "question": QUESTION}
         with pytest.raises(InvalidRequestError):
-            ask(chain_of(server), inputs)
+            call_model(chain_of(server), inputs)
         assert model.combined == []
-        result = ask(chain_of(server, on_error="document"), inputs)
+        result = call_model(chain_of(server, on_error="document"), inputs)
     assert starts(result["documents"]) == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
     assert (
         "[00:20] [00:20 to 00:30 could not be transcribed: InvalidRequestError" in model.combined[0]
@@ -277,7 +281,7 @@ def test_of_several_recordings_no_note_of_the_cited_time_is_lost(tmp_path: Path)
 
 
 @every_way
-def test_too_many_notes_are_shortened_and_none_is_dropped(ask: Any, minute: Path) -> None:
+def test_too_many_notes_are_shortened_and_none_is_dropped(call_model: Any, minute: Path) -> None:
     model = NoteTaker(
         notes=lambda second: f"at {second} " + "many words " * 20,
         shortened=lambda notes: "\n".join(f"{note[:7]} in short" for note in notes),
@@ -285,8 +289,8 @@ def test_too_many_notes_are_shortened_and_none_is_dropped(ask: Any, minute: Path
     )
     with LocalDashScope(reply=model) as server:
         inputs = {"audio": minute, "question": QUESTION}
-        result = ask(chain_of(server, segment_s=5, max_notes_tokens=150), inputs)
-    times = 2 if ask in {batch, abatch} else 1
+        result = call_model(chain_of(server, segment_s=5, max_notes_tokens=150), inputs)
+    times = 2 if call_model in {batch, abatch} else 1
     groups = [re.findall(r"at (\d+)", " ".join(notes)) for notes in model.shorter]
     seen = sorted(int(number) for group in groups for number in group)
     assert seen == sorted([*range(0, 60, 5)] * times), "each note is in one group"
@@ -302,7 +306,7 @@ def test_too_many_notes_are_shortened_and_none_is_dropped(ask: Any, minute: Path
 
 
 @two_ways
-def test_notes_are_shortened_as_often_as_it_takes(ask: Any, tmp_path: Path) -> None:
+def test_notes_are_shortened_as_often_as_it_takes(call_model: Any, tmp_path: Path) -> None:
     (tmp_path / "long.wav").write_bytes(wav(numbered(160)))
     model = NoteTaker(
         notes=lambda second: "many words " * 30,
@@ -312,7 +316,7 @@ def test_notes_are_shortened_as_often_as_it_takes(ask: Any, tmp_path: Path) -> N
     )
     with LocalDashScope(reply=model) as server:
         inputs = {"audio": tmp_path / "long.wav", "question": QUESTION}
-        ask(chain_of(server, segment_s=10, max_notes_tokens=140), inputs)
+        call_model(chain_of(server, segment_s=10, max_notes_tokens=140), inputs)
     rounds = len(model.shorter)
     assert rounds > 8, "sixteen notes in pairs, and then again"
     times = [f"[{n // 60:02}:{n % 60:02}]" for n in range(0, 160, 10)]
@@ -320,14 +324,16 @@ def test_notes_are_shortened_as_often_as_it_takes(ask: Any, tmp_path: Path) -> N
 
 
 @two_ways
-def test_a_model_that_does_not_shorten_is_an_error_and_not_a_circle(ask: Any, minute: Path) -> None:
+def test_a_model_that_does_not_shorten_is_an_error_and_not_a_circle(
+    call_model: Any, minute: Path
+) -> None:
     model = NoteTaker(
         notes=lambda second: "many words " * 20, shortened=lambda notes: "\n".join(notes) + "!"
     )
     with LocalDashScope(reply=model) as server:
         chain = chain_of(server, max_notes_tokens=50)
         with pytest.raises(ValueError, match="the model does not shorten them"):
-            ask(chain, {"audio": minute, "question": QUESTION})
+            call_model(chain, {"audio": minute, "question": QUESTION})
     assert len(model.shorter) == 3
 
 
@@ -369,13 +375,13 @@ def test_a_model_that_only_transcribes_needs_another_that_answers(server: LocalD
 
 @every_way
 def test_a_model_that_only_transcribes_notes_the_words_and_another_model_answers(
-    ask: Any, minute: Path
+    call_model: Any, minute: Path
 ) -> None:
     model = NoteTaker(notes=lambda second: f"the words at {second}")
     answers = FakeListChatModel(responses=["They say so [00:20]."])
     with LocalDashScope(reply=model) as server:
         chain = chain_of(server, {"model": ASR}, combine_llm=answers)
-        result = ask(chain, {"audio": minute, "question": QUESTION})
+        result = call_model(chain, {"audio": minute, "question": QUESTION})
     assert set(model.prompts) == {""}, "it is sent no text"
     assert model.combined == []
     assert result["answer"] == "They say so [00:20]."
@@ -409,11 +415,13 @@ class Watching(BaseCallbackHandler):
 
 
 @two_ways
-def test_callbacks_of_the_chain_see_every_call_within_its_run(ask: Any, minute: Path) -> None:
+def test_callbacks_of_the_chain_see_every_call_within_its_run(
+    call_model: Any, minute: Path
+) -> None:
     handler = Watching()
     with LocalDashScope(reply=NoteTaker()) as server:
         chain = chain_of(server).with_config(callbacks=[handler])
-        ask(chain, {"audio": minute, "question": QUESTION})
+        call_model(chain, {"audio": minute, "question": QUESTION})
     assert (handler.calls, handler.orphans) == (7, 0)
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessageChunk
     from langchain_core.tracers.schemas import Run
 
-    from .conftest import Ask
+    from .conftest import CallModel
 
 KEY = "sk-swordfish-0123456789"
 
@@ -146,23 +146,23 @@ def test_the_address_follows_argument_environment_region(
     assert ChatQwenAudio(api_key=KEY, **fields)._identifying_params["base_url"] == address
 
 
-def test_a_region_without_a_shared_host_asks_for_the_workspace() -> None:
+def test_a_region_without_a_shared_host_requires_the_workspace() -> None:
     with pytest.raises(ValidationError, match="workspace"):
         ChatQwenAudio(api_key=KEY, region="eu-central-1")
 
 
 def test_key_and_address_come_from_the_environment(
-    ask: Ask, server: LocalDashScope, monkeypatch: pytest.MonkeyPatch
+    call_model: CallModel, server: LocalDashScope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DASHSCOPE_API_KEY", f"  {KEY}\n")
     monkeypatch.setenv("DASHSCOPE_HTTP_BASE_URL", server.base_url)
-    assert ask(ChatQwenAudio(), "?").content == "ok"
+    assert call_model(ChatQwenAudio(), "?").content == "ok"
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
-def test_a_workspace_travels_in_its_header(ask: Ask, server: LocalDashScope) -> None:
-    ask(ChatQwenAudio(base_url=server.base_url, api_key=KEY, workspace="ws-1"), "?")
-    ask(ChatQwenAudio(base_url=server.base_url, api_key=KEY), "?")
+def test_a_workspace_travels_in_its_header(call_model: CallModel, server: LocalDashScope) -> None:
+    call_model(ChatQwenAudio(base_url=server.base_url, api_key=KEY, workspace="ws-1"), "?")
+    call_model(ChatQwenAudio(base_url=server.base_url, api_key=KEY), "?")
     sent = [request.headers.get("x-dashscope-workspace") for request in server.requests]
     assert sent == ["ws-1", None]
 
@@ -183,27 +183,27 @@ PARAMETERS = [
 ]
 
 
-def parameters_sent(ask: Ask, server: LocalDashScope) -> dict[str, Any]:
+def parameters_sent(call_model: CallModel, server: LocalDashScope) -> dict[str, Any]:
     """What is on the wire besides what is always there."""
     parameters = server.requests[-1].parameters
     assert parameters.pop("result_format") == "message"
-    assert parameters.pop("incremental_output", False) is ("stream" in ask.__name__)
+    assert parameters.pop("incremental_output", False) is ("stream" in call_model.__name__)
     return parameters
 
 
 @pytest.mark.parametrize(("name", "value"), PARAMETERS)
 def test_a_parameter_has_its_place_on_the_wire(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, name: str, value: Any
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, name: str, value: Any
 ) -> None:
-    ask(ChatQwenAudio(base_url=server.base_url, api_key=KEY, **{name: value}), "?")
-    assert parameters_sent(ask, server) == {name: value}
-    ask(model, "?", **{name: value})
-    assert parameters_sent(ask, server) == {name: value}
-    ask(model.bind(**{name: value}), "?")
-    assert parameters_sent(ask, server) == {name: value}
+    call_model(ChatQwenAudio(base_url=server.base_url, api_key=KEY, **{name: value}), "?")
+    assert parameters_sent(call_model, server) == {name: value}
+    call_model(model, "?", **{name: value})
+    assert parameters_sent(call_model, server) == {name: value}
+    call_model(model.bind(**{name: value}), "?")
+    assert parameters_sent(call_model, server) == {name: value}
 
 
-def test_one_call_may_override_every_field(ask: Ask, server: LocalDashScope) -> None:
+def test_one_call_may_override_every_field(call_model: CallModel, server: LocalDashScope) -> None:
     model = ChatQwenAudio(
         base_url=server.base_url,
         api_key=KEY,
@@ -212,7 +212,7 @@ def test_one_call_may_override_every_field(ask: Ask, server: LocalDashScope) -> 
         seed=1,
         model_kwargs={"newer": 1},
     )
-    message = ask(
+    message = call_model(
         model,
         "?",
         model="qwen-audio-turbo",
@@ -225,36 +225,36 @@ def test_one_call_may_override_every_field(ask: Ask, server: LocalDashScope) -> 
     assert server.requests[0].json["model"] == "qwen-audio-turbo"
     assert message.response_metadata["model_name"] == "qwen-audio-turbo"
     sent = {"temperature": 0, "stop": ["b"], "newest": {"x": [2]}, "another": 3}
-    assert parameters_sent(ask, server) == sent
-    ask(model, "?")
+    assert parameters_sent(call_model, server) == sent
+    call_model(model, "?")
     assert server.requests[1].json["model"] == "qwen-audio-turbo-latest"
-    assert parameters_sent(ask, server) == {
+    assert parameters_sent(call_model, server) == {
         "temperature": 1.0, "stop": ["a"], "seed": 1, "newer": 1
     }  # fmt: skip
 
 
 def test_a_stream_is_incremental_whatever_the_parameters_say(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
     server.script(Reply(fragments=("ha", "ha")))
-    assert ask(model, "?", model_kwargs={"incremental_output": False}).content == "haha"
-    assert parameters_sent(ask, server) == {}
+    assert call_model(model, "?", model_kwargs={"incremental_output": False}).content == "haha"
+    assert parameters_sent(call_model, server) == {}
 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
 def test_a_number_that_json_cannot_say_is_refused_by_name(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, number: str
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, number: str
 ) -> None:
     with pytest.raises(errors.InvalidRequestError, match=f"takes numbers, and top_p is {number}"):
-        ask(model, "?", top_p=float(number))
+        call_model(model, "?", top_p=float(number))
     assert server.requests == []
 
 
 def test_an_unknown_model_is_for_the_service_to_refuse(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
     with pytest.raises(errors.NotFoundError, match="qwen-audio-max"):
-        ask(model, "?", model="qwen-audio-max")
+        call_model(model, "?", model="qwen-audio-max")
 
 
 # --- streams and callbacks --------------------------------------------------------------------
@@ -277,14 +277,14 @@ class Listener(BaseCallbackHandler):
 
 
 @pytest.mark.parametrize("fields", [{"streaming": True}, {}], ids=["streaming", "default"])
-def test_a_callback_hears_every_fragment_once(
-    ask: Ask, server: LocalDashScope, fields: dict[str, Any]
+def test_a_callback_gets_every_fragment_once(
+    call_model: CallModel, server: LocalDashScope, fields: dict[str, Any]
 ) -> None:
     model = ChatQwenAudio(base_url=server.base_url, api_key=KEY, **fields)
     server.script(Reply(fragments=("ha", "", "ha", "!")))
     listener = Listener()
-    assert ask(model, "?", config={"callbacks": [listener]}).content == "haha!"
-    streams = bool(fields) or "stream" in ask.__name__
+    assert call_model(model, "?", config={"callbacks": [listener]}).content == "haha!"
+    streams = bool(fields) or "stream" in call_model.__name__
     tokens = [token for token in listener.tokens if token]
     assert tokens == (["ha", "ha", "!"] if streams else [])
     assert listener.ended == 1
@@ -359,12 +359,12 @@ def test_abatch_needs_no_threads() -> None:
     # 24 calls wait for one another; asyncio's pool on this machine may be far smaller.
     questions: list[Any] = [str(number) for number in range(24)]
 
-    async def ask_all(server: LocalDashScope) -> list[Any]:
+    async def call_all(server: LocalDashScope) -> list[Any]:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
         return await ChatQwenAudio(base_url=server.base_url, api_key=KEY).abatch(questions)
 
     with LocalDashScope(reply=together(24)) as server:
-        answers = asyncio.run(ask_all(server))
+        answers = asyncio.run(call_all(server))
     assert [answer.content for answer in answers] == [f"echo {number}" for number in questions]
 
 
@@ -381,10 +381,10 @@ loop.run_until_complete(model.ainvoke("?"))
 loop.run_until_complete(loop.shutdown_asyncgens())
 loop.close()
 
-async def ask():
+async def call_model():
     for _ in range(5):
         await asyncio.gather(*[model.ainvoke("?") for _ in range(4)])
-threads = [threading.Thread(target=lambda: asyncio.run(ask())) for _ in range(2)]
+threads = [threading.Thread(target=lambda: asyncio.run(call_model())) for _ in range(2)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 """,
@@ -414,10 +414,10 @@ next(chunks)
 sys.exit()
 """,
     "a program that ends in the middle of an async stream": """
-async def ask():
+async def call_model():
     async for chunk in model.astream("?"):
         sys.exit()
-asyncio.run(ask())
+asyncio.run(call_model())
 """,
 }
 
@@ -462,14 +462,14 @@ COPIES: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
 @pytest.mark.parametrize("make_copy", COPIES.values(), ids=COPIES)
 def test_a_copy_is_equal_and_works(
-    ask: Ask, server: LocalDashScope, make_copy: Callable[[Any], Any]
+    call_model: CallModel, server: LocalDashScope, make_copy: Callable[[Any], Any]
 ) -> None:
     model = ChatQwenAudio(base_url=server.base_url, api_key=KEY, temperature=0, stop=["x"])
-    ask(model, "?")
+    call_model(model, "?")
     twin = make_copy(model)
     assert twin == model
     assert twin is not model
-    assert ask(twin, "?").content == "ok"
+    assert call_model(twin, "?").content == "ok"
     first, second = server.requests
     assert first.json == second.json
     assert second.headers["authorization"] == f"Bearer {KEY}"
@@ -511,13 +511,13 @@ def test_the_key_is_not_shown(show: Callable[[Any], str]) -> None:
     assert KEY not in shown
 
 
-def test_the_key_is_in_no_trace(ask: Ask, server: LocalDashScope) -> None:
+def test_the_key_is_in_no_trace(call_model: CallModel, server: LocalDashScope) -> None:
     tracer = Tracer()
     model = ChatQwenAudio(base_url=server.base_url, api_key=KEY)
-    ask(model, "?", config={"callbacks": [tracer]})
+    call_model(model, "?", config={"callbacks": [tracer]})
     server.script(error_reply(401, "InvalidApiKey", f"Incorrect API key provided: {KEY}."))
     with pytest.raises(errors.AuthenticationError):
-        ask(model, "?", config={"callbacks": [tracer]})
+        call_model(model, "?", config={"callbacks": [tracer]})
     assert len(tracer.seen) == 8
     assert KEY not in "".join(tracer.seen)
 
@@ -544,18 +544,18 @@ ECHOES = {
 
 @pytest.mark.parametrize("reply", ECHOES.values(), ids=ECHOES)
 def test_the_key_is_in_no_error_even_if_the_service_echoes_it(
-    ask: Ask, server: LocalDashScope, reply: RawReply
+    call_model: CallModel, server: LocalDashScope, reply: RawReply
 ) -> None:
     server.script(reply)
     with pytest.raises(errors.AuthenticationError) as caught:
-        ask(ChatQwenAudio(base_url=server.base_url, api_key=KEY), "?")
+        call_model(ChatQwenAudio(base_url=server.base_url, api_key=KEY), "?")
     error = caught.value
     shown = [str(error), repr(error), repr(error.args), repr(vars(error))]
     assert KEY not in "".join(shown)
     assert KEY not in "".join(traceback.format_exception(error))
 
 
-# --- what LangChain asks of a model -----------------------------------------------------------
+# --- what LangChain expects of a model --------------------------------------------------------
 
 
 def test_the_profile_says_what_the_model_takes() -> None:
@@ -592,7 +592,7 @@ def test_serialization_leaves_the_key_to_the_environment() -> None:
 
 
 @pytest.mark.parametrize("way", [invoke, ainvoke])
-def test_a_cache_hit_makes_no_request(server: LocalDashScope, way: Ask) -> None:
+def test_a_cache_hit_makes_no_request(server: LocalDashScope, way: CallModel) -> None:
     model = ChatQwenAudio(base_url=server.base_url, api_key=KEY, cache=InMemoryCache())
     assert way(model, "?").content == way(model, "?").content == "ok"
     assert len(server.requests) == 1
@@ -616,9 +616,9 @@ class CountingLimiter(InMemoryRateLimiter):
         return await super().aacquire(blocking=blocking)
 
 
-def test_a_rate_limiter_is_asked_once_a_call(ask: Ask, server: LocalDashScope) -> None:
+def test_a_rate_limiter_is_used_once_a_call(call_model: CallModel, server: LocalDashScope) -> None:
     limiter = CountingLimiter(requests_per_second=1_000, check_every_n_seconds=0.001)
-    ask(ChatQwenAudio(base_url=server.base_url, api_key=KEY, rate_limiter=limiter), "?")
+    call_model(ChatQwenAudio(base_url=server.base_url, api_key=KEY, rate_limiter=limiter), "?")
     assert limiter.acquired == 1
 
 
@@ -664,11 +664,11 @@ async def test_the_users_own_async_http_client_is_used(server: LocalDashScope) -
 
 
 def test_two_models_share_connections_but_not_keys(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
     other = ChatQwenAudio(base_url=server.base_url, api_key=KEY)
     for one in (model, other, model):
-        ask(one, "?")
+        call_model(one, "?")
     sent = [request.headers["authorization"] for request in server.requests]
     assert sent == ["Bearer local", f"Bearer {KEY}", "Bearer local"]
 
@@ -685,20 +685,20 @@ PASSING = {
 
 @pytest.mark.parametrize("reply", PASSING.values(), ids=PASSING)
 def test_two_retries_are_at_most_three_requests(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, reply: RawReply
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, reply: RawReply
 ) -> None:
     server.script(reply, reply, reply, "too late")
     with pytest.raises(errors.QwenAudioError, match="try again"):
-        ask(model, "?", max_retries=2)
+        call_model(model, "?", max_retries=2)
     assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("reply", PASSING.values(), ids=PASSING)
 def test_a_retry_may_succeed(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, reply: RawReply
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, reply: RawReply
 ) -> None:
     server.script(reply, reply, Reply(fragments=("ha", "ha")))
-    assert ask(model, "?").content == "haha"
+    assert call_model(model, "?").content == "haha"
     first, *rest = server.requests
     assert [request.json for request in rest] == [first.json] * 2
 
@@ -714,22 +714,24 @@ LASTING = [
 
 @pytest.mark.parametrize(("status", "code"), LASTING)
 def test_what_a_retry_cannot_help_is_not_retried(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, status: int, code: str
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, status: int, code: str
 ) -> None:
     server.script(error_reply(status, code, "no", headers=SOON))
     with pytest.raises(errors.QwenAudioError):
-        ask(model, "?")
+        call_model(model, "?")
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("where", ["constructor", "call"])
-def test_no_retries_are_one_request(ask: Ask, server: LocalDashScope, where: str) -> None:
+def test_no_retries_are_one_request(
+    call_model: CallModel, server: LocalDashScope, where: str
+) -> None:
     server.script(PASSING["500"])
     fields, options = (
         ({"max_retries": 0}, {}) if where == "constructor" else ({}, {"max_retries": 0})
     )
     with pytest.raises(errors.APIError, match="try again"):
-        ask(ChatQwenAudio(base_url=server.base_url, api_key=KEY, **fields), "?", **options)
+        call_model(ChatQwenAudio(base_url=server.base_url, api_key=KEY, **fields), "?", **options)
     assert len(server.requests) == 1
 
 

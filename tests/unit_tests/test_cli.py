@@ -109,9 +109,9 @@ def test_ask_local_prints_what_the_sample_says_and_usage_apart(
     run: Run, how: tuple[str, ...]
 ) -> None:
     done = run("ask", SAMPLE, "What does the speaker say?", "--local", *how)
-    said = words(WELCOME)
+    expected_words = words(WELCOME)
     assert done.returncode == 0
-    assert words(done.stdout)[-len(said) :] == said
+    assert words(done.stdout)[-len(expected_words) :] == expected_words
     assert "not Qwen-Audio" in done.stdout
     notice, usage = done.stderr.splitlines()
     assert "not Qwen" in notice
@@ -129,7 +129,7 @@ def test_a_model_that_takes_no_text_is_sent_no_prompt(run: Run) -> None:
     assert words(done.stdout) == words(WELCOME)
 
 
-ASKED: list[tuple[tuple[str, ...], str]] = [
+PROMPTS: list[tuple[tuple[str, ...], str]] = [
     ((SAMPLE,), "What is said in this recording?"),
     ((SAMPLE, "Who speaks?"), "Who speaks?"),
     ((SAMPLE, "--prompt", "Who speaks?"), "Who speaks?"),
@@ -138,7 +138,7 @@ ASKED: list[tuple[tuple[str, ...], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("args", "prompt"), ASKED, ids=[" ".join(args) for args, _ in ASKED])
+@pytest.mark.parametrize(("args", "prompt"), PROMPTS, ids=[" ".join(args) for args, _ in PROMPTS])
 def test_ask_sends_the_recording_and_the_prompt(
     run: Run, service: LocalDashScope, tmp_path: Path, args: tuple[str, ...], prompt: str
 ) -> None:
@@ -306,10 +306,10 @@ def test_transcribe_writes_subtitles_that_a_library_reads(
     ]
     assert "not Qwen" in done.stderr
     assert "2 recordings, 00:21 in 3 segments (0 failed, 0 from the checkpoint)" in done.stderr
-    said = words(WELCOME)
+    expected_words = words(WELCOME)
     twice, once = (pysubs2.load(str(tmp_path / it)) for it in ("welcome.srt", "welcome-2.srt"))
-    assert [words(cue.plaintext) for cue in once] == [said]
-    assert [words(cue.plaintext) for cue in twice] == [said, said]
+    assert [words(cue.plaintext) for cue in once] == [expected_words]
+    assert [words(cue.plaintext) for cue in twice] == [expected_words, expected_words]
     assert (once[0].start, once[0].end) == (0, 7_155)
     assert twice[0].end == twice[1].start
     assert 7_155 <= twice[0].end <= 8_000, "cut in the pause"
@@ -343,7 +343,7 @@ def test_a_transcript_ends_with_one_newline(
     assert (printed.returncode, printed.stdout) == (0, written)
 
 
-@pytest.mark.parametrize("out", [(), ("--out", "-")], ids=["by default", "asked for"])
+@pytest.mark.parametrize("out", [(), ("--out", "-")], ids=["by default", "by an option"])
 def test_standard_input_goes_to_standard_output(
     transcribe: Run, tmp_path: Path, out: tuple[str, ...]
 ) -> None:
@@ -426,7 +426,7 @@ TAKEN = {
 
 @pytest.mark.parametrize("options", TAKEN)
 @pytest.mark.parametrize("command", ["transcribe call.wav --format jsonl", "ask call.wav"])
-def test_what_of_a_recording_is_taken_can_be_said(
+def test_a_channel_and_a_track_can_be_chosen(
     run: Run, service: LocalDashScope, tmp_path: Path, command: str, options: str
 ) -> None:
     call = made.one_after_the_other(2)

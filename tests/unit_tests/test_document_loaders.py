@@ -343,7 +343,7 @@ def test_the_progress_bar_shows_seconds_done_and_tokens_used(
     assert f"tokens={32 * (3 if overlap_s else 2)}" in last
 
 
-def test_there_is_no_progress_bar_unless_asked_for(
+def test_there_is_no_progress_bar_unless_it_is_set(
     load: Load, counting: LocalDashScope, capsys: pytest.CaptureFixture[str], ten: Path
 ) -> None:
     load(loader_of(counting, ten, segment_s=5))

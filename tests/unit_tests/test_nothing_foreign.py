@@ -15,7 +15,7 @@ from tests.unit_tests.sockets import raw_server
 
 if TYPE_CHECKING:
     from langchain_qwen_audio.local import Reply
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 DEEP = 700
 NESTED = "[" * DEEP + "]" * DEEP
@@ -45,18 +45,18 @@ REPLIES: dict[str, tuple[RawReply | Reply | str, type[Exception] | None]] = {
 
 @pytest.mark.parametrize(("reply", "expected"), REPLIES.values(), ids=REPLIES)
 def test_an_odd_reply_is_one_of_our_errors(
-    ask: Ask, reply: RawReply, expected: type[Exception]
+    call_model: CallModel, reply: RawReply, expected: type[Exception]
 ) -> None:
     with LocalDashScope(reply=reply) as server, pytest.raises(expected):
-        ask(ChatQwenAudio(base_url=server.base_url, api_key="local", max_retries=0), "?")
+        call_model(ChatQwenAudio(base_url=server.base_url, api_key="local", max_retries=0), "?")
 
 
-def test_provisional_replies_without_end_are_silence(ask: Ask) -> None:
+def test_provisional_replies_without_end_are_silence(call_model: CallModel) -> None:
     steps: list[bytes | float] = [b"HTTP/1.1 102 Processing\r\n\r\n", 0.05]
     with raw_server(steps * 1_000) as server:
         model = ChatQwenAudio(base_url=server.base_url, api_key="local", timeout=0.5, max_retries=0)
         with pytest.raises(errors.APITimeoutError):
-            ask(model, "?")
+            call_model(model, "?")
 
 
 # --- messages ---------------------------------------------------------------------------------
@@ -93,10 +93,10 @@ MESSAGES: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize("messages", MESSAGES.values(), ids=MESSAGES)
 def test_an_odd_message_is_sent_or_refused(
-    ask: Ask, server: LocalDashScope, messages: list[Any]
+    call_model: CallModel, server: LocalDashScope, messages: list[Any]
 ) -> None:
     try:
-        assert ask(ChatQwenAudio(base_url=server.base_url, api_key="local"), messages).text
+        assert call_model(ChatQwenAudio(base_url=server.base_url, api_key="local"), messages).text
     except errors.MessageError:
         assert server.requests == []
 
@@ -106,11 +106,11 @@ def test_an_odd_message_is_sent_or_refused(
 
 @pytest.mark.parametrize("seconds", [math.inf, math.nan, -1.0, 0.0, 1e300], ids=str)
 def test_an_odd_timeout_works_or_is_refused(
-    ask: Ask, server: LocalDashScope, seconds: float
+    call_model: CallModel, server: LocalDashScope, seconds: float
 ) -> None:
     try:
         model = ChatQwenAudio(base_url=server.base_url, api_key="local", timeout=seconds)
     except ValueError as error:
         assert "timeout" in str(error)  # noqa: PT017
         return
-    assert ask(model, "?").text
+    assert call_model(model, "?").text

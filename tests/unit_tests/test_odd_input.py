@@ -32,7 +32,7 @@ def test_odd_replies_are_read_or_refused(
     seed: int, streams: bool, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
     fuzz = Fuzz(seed)
-    asked = model.model_copy(update={"max_retries": 0})
+    once = model.model_copy(update={"max_retries": 0})
     for _ in range(10):
         body = fuzz.events() if streams else fuzz.body()
         content_type = "text/event-stream" if streams else "application/json"
@@ -40,6 +40,6 @@ def test_odd_replies_are_read_or_refused(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                list(asked.stream("hi")) if streams else asked.invoke("hi")
+                list(once.stream("hi")) if streams else once.invoke("hi")
             except QwenAudioError as error:
                 assert str(error)  # noqa: PT017

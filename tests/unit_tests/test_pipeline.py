@@ -19,6 +19,7 @@ from langchain_qwen_audio.local import (
     compatible_stream_error_reply,
     error_reply,
 )
+from tests.unit_tests.calling_modes import ainvoke, astream, invoke, stream
 from tests.unit_tests.faults import SOON
 from tests.unit_tests.models import (
     ASR,
@@ -37,11 +38,10 @@ from tests.unit_tests.models import (
     takes_text,
     user,
 )
-from tests.unit_tests.recordings import QUESTION, ask_about, tone, wav
-from tests.unit_tests.ways import ainvoke, astream, invoke, stream
+from tests.unit_tests.recordings import QUESTION, question_about, tone, wav
 
 if TYPE_CHECKING:
-    from tests.unit_tests.ways import Ask
+    from tests.unit_tests.calling_modes import CallModel
 
 # --- every kind of model ----------------------------------------------------------------------
 
@@ -66,13 +66,15 @@ def usage_of(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_model_of_each_kind_gets_its_body_and_its_answer_is_read(ask: Ask, name: str) -> None:
+def test_a_model_of_each_kind_gets_its_body_and_its_answer_is_read(
+    call_model: CallModel, name: str
+) -> None:
     clip = wav(tone(SECONDS))
-    content = ask_about(Audio.from_bytes(clip))[0].content[: 1 + takes_text(name)]
+    content = question_about(Audio.from_bytes(clip))[0].content[: 1 + takes_text(name)]
     uri = f"data:audio/wav;base64,{base64.b64encode(clip).decode()}"
-    streams = "stream" in ask.__name__
+    streams = "stream" in call_model.__name__
     with LocalDashScope(reply="I hear", check_audio=True) as server:
-        answer = ask(model_at(server, name), [HumanMessage(content)])
+        answer = call_model(model_at(server, name), [HumanMessage(content)])
         (request,) = server.requests
     question = [QUESTION] if takes_text(name) else []
     body: dict[str, Any]
@@ -148,7 +150,7 @@ def test_a_model_that_only_streams_is_streamed_in_every_way_to_call(
 
 
 @pytest.mark.parametrize("way", [invoke, ainvoke])
-def test_a_model_that_may_answer_whole_does(server: LocalDashScope, way: Ask) -> None:
+def test_a_model_that_may_answer_whole_does(server: LocalDashScope, way: CallModel) -> None:
     assert way(model_at(server, OMNI_3_8), "?").content == "ok"
     assert way(model_at(server, OMNI_3_8, streaming=True), "?").content == "ok"
     assert ["stream" in request.json for request in server.requests] == [False, True]
@@ -165,14 +167,14 @@ PASSING = {
 
 @pytest.mark.parametrize("reply", PASSING.values(), ids=PASSING)
 def test_what_may_pass_is_tried_again_as_often_as_told(
-    ask: Ask, server: LocalDashScope, reply: RawReply
+    call_model: CallModel, server: LocalDashScope, reply: RawReply
 ) -> None:
     model = model_at(server, OMNI_3_8, max_retries=2)
     server.script(reply, reply, "at last")
-    assert ask(model, "?").content == "at last"
+    assert call_model(model, "?").content == "at last"
     server.script(reply, reply, reply, "too late")
     with pytest.raises(errors.QwenAudioError, match="try again"):
-        ask(model, "?")
+        call_model(model, "?")
     assert len(server.requests) == 6
     assert all(request.json == server.requests[0].json for request in server.requests)
 
@@ -189,12 +191,12 @@ LASTING: list[tuple[int, str, type[errors.QwenAudioError]]] = [
 
 @pytest.mark.parametrize("case", LASTING, ids=[code for _, code, _ in LASTING])
 def test_what_lasts_is_raised_at_once(
-    ask: Ask, server: LocalDashScope, case: tuple[int, str, Any]
+    call_model: CallModel, server: LocalDashScope, case: tuple[int, str, Any]
 ) -> None:
     status, code, error = case
     server.script(compatible_error_reply(status, code, "no", request_id="r-1"))
     with pytest.raises(errors.QwenAudioError) as caught:
-        ask(model_at(server, OMNI_3_8, max_retries=2), "?")
+        call_model(model_at(server, OMNI_3_8, max_retries=2), "?")
     told = caught.value
     assert type(told) is error
     assert (told.code, told.status, told.request_id) == (code, status, "r-1")
@@ -211,22 +213,22 @@ def test_a_conversation_that_ends_without_a_question_is_not_sent_again(
 
 
 def test_a_stream_that_fails_in_the_middle_tells_what_had_come(
-    ask: Ask, server: LocalDashScope
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
     server.script(compatible_stream_error_reply(["a", "b"], "internal_error", "broke", status=500))
     with pytest.raises(errors.APIError, match="broke") as caught:
-        ask(model_at(server, OMNI_3_5, max_retries=2), "?")
+        call_model(model_at(server, OMNI_3_5, max_retries=2), "?")
     assert caught.value.text == "ab"
     assert len(server.requests) == 1
 
 
 def test_a_stream_that_breaks_off_is_an_error_in_every_way_to_call(
-    ask: Ask, server: LocalDashScope
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
     begun = compatible_stream_error_reply(["a", "b"], "x", "y")
     server.script(RawReply(200, begun.headers, [*begun.steps[:-1], END]))
     with pytest.raises(errors.StreamInterruptedError) as caught:
-        ask(model_at(server, OMNI_3_5, max_retries=2), "?")
+        call_model(model_at(server, OMNI_3_5, max_retries=2), "?")
     assert caught.value.text == "ab"
     assert len(server.requests) == 1
 
@@ -242,6 +244,6 @@ def test_an_unknown_model_is_told_with_its_regions_and_its_successor(
         server.script(reply)
         with pytest.raises(errors.NotFoundError) as caught:
             model_at(server, name).invoke([user(BLOCK)])
-        said = caught.value.message
-        assert all(region in said for region in PROFILES[name].regions)
-        assert PROFILES[name].successor in said
+        text = caught.value.message
+        assert all(region in text for region in PROFILES[name].regions)
+        assert PROFILES[name].successor in text

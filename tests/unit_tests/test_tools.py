@@ -251,9 +251,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize(("name", "words"), UNUSABLE.items())
-def test_what_is_no_audio_is_said_to_be_none(
-    call: Call, folder: Path, name: str, words: str
-) -> None:
+def test_the_result_says_what_is_no_audio(call: Call, folder: Path, name: str, words: str) -> None:
     message = call(LoadAudio(root_dir=folder), audio=name)
     assert message.status == "error"
     assert str(message.content).startswith(f"{name}: ")
@@ -299,7 +297,7 @@ def test_wrong_arguments_are_explained(call: Call, folder: Path, args: dict[str,
     assert str(message.content).startswith("audio: ")
 
 
-def test_mistakes_raise_where_that_is_asked_for(folder: Path) -> None:
+def test_mistakes_raise_where_that_is_set(folder: Path) -> None:
     load = LoadAudio(root_dir=folder, handle_tool_error=False)
     with pytest.raises(ToolException, match="there is no such recording"):
         load.invoke({"audio": "missing.wav"})
@@ -326,7 +324,7 @@ def test_urls_are_refused_unless_they_are_allowed(call: Call, folder: Path, web:
         message = call(LoadAudio(root_dir=folder), audio=url)
         assert message.status == "error"
         assert message.content == f"{url}: URLs are not allowed here; name a file"
-    assert web.asked == []
+    assert web.paths == []
 
 
 @pytest.mark.parametrize("audio", ["tone.wav", "/etc/passwd", "file:///etc/passwd"])
@@ -349,7 +347,7 @@ def test_inside_addresses_are_not_reached(call: Call, web: Web, host: str) -> No
     message = call(LoadAudio(allow_urls=True), audio=url)
     assert message.status == "error"
     assert str(message.content).startswith(f"{url}: it cannot be fetched: ")
-    assert web.asked == []
+    assert web.paths == []
 
 
 @pytest.mark.parametrize("url", ["http://", "http:///x", "http://[", "https://a:b/", "http://\0/"])
@@ -370,7 +368,7 @@ def test_a_redirect_to_the_inside_is_not_followed(
     message = call(LoadAudio(allow_urls=True), audio=web.url(path))
     assert message.status == "error"
     assert words in str(message.content)
-    assert web.asked == [path]
+    assert web.paths == [path]
 
 
 def test_an_allowed_url_is_downloaded(
@@ -423,8 +421,8 @@ def test_asking_has_the_same_limits(
 def test_asking_about_what_is_too_long_recommends_no_argument_that_is_not_there(
     call: Call, server: LocalDashScope, model: ChatQwenAudio, folder: Path
 ) -> None:
-    ask = AskAudio(llm=model, root_dir=folder, max_duration_s=1)
-    message = call(ask, audio="tone.wav", question="?")
+    ask_audio = AskAudio(llm=model, root_dir=folder, max_duration_s=1)
+    message = call(ask_audio, audio="tone.wav", question="?")
     assert message.status == "error"
     assert str(message.content).startswith("tone.wav: it is 2.0 s long, at most 1 s are taken")
     assert "start_s" not in str(message.content)
@@ -472,13 +470,13 @@ def test_callbacks_and_config_pass_through(
 ) -> None:
     server.script(Reply(fragments=("one ", "two")))
     llm = ChatQwenAudio(base_url=server.base_url, api_key="local", streaming=True)
-    ask = AskAudio(llm=llm, root_dir=folder)
+    ask_audio = AskAudio(llm=llm, root_dir=folder)
     handler = Started()
     config: Any = {"callbacks": [handler], "tags": ["mine"], "metadata": {"who": "me"}}
     if is_async:
-        answer = asyncio.run(ask.ainvoke(QUESTION, config))
+        answer = asyncio.run(ask_audio.ainvoke(QUESTION, config))
     else:
-        answer = ask.invoke(QUESTION, config)
+        answer = ask_audio.invoke(QUESTION, config)
     assert answer == "one two"
     (run,) = handler.runs
     assert run["parent_run_id"] == handler.tools[0]
@@ -491,8 +489,8 @@ async def test_its_tokens_stream_with_the_events_of_whoever_calls(
     server: LocalDashScope, model: ChatQwenAudio, folder: Path
 ) -> None:
     server.script(Reply(fragments=("one ", "two ", "three")))
-    ask = AskAudio(llm=model, root_dir=folder)
-    events = [event async for event in ask.astream_events(QUESTION, version="v2")]
+    ask_audio = AskAudio(llm=model, root_dir=folder)
+    events = [event async for event in ask_audio.astream_events(QUESTION, version="v2")]
     tokens = [
         event["data"]["chunk"].text for event in events if event["event"] == "on_chat_model_stream"
     ]
@@ -502,7 +500,7 @@ async def test_its_tokens_stream_with_the_events_of_whoever_calls(
     assert events[-1]["data"]["output"] == "one two three"
 
 
-@pytest.mark.parametrize("tool", ["load", "ask"])
+@pytest.mark.parametrize("tool", ["load", "ask_audio"])
 def test_the_limit_on_length_is_of_all_that_was_joined(
     call: Call, model: ChatQwenAudio, folder: Path, tool: str
 ) -> None:
@@ -510,8 +508,8 @@ def test_the_limit_on_length_is_of_all_that_was_joined(
     if tool == "load":
         told = call(LoadAudio(root_dir=folder, max_duration_s=5), audio="joined.mp3")
     else:
-        asking = AskAudio(root_dir=folder, max_duration_s=5, llm=model)
-        told = call(asking, audio="joined.mp3", question="What is said?")
+        ask_audio = AskAudio(root_dir=folder, max_duration_s=5, llm=model)
+        told = call(ask_audio, audio="joined.mp3", question="What is said?")
     assert "it is 6.0 s long, at most 5 s are taken" in str(told.content)
 
 
@@ -556,7 +554,7 @@ def test_every_listed_name_can_be_loaded(call: Call, folder: Path) -> None:
         assert call(LoadAudio(root_dir=folder), audio=name).status == "success"
 
 
-def test_an_empty_or_missing_folder_is_said_to_be_so(call: Call, tmp_path: Path) -> None:
+def test_the_result_says_that_a_folder_is_empty_or_missing(call: Call, tmp_path: Path) -> None:
     assert call(ListAudio(root_dir=tmp_path)).content == "There are no recordings."
     assert call(ListAudio(root_dir=tmp_path / "none")).content == "There are no recordings."
 
@@ -593,11 +591,11 @@ def test_the_toolkit_makes_tools_of_one_folder(model: ChatQwenAudio, folder: Pat
     assert [tool.name for tool in tools] == ["list_audio", "load_audio"]
     tools = QwenAudioToolkit(root_dir=folder, llm=model, allow_urls=True).get_tools()
     assert [tool.name for tool in tools] == ["list_audio", "load_audio", "ask_audio"]
-    _, load, ask = tools
+    _, load, ask_audio = tools
     assert isinstance(load, LoadAudio)
-    assert isinstance(ask, AskAudio)
-    assert load.root_dir == ask.root_dir == folder
-    assert load.allow_urls is ask.allow_urls is True
+    assert isinstance(ask_audio, AskAudio)
+    assert load.root_dir == ask_audio.root_dir == folder
+    assert load.allow_urls is ask_audio.allow_urls is True
 
 
 @pytest.mark.parametrize("path_type", [str, Path])
@@ -609,11 +607,11 @@ def test_a_folder_may_be_a_string(call: Call, folder: Path, path_type: type) -> 
 def test_the_model_is_told_of_the_arguments_and_of_nothing_else(
     model: ChatQwenAudio, folder: Path
 ) -> None:
-    listing, load, ask = QwenAudioToolkit(root_dir=folder, llm=model).get_tools()
+    listing, load, ask_audio = QwenAudioToolkit(root_dir=folder, llm=model).get_tools()
     assert set(listing.args) == set()
     assert set(load.args) == {"audio", "start_s", "end_s"}
-    assert set(ask.args) == {"audio", "question"}
-    for tool in (listing, load, ask):
+    assert set(ask_audio.args) == {"audio", "question"}
+    for tool in (listing, load, ask_audio):
         assert tool.description
         assert all(argument["description"] for argument in tool.args.values())
 
@@ -623,7 +621,7 @@ def test_the_model_is_told_of_the_arguments_and_of_nothing_else(
 
 @pytest.mark.parametrize("bound", [False, True], ids=["no tools bound", "tools bound"])
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
-def test_a_model_hears_what_a_tool_node_loaded(
+def test_a_model_gets_the_audio_that_a_tool_node_loaded(
     server: LocalDashScope, model: ChatQwenAudio, folder: Path, bound: bool, is_async: bool
 ) -> None:
     load = LoadAudio(root_dir=folder)
@@ -649,7 +647,7 @@ def test_a_model_hears_what_a_tool_node_loaded(
     assert "audio" in last["content"][-1]
 
 
-def test_a_part_is_heard_even_when_the_folder_is_gone_by_then(
+def test_a_part_is_sent_even_when_the_folder_is_gone_by_then(
     server: LocalDashScope, model: ChatQwenAudio, folder: Path
 ) -> None:
     load = LoadAudio(root_dir=folder)

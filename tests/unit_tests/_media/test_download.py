@@ -18,9 +18,9 @@ from langchain_qwen_audio.errors import AudioError, MessageError
 from tests.unit_tests.recordings import (
     QUESTION,
     TWO_WAYS,
-    ask_about,
     audio_urls,
     kinds,
+    question_about,
     read,
     sent_clips,
 )
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from langchain_qwen_audio.local import LocalDashScope
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 CLIP = read("speech.mp3")
 
 
 class Web(ThreadingHTTPServer):
-    """A web server on the loopback that remembers what it was asked."""
+    """A web server on the loopback that remembers the paths of its requests."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
         super().__init__(("127.0.0.1", 0), Page)
 
@@ -52,7 +52,7 @@ class Page(BaseHTTPRequestHandler):
     server: Web
 
     def do_GET(self) -> None:
-        self.server.asked.append(self.path)
+        self.server.paths.append(self.path)
         self.server.headers.append({name.lower(): value for name, value in self.headers.items()})
         status, headers, body = PAGES.get(self.path.partition("?")[0], (404, {}, b"nothing here"))
         self.send_response(status)
@@ -147,7 +147,7 @@ FAILURES = {
 def test_a_failing_download_says_why(from_url: Callable[[str], Audio], web: Web, path: str) -> None:
     with pytest.raises(AudioError, match=f"{path}: it cannot be fetched: {FAILURES[path]}"):
         from_url(web.url(path))
-    assert web.asked[0] == path
+    assert web.paths[0] == path
 
 
 @pytest.mark.usefixtures("_at_home")
@@ -221,7 +221,7 @@ INSIDE = [
 def test_this_machine_is_not_reached(from_url: Callable[[str], Audio], web: Web, host: str) -> None:
     with pytest.raises(AudioError, match="it cannot be fetched"):
         from_url(web.url(host=host))
-    assert web.asked == []
+    assert web.paths == []
 
 
 @pytest.mark.parametrize("host", INSIDE)
@@ -238,7 +238,7 @@ def test_a_redirect_inside_is_refused(
 ) -> None:
     with pytest.raises(AudioError, match="it cannot be fetched"):
         from_url(web.url(path))
-    assert web.asked == [path]
+    assert web.paths == [path]
 
 
 STRANGE = [
@@ -274,7 +274,7 @@ def test_a_proxy_is_no_way_inside(
         monkeypatch.setenv(name, web.url("", host="127.0.0.1"))
     with pytest.raises(AudioError, match="it is not on the public network"):
         from_url("http://169.254.169.254/latest/meta-data/")
-    assert web.asked == []
+    assert web.paths == []
 
 
 # --- on the model -----------------------------------------------------------------------------
@@ -282,10 +282,12 @@ def test_a_proxy_is_no_way_inside(
 
 @pytest.mark.usefixtures("_at_home")
 def test_fetch_client_sends_the_recording_itself(
-    ask: Ask, web: Web, server: LocalDashScope
+    call_model: CallModel, web: Web, server: LocalDashScope
 ) -> None:
-    ask(model_of(server, fetch="client"), ask_about(web.url(), web.url(), web.url("/moved")))
-    assert sorted(web.asked) == ["/clip.mp3", "/clip.mp3", "/moved"]
+    call_model(
+        model_of(server, fetch="client"), question_about(web.url(), web.url(), web.url("/moved"))
+    )
+    assert sorted(web.paths) == ["/clip.mp3", "/clip.mp3", "/moved"]
     assert sent_clips(server) == [CLIP] * 3
     assert all(url.startswith("data:audio/mpeg;base64,") for url in audio_urls(server))
     assert not any("sk-secret" in str(headers) for headers in web.headers)
@@ -295,24 +297,28 @@ def test_fetch_client_sends_the_recording_itself(
 @pytest.mark.usefixtures("_at_home")
 @pytest.mark.parametrize("path", ["/missing", "/inside", "/text"])
 def test_fetch_client_refuses_before_any_request(
-    ask: Ask, web: Web, server: LocalDashScope, path: str
+    call_model: CallModel, web: Web, server: LocalDashScope, path: str
 ) -> None:
     with pytest.raises(AudioError, match=r"cannot be fetched|not usable audio"):
-        ask(model_of(server, fetch="client"), ask_about(web.url(path)))
+        call_model(model_of(server, fetch="client"), question_about(web.url(path)))
     assert server.requests == []
 
 
-def test_fetch_client_reaches_nothing_inside(ask: Ask, web: Web, server: LocalDashScope) -> None:
+def test_fetch_client_reaches_nothing_inside(
+    call_model: CallModel, web: Web, server: LocalDashScope
+) -> None:
     for url in (web.url(), web.url(host="127.0.0.1"), "HTTP://169.254.169.254/"):
         with pytest.raises(AudioError, match="not on the public network"):
-            ask(model_of(server, fetch="client"), ask_about(url))
-    assert (web.asked, server.requests) == ([], [])
+            call_model(model_of(server, fetch="client"), question_about(url))
+    assert (web.paths, server.requests) == ([], [])
 
 
-def test_fetch_client_leaves_uploaded_files_alone(ask: Ask, server: LocalDashScope) -> None:
+def test_fetch_client_leaves_uploaded_files_alone(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     server.script("ok")
     with pytest.raises(Exception, match="no such temporary file"):
-        ask(model_of(server, fetch="client", max_retries=0), ask_about("oss://a/b.wav"))
+        call_model(model_of(server, fetch="client", max_retries=0), question_about("oss://a/b.wav"))
     assert audio_urls(server) == ["oss://a/b.wav"]
 
 
@@ -320,17 +326,19 @@ URLS = ["http://127.0.0.1:9/a%20b.wav?x=1&y=%2F#z", "https://example.com/ü.wav?
 
 
 def test_fetch_service_passes_urls_by_reference_untouched(
-    ask: Ask, web: Web, server: LocalDashScope
+    call_model: CallModel, web: Web, server: LocalDashScope
 ) -> None:
-    ask(model_of(server), ask_about(*URLS, web.url()))
+    call_model(model_of(server), question_about(*URLS, web.url()))
     assert audio_urls(server) == [*URLS, web.url()]
     assert kinds(server) == ["generation"]
-    assert web.asked == []
+    assert web.paths == []
 
 
-def test_a_url_in_the_place_of_base64_is_a_url(ask: Ask, server: LocalDashScope) -> None:
+def test_a_url_in_the_place_of_base64_is_a_url(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     block = {"type": "audio", "base64": URLS[1], "mime_type": "audio/wav"}
-    ask(model_of(server), [HumanMessage([block, QUESTION])])
+    call_model(model_of(server), [HumanMessage([block, QUESTION])])
     assert audio_urls(server) == [URLS[1]]
 
 

@@ -43,14 +43,14 @@ from tests.unit_tests._media.file_builders import (
 )
 from tests.unit_tests._media.lying_files import LYING
 from tests.unit_tests.programs import STRICT
-from tests.unit_tests.recordings import RECORDINGS, ask_about, encode, read, tone, wav
+from tests.unit_tests.recordings import RECORDINGS, encode, question_about, read, tone, wav
 from tests.unit_tests.waiting import HANG_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from langchain_qwen_audio.local import LocalDashScope
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 ROOT = Path(__file__).parents[3]
 # Of work, since a busy machine says nothing about the file. Each is taken three times, and no job
@@ -452,14 +452,14 @@ except av.FFmpegError:
 
 @pytest.mark.parametrize("name", ["ffconcat, file", "HLS, http", "DASH, file", "SDP", "SVG"])
 def test_a_hostile_clip_in_a_message_is_never_sent(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, canary: Canary, name: str
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, canary: Canary, name: str
 ) -> None:
     data = scripts(str(canary.path), canary.url)[name].encode()
     file = canary.path.with_name("clip.wav")
     file.write_bytes(data)
     for clip in ({"type": "audio", "data": data, "mime_type": "audio/wav"}, file.as_uri()):
         with pytest.raises(AudioError, match=f"{len(data):,} bytes came that are not usable"):
-            ask(model, ask_about(clip))
+            call_model(model, question_about(clip))
     assert server.requests == []
     assert not canary.was_opened()
     assert not canary.was_called()

@@ -13,11 +13,11 @@ from langchain_qwen_audio import Audio, ChatQwenAudio
 from langchain_qwen_audio._media.local_files import LocalFile
 from langchain_qwen_audio._request.clips import MAX_FILE_BYTES
 from langchain_qwen_audio.errors import AudioError
-from tests.unit_tests.recordings import TWO_WAYS, ask_about, read, tone, wav
+from tests.unit_tests.recordings import TWO_WAYS, question_about, read, tone, wav
 
 if TYPE_CHECKING:
     from langchain_qwen_audio.local import LocalDashScope
-    from tests.unit_tests.ways import Ask
+    from tests.unit_tests.calling_modes import CallModel
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and devices are POSIX's")
 CLIP = read("piped.wav")
@@ -37,29 +37,29 @@ KERNEL = [
 @TWO_WAYS
 @pytest.mark.parametrize("path", KERNEL)
 def test_files_of_the_kernel_are_refused_at_once(
-    server: LocalDashScope, ask: Ask, path: str
+    server: LocalDashScope, call_model: CallModel, path: str
 ) -> None:
     if not Path(path).exists():
         pytest.skip("this system has none")
     model = ChatQwenAudio(base_url=server.base_url, api_key="local", local_files=True)
     with pytest.raises(AudioError, match=r": 0 bytes|: it cannot be read"):
-        ask(model, ask_about(f"file://{path}"))
+        call_model(model, question_about(f"file://{path}"))
     assert server.requests == []
 
 
 @TWO_WAYS
 @pytest.mark.parametrize("size", [MAX_FILE_BYTES + 1, 1 << 40])
 def test_a_file_that_is_too_large_is_refused_by_its_size(
-    server: LocalDashScope, ask: Ask, tmp_path: Path, size: int
+    server: LocalDashScope, call_model: CallModel, tmp_path: Path, size: int
 ) -> None:
     path = tmp_path / "sparse.wav"
     path.write_bytes(CLIP)
     os.truncate(path, size)
     model = ChatQwenAudio(base_url=server.base_url, api_key="local", local_files=[tmp_path])
     with pytest.raises(AudioError, match=rf"{size:,} bytes long, at most {MAX_FILE_BYTES:,}"):
-        ask(model, ask_about(path.as_uri()))
+        call_model(model, question_about(path.as_uri()))
     with pytest.raises(AudioError, match=f"{size:,} bytes"):
-        model.get_num_tokens_from_messages(ask_about(path.as_uri()))
+        model.get_num_tokens_from_messages(question_about(path.as_uri()))
     assert server.requests == []
 
 

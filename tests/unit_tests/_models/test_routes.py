@@ -1,4 +1,4 @@
-"""A model, an address and a protocol → where and how it is asked; and servers of one's own."""
+"""A model, an address and a protocol → where requests go, and how; and servers of one's own."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from tests.unit_tests.recordings import (
     QUESTION,
     RECORDINGS,
     TWO_WAYS,
-    ask_about,
     decode_all,
     fresh_tone,
+    question_about,
     tone,
     wav,
 )
@@ -35,7 +35,7 @@ from tests.unit_tests.recordings import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 BEIJING = "https://dashscope.aliyuncs.com"
 SINGAPORE = "https://dashscope-intl.aliyuncs.com"
@@ -82,21 +82,21 @@ NATIVE_ONLY = ["qwen-audio-turbo", "qwen3-asr-flash-us"]
 
 @pytest.mark.parametrize("path", [NATIVE, COMPATIBLE])
 @pytest.mark.parametrize("name", [*BOTH, *OMNI])
-def test_a_model_of_both_protocols_is_asked_in_the_one_told(name: str, path: str) -> None:
+def test_a_model_of_both_protocols_is_called_in_the_one_that_is_set(name: str, path: str) -> None:
     assert route_of(name, BEIJING + path, "native") == (BEIJING + NATIVE, "native", "data_uri")
     assert route_of(name, BEIJING + path, "openai") == (BEIJING + COMPATIBLE, "openai", "data_uri")
 
 
 @TWO_WAYS
 @pytest.mark.parametrize("name", NATIVE_ONLY)
-def test_a_model_without_the_compatible_protocol_is_not_asked_in_it(
-    ask: Ask, server: LocalDashScope, name: str
+def test_a_model_without_the_compatible_protocol_is_not_called_in_it(
+    call_model: CallModel, server: LocalDashScope, name: str
 ) -> None:
     model = ChatQwenAudio(
         model=name, protocol="openai", base_url=server.base_url, api_key="sk-swordfish"
     )
     with pytest.raises(errors.InvalidRequestError, match="is not available") as caught:
-        ask(model, "?")
+        call_model(model, "?")
     assert "protocol='openai'; it takes 'native'" in caught.value.message
     assert server.requests == []
 
@@ -125,13 +125,13 @@ def test_an_unknown_model_is_taken_for_what_its_name_says_and_can_be_told(
 @TWO_WAYS
 @pytest.mark.parametrize("protocol", ["native", "openai"])
 def test_an_unknown_model_answers_in_the_protocol_told(
-    ask: Ask, protocol: Literal["native", "openai"]
+    call_model: CallModel, protocol: Literal["native", "openai"]
 ) -> None:
     with LocalDashScope(reply="ok", models=["mystery"]) as server:
         model = ChatQwenAudio(
             model="mystery", protocol=protocol, base_url=server.base_url, api_key="local"
         )
-        assert ask(model, ask_about("https://example.com/a.mp3")).text == "ok"
+        assert call_model(model, question_about("https://example.com/a.mp3")).text == "ok"
         assert server.requests[0].kind == {"native": "generation", "openai": "chat"}[protocol]
 
 
@@ -213,25 +213,25 @@ def test_a_name_that_is_served_in_another_way_is_refused_with_that_way_and_what_
     for name in names:
         with pytest.raises(errors.NotFoundError) as caught:
             find_route(name, BEIJING + NATIVE)
-        said = caught.value.message
-        assert said.startswith(f"{name} ")
-        assert service in said
-        assert "this package has no class for" in said
-        assert instead in said.partition(";")[2]
+        text = caught.value.message
+        assert text.startswith(f"{name} ")
+        assert service in text
+        assert "this package has no class for" in text
+        assert instead in text.partition(";")[2]
 
 
 @TWO_WAYS
 def test_such_a_name_is_not_sent_unless_a_protocol_is_told(
-    ask: Ask,
+    call_model: CallModel,
 ) -> None:
     name = "qwen3-livetranslate-flash"
     with LocalDashScope(reply="ok", models=[name]) as server:
         model = ChatQwenAudio(model=name, base_url=server.base_url, api_key="local")
         with pytest.raises(errors.NotFoundError):
-            ask(model, ask_about("https://example.com/a.mp3"))
+            call_model(model, question_about("https://example.com/a.mp3"))
         assert server.requests == []
         told = model.model_copy(update={"protocol": "openai"})
-        assert ask(told, ask_about("https://example.com/a.mp3")).text == "ok"
+        assert call_model(told, question_about("https://example.com/a.mp3")).text == "ok"
 
 
 @pytest.mark.parametrize("name", [*PROFILES, *RETIRED])
@@ -268,7 +268,7 @@ def test_what_a_model_has_in_some_regions_only_it_has_nowhere_else() -> None:
             find_route(name, us + NATIVE, "openai")
 
 
-def test_a_retired_name_is_asked_for_all_the_same_if_the_protocol_is_told() -> None:
+def test_a_retired_name_is_requested_all_the_same_if_the_protocol_is_set() -> None:
     name = next(iter(RETIRED))
     clip = {"type": "audio", "url": "https://example.com/a.mp3"}
     with LocalDashScope(reply="ok", models=[name]) as server:
@@ -302,12 +302,12 @@ def test_region_workspace_and_base_url_name_the_host_for_both_protocols(
 
 
 @pytest.mark.parametrize("where", ["base_url", "compatible_base_url"])
-def test_one_call_may_ask_a_model_of_the_other_protocol(
-    ask: Ask, server: LocalDashScope, where: str
+def test_one_call_may_go_to_a_model_of_the_other_protocol(
+    call_model: CallModel, server: LocalDashScope, where: str
 ) -> None:
     model = ChatQwenAudio(base_url=getattr(server, where), api_key="local")
     for name in ("qwen-audio-turbo", "qwen3.5-omni-flash", "qwen-audio-turbo"):
-        assert ask(model, "?", model=name).response_metadata["model_name"] == name
+        assert call_model(model, "?", model=name).response_metadata["model_name"] == name
     assert [request.kind for request in server.requests] == ["generation", "chat", "generation"]
 
 
@@ -331,7 +331,7 @@ OWN_ROUTES: dict[str, tuple[tuple[Any, ...], tuple[str, str, str]]] = {
         ("qwen2-audio-instruct",),
         (MINE, "openai", "input_audio_raw"),
     ),
-    "a name that is asked elsewhere": (
+    "a name that is served in another way": (
         ("my-asr-realtime",),
         (MINE, "openai", "input_audio_raw"),
     ),
@@ -350,11 +350,11 @@ OWN_ROUTES: dict[str, tuple[tuple[Any, ...], tuple[str, str, str]]] = {
 }
 
 
-@pytest.mark.parametrize(("asked", "route"), OWN_ROUTES.values(), ids=OWN_ROUTES)
+@pytest.mark.parametrize(("setting", "route"), OWN_ROUTES.values(), ids=OWN_ROUTES)
 def test_an_address_unlike_the_services_is_a_server_of_ones_own(
-    asked: tuple[Any, ...], route: tuple[str, str, str]
+    setting: tuple[Any, ...], route: tuple[str, str, str]
 ) -> None:
-    name, *told = asked
+    name, *told = setting
     assert route_of(name, MINE, *told) == route
 
 
@@ -471,15 +471,15 @@ ON_THE_WIRE: dict[str | None, dict[str, Any]] = {
 
 @pytest.mark.parametrize(("encoding", "part"), ON_THE_WIRE.items(), ids=map(str, ON_THE_WIRE))
 def test_a_conversation_is_written_in_the_encoding_told_and_with_no_key(
-    ask: Ask, own: OwnServer, encoding: Any, part: dict[str, Any]
+    call_model: CallModel, own: OwnServer, encoding: Any, part: dict[str, Any]
 ) -> None:
     messages = [
         SystemMessage("Be brief"),
-        *ask_about(Audio.from_bytes(CLIP)),
+        *question_about(Audio.from_bytes(CLIP)),
         AIMessage("A tone"),
         HumanMessage("How high?"),
     ]
-    answer = ask(model_at(own, audio_encoding=encoding, temperature=0), messages)
+    answer = call_model(model_at(own, audio_encoding=encoding, temperature=0), messages)
     streamed = {"stream": True, "stream_options": {"include_usage": True}}
     (request,) = own.requests
     assert request.json == {
@@ -491,7 +491,7 @@ def test_a_conversation_is_written_in_the_encoding_told_and_with_no_key(
             {"role": "user", "content": "How high?"},
         ],
         "temperature": 0,
-        **(streamed if "stream" in ask.__name__ else {}),
+        **(streamed if "stream" in call_model.__name__ else {}),
     }
     assert request.path == "/v1/chat/completions"
     assert request.headers["authorization"].startswith("Bearer ")  # of anything
@@ -500,18 +500,18 @@ def test_a_conversation_is_written_in_the_encoding_told_and_with_no_key(
     assert answer.usage_metadata == {"input_tokens": 20, "output_tokens": 2, "total_tokens": 22}
 
 
-def test_a_key_travels_where_there_is_one(ask: Ask, own: OwnServer) -> None:
-    ask(model_at(own, api_key="sk-mine"), "?")
+def test_a_key_travels_where_there_is_one(call_model: CallModel, own: OwnServer) -> None:
+    call_model(model_at(own, api_key="sk-mine"), "?")
     assert own.requests[0].headers["authorization"] == "Bearer sk-mine"
 
 
 @TWO_WAYS
 @pytest.mark.parametrize("encoding", ["input_audio_raw", "audio_url"])
 def test_tools_and_images_go_along_in_every_encoding(
-    ask: Ask, own: OwnServer, encoding: Any
+    call_model: CallModel, own: OwnServer, encoding: Any
 ) -> None:
     model = model_at(own, "my-omni", audio_encoding=encoding).bind_tools([TOOL], tool_choice="f")
-    ask(model, [HumanMessage([Audio.from_bytes(CLIP).to_block(), IMAGE, QUESTION])])
+    call_model(model, [HumanMessage([Audio.from_bytes(CLIP).to_block(), IMAGE, QUESTION])])
     body = own.requests[0].json
     assert body["messages"] == [
         {
@@ -542,24 +542,24 @@ def test_only_wav_and_mp3_are_sent(own: OwnServer, recording: Any) -> None:
 @pytest.mark.parametrize("url", [URL, "oss://bucket/a.wav"])
 @pytest.mark.parametrize("encoding", [None, "input_audio_raw"])
 def test_a_url_is_refused_where_audio_travels_bare(
-    ask: Ask, own: OwnServer, encoding: Any, url: str
+    call_model: CallModel, own: OwnServer, encoding: Any, url: str
 ) -> None:
     with pytest.raises(errors.AudioError, match=r"does not fetch URLs|are not resolved"):
-        ask(model_at(own, audio_encoding=encoding), ask_about(url))
+        call_model(model_at(own, audio_encoding=encoding), question_about(url))
     assert own.requests == []
 
 
 @TWO_WAYS
-def test_a_url_is_left_to_a_server_that_fetches(ask: Ask, own: OwnServer) -> None:
-    ask(model_at(own, audio_encoding="audio_url"), ask_about(URL))
+def test_a_url_is_left_to_a_server_that_fetches(call_model: CallModel, own: OwnServer) -> None:
+    call_model(model_at(own, audio_encoding="audio_url"), question_about(URL))
     assert own.requests[0].json["messages"] == [
         {"role": "user", "content": [{"type": "audio_url", "audio_url": {"url": URL}}, QUESTION]}
     ]
 
 
-def test_qwen2_audio_is_sent_no_more_than_it_hears_of_a_clip(own: OwnServer) -> None:
+def test_qwen2_audio_is_sent_no_more_than_it_takes_of_a_clip(own: OwnServer) -> None:
     clip = Audio.from_array(fresh_tone(61.0), 16_000)
-    model_at(own).invoke(ask_about(clip))
+    model_at(own).invoke(question_about(clip))
     parts = own.requests[0].json["messages"][0]["content"][:-1]
     lengths = [decode_all(base64.b64decode(it["input_audio"]["data"])).seconds for it in parts]
     assert len(lengths) == 3
@@ -568,7 +568,7 @@ def test_qwen2_audio_is_sent_no_more_than_it_hears_of_a_clip(own: OwnServer) -> 
 
 
 def test_another_model_is_sent_a_long_clip_whole(own: OwnServer) -> None:
-    model_at(own, "my-omni").invoke(ask_about(Audio.from_array(fresh_tone(61.0), 16_000)))
+    model_at(own, "my-omni").invoke(question_about(Audio.from_array(fresh_tone(61.0), 16_000)))
     (part, _) = own.requests[0].json["messages"][0]["content"]
     assert decode_all(base64.b64decode(part["input_audio"]["data"])).seconds == 61.0
 
@@ -593,19 +593,21 @@ UNABLE: dict[str, tuple[str, dict[str, Any], list[Any], str]] = {
 @TWO_WAYS
 @pytest.mark.parametrize("case", UNABLE.values(), ids=UNABLE)
 def test_what_such_a_model_cannot_take_is_refused_here(
-    ask: Ask, own: OwnServer, case: tuple[str, dict[str, Any], list[Any], str]
+    call_model: CallModel, own: OwnServer, case: tuple[str, dict[str, Any], list[Any], str]
 ) -> None:
     name, fields, content, why = case
     with pytest.raises(errors.InvalidRequestError, match=why):
-        ask(model_at(own, name, **fields), [HumanMessage(content)])
+        call_model(model_at(own, name, **fields), [HumanMessage(content)])
     assert own.requests == []
 
 
 @pytest.mark.parametrize("key", ["reasoning", "reasoning_content"])
-def test_thoughts_are_found_by_either_name(ask: Ask, own: OwnServer, key: str) -> None:
+def test_thoughts_are_found_by_either_name(call_model: CallModel, own: OwnServer, key: str) -> None:
     streamed = events({key: "Let"}, {key: " me"}, {"content": "Hi"})
-    own.replies.append(streamed if "stream" in ask.__name__ else whole("Hi", **{key: "Let me"}))
-    answer = ask(model_at(own), "?")
+    own.replies.append(
+        streamed if "stream" in call_model.__name__ else whole("Hi", **{key: "Let me"})
+    )
+    answer = call_model(model_at(own), "?")
     assert answer.content_blocks == [
         {"type": "reasoning", "reasoning": "Let me"},
         {"type": "text", "text": "Hi"},
@@ -700,16 +702,19 @@ REFUSALS: dict[str, tuple[tuple[int, dict[str, Any]], type[errors.QwenAudioError
 
 @pytest.mark.parametrize(("refusal", "error"), REFUSALS.values(), ids=REFUSALS)
 def test_refusals_in_other_servers_words_become_our_errors(
-    ask: Ask, own: OwnServer, refusal: tuple[int, Any], error: type[errors.QwenAudioError]
+    call_model: CallModel,
+    own: OwnServer,
+    refusal: tuple[int, Any],
+    error: type[errors.QwenAudioError],
 ) -> None:
-    status, said = refusal
-    own.replies.append((status, JSON, json.dumps(said).encode()))
+    status, text = refusal
+    own.replies.append((status, JSON, json.dumps(text).encode()))
     with pytest.raises(errors.QwenAudioError) as caught:
-        ask(model_at(own), "?")
+        call_model(model_at(own), "?")
     told = caught.value
     assert type(told) is error
     assert (told.status, told.code) == (status, None)
-    body = said["error"] if isinstance(said.get("error"), dict) else said
+    body = text["error"] if isinstance(text.get("error"), dict) else text
     assert (body.get("message") or "").rstrip(".") in told.message
     assert len(own.requests) == 1
 
@@ -717,10 +722,10 @@ def test_refusals_in_other_servers_words_become_our_errors(
 @pytest.mark.parametrize("way", [stream, astream])
 @pytest.mark.parametrize("name", ["llama.cpp: context", "vLLM: context", "llama.cpp: no ears"])
 def test_a_refusal_within_a_stream_becomes_the_same_error(
-    own: OwnServer, way: Ask, name: str
+    own: OwnServer, way: CallModel, name: str
 ) -> None:
-    (status, said), error = REFUSALS[name]
-    own.replies.append((200, SSE, f"data: {json.dumps(said)}\n\ndata: [DONE]\n\n".encode()))
+    (status, text), error = REFUSALS[name]
+    own.replies.append((200, SSE, f"data: {json.dumps(text)}\n\ndata: [DONE]\n\n".encode()))
     with pytest.raises(errors.QwenAudioError) as caught:
         way(model_at(own), "?")
     assert type(caught.value) is error
@@ -728,20 +733,20 @@ def test_a_refusal_within_a_stream_becomes_the_same_error(
 
 
 @pytest.mark.parametrize("way", [invoke, ainvoke, stream])
-def test_a_server_that_loads_is_asked_again(own: OwnServer, way: Ask) -> None:
-    status, said = REFUSALS["llama.cpp: loading"][0]
-    own.replies.append((status, JSON, json.dumps(said).encode()))
+def test_a_request_to_a_server_that_loads_is_sent_again(own: OwnServer, way: CallModel) -> None:
+    status, text = REFUSALS["llama.cpp: loading"][0]
+    own.replies.append((status, JSON, json.dumps(text).encode()))
     assert way(model_at(own, max_retries=1), "?").text == "ok"
     assert len(own.requests) == 2
 
 
 @pytest.mark.parametrize("way", [invoke, astream])
 def test_what_is_written_for_want_of_a_key_is_not_blotted_out_of_errors(
-    own: OwnServer, way: Ask
+    own: OwnServer, way: CallModel
 ) -> None:
     message = "Input should be 'auto', 'none' or 'required': no key, no-cache, EMPTY or null"
-    status, said = vllm(400, message, "BadRequestError")
-    own.replies.append((status, JSON, json.dumps(said).encode()))
+    status, text = vllm(400, message, "BadRequestError")
+    own.replies.append((status, JSON, json.dumps(text).encode()))
     with pytest.raises(errors.InvalidRequestError) as caught:
         way(model_at(own), "?")
     assert caught.value.message == message
@@ -760,9 +765,9 @@ PROFILES_AT: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "said"), PROFILES_AT.values(), ids=PROFILES_AT)
-def test_the_profile_is_that_of_the_route(name: str, said: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("name", "text"), PROFILES_AT.values(), ids=PROFILES_AT)
+def test_the_profile_is_that_of_the_route(name: str, text: dict[str, Any]) -> None:
     model = ChatQwenAudio(model=name, base_url=MINE, api_key="local")
     profile: Any = model.profile
-    assert {key: profile[key] for key in said} == said
+    assert {key: profile[key] for key in text} == text
     assert model.route(name).profile.max_input_tokens == profile.get("max_input_tokens")

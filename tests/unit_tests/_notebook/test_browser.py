@@ -25,7 +25,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))
 FLAGS = [
     "--no-sandbox",  # which no root may use, as in most containers
     "--disable-gpu",
-    # What Chromium asks of its makers on its own.
+    # What Chromium requests of its makers on its own.
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-quic", "--no-first-run"),
 ]
@@ -132,11 +132,13 @@ def browser() -> Iterator[Browser]:
 
 
 def watched(page: Page) -> tuple[list[str], list[str]]:
-    """List what a page asks for and what it complains of, from now on."""
+    """List what a page requests and what it complains of, from now on."""
     requested: list[str] = []
     complaints: list[str] = []
     page.on("request", lambda request: requested.append(request.url))
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on(
+        "console", lambda it: complaints.append(it.text) if it.type == "error" else None
+    )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("dialog", lambda dialog: complaints.append(dialog.message))
     return requested, complaints

@@ -241,7 +241,7 @@ def test_a_tool_call_is_shown_once(message: AIMessage) -> None:
 def test_calls_and_tools_that_failed_say_so() -> None:
     invalid = {
         "type": "invalid_tool_call",
-        "name": "ask",
+        "name": "call_model",
         "args": "{bro<ken",
         "id": "c",
         "error": "no JSON",

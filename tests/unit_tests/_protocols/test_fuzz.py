@@ -35,7 +35,7 @@ from tests.unit_tests.recordings import tone, wav
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 CALLS = settings(
     max_examples=100,
@@ -251,7 +251,7 @@ lines = st.one_of(
 )
 
 
-def assert_answers_or_fails(way: Ask, model: ChatQwenAudio) -> None:
+def assert_answers_or_fails(way: CallModel, model: ChatQwenAudio) -> None:
     failures: list[errors.QwenAudioError] = []
     try:
         assert isinstance(way(model, "?").content, str | list)
@@ -264,7 +264,7 @@ def assert_answers_or_fails(way: Ask, model: ChatQwenAudio) -> None:
 @given(data=said_bytes, status=st.sampled_from([200, 200, 200, 204, 302, 400, 401, 429, 500]))
 @CALLS
 def test_any_body_is_an_answer_or_an_error_of_ours(
-    service: LocalDashScope, once: ChatQwenAudio, way: Ask, data: bytes, status: int
+    service: LocalDashScope, once: ChatQwenAudio, way: CallModel, data: bytes, status: int
 ) -> None:
     service.script(RawReply(status, JSON, [data] if status != 204 else []))
     assert_answers_or_fails(way, once)

@@ -22,7 +22,7 @@ from tests.unit_tests.models import (
     model_at,
     user,
 )
-from tests.unit_tests.recordings import DATA, QUESTION, ask_about, decode_all, noise, tone, wav
+from tests.unit_tests.recordings import DATA, QUESTION, decode_all, noise, question_about, tone, wav
 
 # What it is → what Omni is sent of it, and what speech recognition is, whose page lists more.
 FORMATS: dict[str, tuple[str, str]] = {
@@ -79,7 +79,7 @@ URLS: dict[str, str | None] = {
 def test_the_format_of_a_url_is_told_where_its_path_tells_it(
     server: LocalDashScope, url: str, form: str | None
 ) -> None:
-    model_at(server, OMNI_3_5).invoke(ask_about(url))
+    model_at(server, OMNI_3_5).invoke(question_about(url))
     (part, _) = server.requests[0].messages[0]["content"]
     assert part["input_audio"] == {"data": url, **({"format": form} if form else {})}
 
@@ -88,7 +88,7 @@ def test_the_format_of_a_url_is_told_where_its_path_tells_it(
 def test_a_clip_of_ten_minutes_goes_as_one_mp3_that_fits(server: LocalDashScope) -> None:
     clip = Audio.from_array(tone(600), 16_000)
     assert clip.size > 10_485_760
-    model_at(server, OMNI_3).invoke(ask_about(clip))
+    model_at(server, OMNI_3).invoke(question_about(clip))
     (part, question) = server.requests[0].messages[0]["content"]
     assert question == QUESTION
     assert part["input_audio"]["format"] == "mp3"
@@ -102,7 +102,7 @@ def test_a_clip_too_long_for_one_data_uri_goes_in_parts_and_nothing_is_lost(
     server: LocalDashScope,
 ) -> None:
     clip = Audio.from_array(tone(2_100, 8_000), 8_000)
-    model_at(server, OMNI_3_5).invoke(ask_about(clip))
+    model_at(server, OMNI_3_5).invoke(question_about(clip))
     *parts, question = server.requests[0].messages[0]["content"]
     assert question == QUESTION
     assert len(parts) == 2
@@ -116,7 +116,7 @@ def test_a_clip_is_not_converted_where_it_fits(server: LocalDashScope) -> None:
     data = wav(noise(180))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model_at(server, TURBO).invoke(ask_about(Audio.from_bytes(data)))
+        model_at(server, TURBO).invoke(question_about(Audio.from_bytes(data)))
     (part, _) = server.requests[0].messages[0]["content"]
     assert base64.b64decode(part["input_audio"]["data"].partition(",")[2]) == data
 

@@ -10,6 +10,7 @@ from langchain_core.messages import SystemMessage
 
 from langchain_qwen_audio import Audio, errors
 from langchain_qwen_audio.local import LocalDashScope
+from tests.unit_tests.calling_modes import astream, invoke
 from tests.unit_tests.models import (
     ASR,
     BLOCK,
@@ -23,10 +24,9 @@ from tests.unit_tests.models import (
     user,
 )
 from tests.unit_tests.recordings import TWO_WAYS, decode_all, kinds, noise, tone
-from tests.unit_tests.ways import astream, invoke
 
 if TYPE_CHECKING:
-    from tests.unit_tests.ways import Ask
+    from tests.unit_tests.calling_modes import CallModel
 
 OPTIONS: dict[str, Any] = {"language": "zh", "enable_itn": True}
 CONTEXT = SystemMessage("Names: 阿里云, Qwen")
@@ -34,11 +34,11 @@ CONTEXT = SystemMessage("Names: 阿里云, Qwen")
 
 @both_protocols
 def test_recognition_gets_one_clip_its_context_and_its_options_where_they_belong(
-    ask: Ask, server: LocalDashScope, protocol: Literal["native", "openai"]
+    call_model: CallModel, server: LocalDashScope, protocol: Literal["native", "openai"]
 ) -> None:
     model = model_at(server, ASR, protocol=protocol, asr_options=OPTIONS)
-    assert ask(model, [CONTEXT, user(BLOCK)]).content == "ok"
-    streams = "stream" in ask.__name__
+    assert call_model(model, [CONTEXT, user(BLOCK)]).content == "ok"
+    streams = "stream" in call_model.__name__
     bodies: dict[str, dict[str, Any]] = {
         "native": {
             "input": {
@@ -74,12 +74,12 @@ def test_recognition_is_native_unless_told(server: LocalDashScope) -> None:
 @both_protocols
 @TWO_WAYS
 def test_one_call_may_have_options_of_its_own(
-    ask: Ask, server: LocalDashScope, protocol: Literal["native", "openai"]
+    call_model: CallModel, server: LocalDashScope, protocol: Literal["native", "openai"]
 ) -> None:
     model = model_at(server, ASR, protocol=protocol, asr_options=OPTIONS)
-    ask(model, [user(BLOCK)], asr_options={"language": "en"})
+    call_model(model, [user(BLOCK)], asr_options={"language": "en"})
     assert server.requests[0].parameters["asr_options"] == {"language": "en"}
-    ask(model, [user(BLOCK)], asr_options=None)
+    call_model(model, [user(BLOCK)], asr_options=None)
     assert "asr_options" not in server.requests[1].parameters
 
 

@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 
 from langchain_qwen_audio import Audio, ChatQwenAudio, errors
 from langchain_qwen_audio.local import LocalDashScope
+from tests.unit_tests.calling_modes import invoke
 from tests.unit_tests.models import (
     ADD,
     ASR,
@@ -27,10 +28,9 @@ from tests.unit_tests.models import (
     user,
 )
 from tests.unit_tests.recordings import QUESTION, TWO_WAYS, tone
-from tests.unit_tests.ways import invoke
 
 if TYPE_CHECKING:
-    from tests.unit_tests.ways import Ask
+    from tests.unit_tests.calling_modes import CallModel
 
 AT_URL = {"type": "audio", "url": "https://example.com/a.mp3"}
 OPTIONS: dict[str, Any] = {"language": "zh"}
@@ -39,7 +39,7 @@ JSON_OBJECT = {"response_format": {"type": "json_object"}}
 
 
 class Refused(NamedTuple):
-    """What is asked, and why it is not sent."""
+    """A request, and why it is not sent."""
 
     name: str
     messages: list[BaseMessage]
@@ -128,20 +128,22 @@ REFUSED: dict[str, Refused] = {
 }
 
 
-def assert_is_refused(ask: Ask, server: LocalDashScope, case: Refused, **fields: Any) -> None:
+def assert_is_refused(
+    call_model: CallModel, server: LocalDashScope, case: Refused, **fields: Any
+) -> None:
     options = {key: value for key, value in case.fields.items() if key in {"tools", *JSON_OBJECT}}
     fields |= {key: value for key, value in case.fields.items() if key not in options}
     with pytest.raises(errors.InvalidRequestError, match=case.why):
-        ask(model_at(server, case.name, **fields), case.messages, **options)
+        call_model(model_at(server, case.name, **fields), case.messages, **options)
     assert server.requests == []
 
 
 @TWO_WAYS
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
 def test_what_a_model_cannot_take_is_refused_with_the_reason_and_not_sent(
-    ask: Ask, server: LocalDashScope, case: Refused
+    call_model: CallModel, server: LocalDashScope, case: Refused
 ) -> None:
-    assert_is_refused(ask, server, case)
+    assert_is_refused(call_model, server, case)
 
 
 @pytest.mark.parametrize("case", [it for it in REFUSED.values() if it.name in {ASR, CAPTIONER}])
@@ -181,19 +183,25 @@ def test_several_clips_are_taken_where_they_may_be(server: LocalDashScope, name:
     ],
 )
 def test_a_model_that_must_call_does_not_think(
-    ask: Ask, server: LocalDashScope, fields: dict[str, Any], choice: str | None, sent: bool | None
+    call_model: CallModel,
+    server: LocalDashScope,
+    fields: dict[str, Any],
+    choice: str | None,
+    sent: bool | None,
 ) -> None:
     """https://github.com/cloudwego/eino/issues/994 has what the service says otherwise."""
     server.script("Done.")
     model = ChatQwenAudio(model=OMNI_3_8, base_url=server.base_url, api_key="local", **fields)
-    ask(model.bind_tools([ADD], tool_choice=choice), "Add 1 and 2.")
+    call_model(model.bind_tools([ADD], tool_choice=choice), "Add 1 and 2.")
     assert server.requests[-1].json.get("enable_thinking") is sent
 
 
-def test_thinking_and_a_forced_call_are_refused_together(ask: Ask, server: LocalDashScope) -> None:
+def test_thinking_and_a_forced_call_are_refused_together(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     model = ChatQwenAudio(
         model=OMNI_3_8, base_url=server.base_url, api_key="local", enable_thinking=True
     )
     with pytest.raises(errors.InvalidRequestError, match="in thinking mode"):
-        ask(model.bind_tools([ADD], tool_choice="any"), "Add 1 and 2.")
+        call_model(model.bind_tools([ADD], tool_choice="any"), "Add 1 and 2.")
     assert server.requests == []

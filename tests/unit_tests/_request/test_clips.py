@@ -26,12 +26,12 @@ from tests.unit_tests.recordings import (
     SPEECH_S,
     TWO_WAYS,
     Recording,
-    ask_about,
     audio_urls,
     decode_all,
     encode,
     fresh_tone,
     noise,
+    question_about,
     read,
     sent_clips,
     tone,
@@ -41,7 +41,7 @@ from tests.unit_tests.recordings import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 MIME_OF = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 
@@ -68,11 +68,11 @@ def model_of(server: LocalDashScope, **fields: Any) -> ChatQwenAudio:
 
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=NAMES)
-def test_every_format_arrives_whole_in_a_form_that_is_heard(
+def test_every_format_arrives_whole_in_a_form_that_the_model_takes(
     listening: LocalDashScope, recording: Recording
 ) -> None:
     audio = Audio.from_path(recording.path)
-    reply = model_of(listening).invoke(ask_about(audio))
+    reply = model_of(listening).invoke(question_about(audio))
     (data,) = sent_clips(listening)
     decoded = decode_all(data)
 
@@ -96,7 +96,7 @@ TRANSCRIBED = ["gsm.wav", "speech.mp3", "live.webm", "video.mp4"]
 
 @pytest.mark.parametrize("name", TRANSCRIBED)
 def test_the_words_arrive(whisper: LocalDashScope, name: str) -> None:
-    answer = model_of(whisper).invoke(ask_about(Audio.from_path(DATA / name))).text
+    answer = model_of(whisper).invoke(question_about(Audio.from_path(DATA / name))).text
     words = re.findall(r"one|two|three|[123]", answer.partition("Transcript:")[2].lower())
     assert [{"1": "one", "2": "two", "3": "three"}.get(word, word) for word in words] == [
         "one",
@@ -106,16 +106,16 @@ def test_the_words_arrive(whisper: LocalDashScope, name: str) -> None:
 
 
 @pytest.mark.parametrize("sent_as", ["path", "bytes", "file URL"])
-def test_every_way_to_ask_sends_the_same_clip(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, sent_as: str
+def test_every_calling_mode_sends_the_same_clip(
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, sent_as: str
 ) -> None:
     path = DATA / "speech.webm"
-    ways: dict[str, Any] = {
+    calling_modes: dict[str, Any] = {
         "path": Audio.from_path(path),
         "bytes": {"type": "audio", "data": path.read_bytes(), "mime_type": "audio/webm"},
         "file URL": path.as_uri(),
     }
-    ask(model, ask_about(ways[sent_as]))
+    call_model(model, question_about(calling_modes[sent_as]))
     (data,) = sent_clips(server)
     assert decode_all(data).codec == "mp3"
     assert decode_all(data).seconds == pytest.approx(SPEECH_S, abs=0.05)
@@ -133,25 +133,27 @@ def test_every_way_to_ask_sends_the_same_clip(
     ids=["aiff", "au", "caf", "w64", "flac"],
 )
 def test_pcm_loses_nothing(server: LocalDashScope, model: ChatQwenAudio, data: bytes) -> None:
-    model.invoke(ask_about(Audio.from_bytes(data)))
+    model.invoke(question_about(Audio.from_bytes(data)))
     (sent,) = sent_clips(server)
     assert decode_all(sent).codec == "pcm_s16le"
     np.testing.assert_array_equal(decode_all(sent).samples, noise(0.3))
 
 
 def test_telephone_sound_stays_at_8_khz(server: LocalDashScope, model: ChatQwenAudio) -> None:
-    model.invoke(ask_about(Audio.from_bytes(encode(noise(0.3, 8_000), "aiff", "pcm_s16be", 8_000))))
+    model.invoke(
+        question_about(Audio.from_bytes(encode(noise(0.3, 8_000), "aiff", "pcm_s16be", 8_000)))
+    )
     (sent,) = sent_clips(server)
     assert (decode_all(sent).sample_rate, decode_all(sent).container) == (8_000, "wav")
     np.testing.assert_array_equal(decode_all(sent).samples, noise(0.3, 8_000))
 
 
 @pytest.mark.parametrize("channels", [2, 3, 6, 8, 10, 24])
-def test_any_number_of_channels_is_heard(
+def test_any_number_of_channels_is_in_the_mix(
     server: LocalDashScope, model: ChatQwenAudio, channels: int
 ) -> None:
     samples = np.repeat(tone(0.5).reshape(-1, 1), channels, axis=1)
-    model.invoke(ask_about(Audio.from_array(samples, 16_000)))
+    model.invoke(question_about(Audio.from_array(samples, 16_000)))
     (sent,) = sent_clips(server)
     assert (decode_all(sent).channels, decode_all(sent).seconds) == (1, 0.5)
     assert np.abs(decode_all(sent).samples).max() > 3_000
@@ -167,22 +169,25 @@ def test_more_channels_than_can_be_mixed_are_refused_at_once(channels: int) -> N
 
 
 def test_a_wrong_label_is_corrected_and_logged(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, caplog: pytest.LogCaptureFixture
+    call_model: CallModel,
+    server: LocalDashScope,
+    model: ChatQwenAudio,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     data = encode(fresh_tone(), "mp3", "libmp3lame")
     block = Audio.from_bytes(data).to_block() | {"mime_type": "audio/wav"}
-    ask(model, ask_about(block))
+    call_model(model, question_about(block))
     assert audio_urls(server)[0].startswith("data:audio/mpeg;base64,")
     records = [record for record in caplog.records if record.name.startswith("langchain_qwen")]
     assert [record.levelno for record in records] == [logging.WARNING]
     assert "labelled audio/wav, but is audio/mpeg" in records[0].getMessage()
 
 
-def test_webm_labelled_wav_leaves_as_what_is_heard(
+def test_webm_labelled_wav_is_sent_as_what_it_is_converted_to(
     server: LocalDashScope, model: ChatQwenAudio, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = encode(fresh_tone(), "webm", "libopus", 48_000)
-    model.invoke(ask_about(Audio.from_bytes(data).to_block() | {"mime_type": "audio/wav"}))
+    model.invoke(question_about(Audio.from_bytes(data).to_block() | {"mime_type": "audio/wav"}))
     assert audio_urls(server)[0].startswith("data:audio/mpeg;base64,")
     assert "labelled audio/wav, but is audio/webm" in caplog.text
 
@@ -253,7 +258,7 @@ UNUSABLE: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("name", UNUSABLE)
 @pytest.mark.parametrize("named", ["by its bytes", "by its file"])
-def test_what_cannot_be_heard_is_refused_before_any_request(
+def test_what_cannot_be_decoded_is_refused_before_any_request(
     server: LocalDashScope, model: ChatQwenAudio, tmp_path: Path, name: str, named: str
 ) -> None:
     data, message = UNUSABLE[name]
@@ -261,7 +266,7 @@ def test_what_cannot_be_heard_is_refused_before_any_request(
     file.write_bytes(data)
     clip: Any = file.as_uri() if named == "by its file" else {"type": "audio", "data": data}
     with pytest.raises((AudioError, MessageError)) as caught:
-        model.invoke(ask_about(clip))
+        model.invoke(question_about(clip))
     assert server.requests == []
     if named == "by its file":
         assert file.name in str(caught.value)
@@ -272,7 +277,7 @@ def test_what_cannot_be_heard_is_refused_before_any_request(
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "FIFO", "device"])
 def test_what_is_no_regular_file_is_refused_before_any_request(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, tmp_path: Path, kind: str
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / "clip.wav"
     if kind == "directory":
@@ -282,7 +287,7 @@ def test_what_is_no_regular_file_is_refused_before_any_request(
     elif kind == "device":
         path = Path("/dev/zero")
     with pytest.raises(AudioError, match=rf"{path.name}: it (cannot be read|is not a regular)"):
-        ask(model, ask_about(path.as_uri()))
+        call_model(model, question_about(path.as_uri()))
     with pytest.raises(AudioError, match=path.name):
         Audio.from_path(path)
     assert server.requests == []
@@ -319,19 +324,23 @@ FORBIDDEN = [
 @TWO_WAYS
 @pytest.mark.parametrize("name", ALLOWED)
 def test_files_below_an_allowed_directory_are_read(
-    ask: Ask, server: LocalDashScope, house: Path, name: str
+    call_model: CallModel, server: LocalDashScope, house: Path, name: str
 ) -> None:
-    ask(model_of(server, local_files=[house / "open"]), ask_about(f"file://{house}/{name}"))
+    call_model(
+        model_of(server, local_files=[house / "open"]), question_about(f"file://{house}/{name}")
+    )
     assert sent_clips(server) == [read("piped.wav")]
 
 
 @TWO_WAYS
 @pytest.mark.parametrize("name", FORBIDDEN)
 def test_no_path_leads_out_of_an_allowed_directory(
-    ask: Ask, server: LocalDashScope, house: Path, name: str
+    call_model: CallModel, server: LocalDashScope, house: Path, name: str
 ) -> None:
     with pytest.raises(AudioError, match="outside of what `local_files` allows"):
-        ask(model_of(server, local_files=[house / "open"]), ask_about(f"file://{house}/{name}"))
+        call_model(
+            model_of(server, local_files=[house / "open"]), question_about(f"file://{house}/{name}")
+        )
     assert server.requests == []
 
 
@@ -339,7 +348,7 @@ def test_no_path_leads_out_of_an_allowed_directory(
 def test_local_files_true_reads_any_file_and_false_none(
     server: LocalDashScope, house: Path, name: str
 ) -> None:
-    messages = ask_about(f"file://{house}/{name}")
+    messages = question_about(f"file://{house}/{name}")
     refusals: list[bool | list[Path]] = [False, []]
     for refusing in refusals:
         with pytest.raises(AudioError, match="local_files"):
@@ -351,33 +360,37 @@ def test_local_files_true_reads_any_file_and_false_none(
 
 @TWO_WAYS
 def test_no_file_is_read_unless_it_was_allowed(
-    ask: Ask, server: LocalDashScope, house: Path
+    call_model: CallModel, server: LocalDashScope, house: Path
 ) -> None:
     model = model_of(server)
     with pytest.raises(AudioError) as caught:
-        ask(model, ask_about(f"file://{house}/open/a.wav"))
+        call_model(model, question_about(f"file://{house}/open/a.wav"))
     assert "Audio.from_path(path).to_block()" in str(caught.value)
     assert "local_files=[folder]" in str(caught.value)
     with pytest.raises(AudioError, match="local_files=False"):  # whether it exists or not
-        ask(model, ask_about(f"file://{house}/none.wav"))
+        call_model(model, question_about(f"file://{house}/none.wav"))
     assert server.requests == []
-    ask(model, ask_about(Audio.from_path(house / "open/a.wav")))
+    call_model(model, question_about(Audio.from_path(house / "open/a.wav")))
     assert sent_clips(server) == [read("piped.wav")]
 
 
 @pytest.mark.parametrize("by_answer", [True, False], ids=["assistant", "tool"])
 def test_paths_that_answers_and_tools_name_are_never_read(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, house: Path, by_answer: bool
+    call_model: CallModel,
+    server: LocalDashScope,
+    model: ChatQwenAudio,
+    house: Path,
+    by_answer: bool,
 ) -> None:
     block = {"type": "audio", "url": (house / "open/a.wav").as_uri()}
     call = {"name": "find", "args": {}, "id": "1"}
-    said = (
+    history = (
         [AIMessage(content=[block])]
         if by_answer
         else [AIMessage("", tool_calls=[call]), ToolMessage(content=[block], tool_call_id="1")]
     )
     with pytest.raises(MessageError, match="read for users only"):
-        ask(model, [HumanMessage("?"), *said, HumanMessage("?")])
+        call_model(model, [HumanMessage("?"), *history, HumanMessage("?")])
     assert server.requests == []
 
 
@@ -393,10 +406,10 @@ FILE_URLS = [
 @TWO_WAYS
 @pytest.mark.parametrize("url", FILE_URLS, ids=lambda url: url[:30])
 def test_strange_file_urls_are_refused(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, url: str
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, url: str
 ) -> None:
     with pytest.raises(AudioError):
-        ask(model, ask_about(url))
+        call_model(model, question_about(url))
     assert server.requests == []
 
 
@@ -410,9 +423,9 @@ def test_clips_that_exceed_the_context_together_are_refused(
     clips = [Audio.from_array(tone(30, 8_000, 100 + number), 8_000) for number in range(9)]
     model = model_of(server, long_audio=long_audio)
     with pytest.raises(ContextOverflowError, match=r"6,750 tokens of audio.*245\.8 s.*6,144 tok"):
-        model.invoke(ask_about(*clips))
+        model.invoke(question_about(*clips))
     assert server.requests == []
-    model.invoke(ask_about(*clips[:8]))
+    model.invoke(question_about(*clips[:8]))
     assert len(sent_clips(server)) == 8
 
 
@@ -432,6 +445,6 @@ def test_the_cache_of_converted_clips_is_bounded() -> None:
 def test_each_model_has_its_own_context(server: LocalDashScope, model: ChatQwenAudio) -> None:
     clip = Audio.from_array(tone(242, 8_000), 8_000)
     with pytest.raises(ContextOverflowError, match=r"242\.0 s long.*240\.0 s"):
-        model.invoke(ask_about(clip), model="qwen-audio-turbo")
-    model.invoke(ask_about(clip), model="qwen-audio-turbo-latest")
+        model.invoke(question_about(clip), model="qwen-audio-turbo")
+    model.invoke(question_about(clip), model="qwen-audio-turbo-latest")
     assert len(sent_clips(server)) == 9

@@ -19,9 +19,9 @@ from tests.unit_tests.programs import PEAK_MB, needs_proc, run_python
 from tests.unit_tests.recordings import (
     TWO_WAYS,
     amr,
-    ask_about,
     decode_all,
     encode,
+    question_about,
     sent_clips,
     tone,
     wav,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from langchain_qwen_audio.local import LocalDashScope
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
     from tests.unit_tests.recordings import Samples
 
 RATE = 16_000
@@ -69,16 +69,16 @@ def test_where_nothing_is_quieter_the_cut_is_at_the_limit(
     server: LocalDashScope, model: ChatQwenAudio, seconds: float, parts_s: list[float]
 ) -> None:
     original = tone(seconds)
-    model.invoke(ask_about(Audio.from_array(original, RATE)))
+    model.invoke(question_about(Audio.from_array(original, RATE)))
     parts = [decode_all(data) for data in sent_clips(server)]
     assert [part.seconds for part in parts] == pytest.approx(parts_s, abs=1e-9)
     np.testing.assert_array_equal(np.concatenate([part.samples for part in parts]), original)
     assert {part.codec for part in parts} == {"pcm_s16le"}
 
 
-def test_every_way_to_ask_sends_all_parts(ask: Ask, server: LocalDashScope) -> None:
+def test_every_calling_mode_sends_all_parts(call_model: CallModel, server: LocalDashScope) -> None:
     original = tone(31)
-    ask(model_of(server), ask_about(Audio.from_array(original, RATE)))
+    call_model(model_of(server), question_about(Audio.from_array(original, RATE)))
     parts = [decode_all(data).samples for data in sent_clips(server)]
     assert list(map(len, parts)) == [30 * RATE, RATE]
     np.testing.assert_array_equal(np.concatenate(parts), original)
@@ -98,7 +98,7 @@ def test_cuts_fall_inside_the_last_silence(
     server: LocalDashScope, model: ChatQwenAudio, seconds: float, parts_s: list[float]
 ) -> None:
     original = speech_like(seconds)
-    model.invoke(ask_about(Audio.from_array(original, RATE)))
+    model.invoke(question_about(Audio.from_array(original, RATE)))
     parts = [decode_all(data) for data in sent_clips(server)]
     assert [part.seconds for part in parts] == pytest.approx(parts_s, abs=0.1)
     np.testing.assert_array_equal(np.concatenate([part.samples for part in parts]), original)
@@ -119,7 +119,7 @@ def test_parts_of_any_format_add_up_to_the_clip(
     server: LocalDashScope, model: ChatQwenAudio, make: Callable[[], bytes], max_growth: float
 ) -> None:
     data = make()
-    model.invoke(ask_about(Audio.from_bytes(data)))
+    model.invoke(question_about(Audio.from_bytes(data)))
     sent = sent_clips(server)
     parts = [decode_all(part) for part in sent]
     assert sum(part.seconds for part in parts) == pytest.approx(61, abs=0.05)
@@ -144,22 +144,22 @@ def test_parts_are_sent_in_order_and_named_by_their_time() -> None:
 @TWO_WAYS
 @pytest.mark.parametrize("seconds", [30.1, 400.0])
 def test_truncate_keeps_the_first_30_s_and_warns_each_time(
-    ask: Ask, server: LocalDashScope, seconds: float
+    call_model: CallModel, server: LocalDashScope, seconds: float
 ) -> None:
     original = tone(seconds)
-    messages = ask_about(Audio.from_array(original, RATE))
+    messages = question_about(Audio.from_array(original, RATE))
     for _ in range(2):
         with pytest.warns(UserWarning, match="longer than the 30 s that the model takes; the rest"):
-            ask(model_of(server, long_audio="truncate"), messages)
+            call_model(model_of(server, long_audio="truncate"), messages)
         (data,) = sent_clips(server)
         np.testing.assert_array_equal(decode_all(data).samples, original[: 30 * RATE])
 
 
-def test_error_refuses_before_any_request(ask: Ask, server: LocalDashScope) -> None:
+def test_error_refuses_before_any_request(call_model: CallModel, server: LocalDashScope) -> None:
     with pytest.raises(AudioError, match=r"longer than the 30 s.*long_audio='split'"):
-        ask(
+        call_model(
             model_of(server, long_audio="error"),
-            ask_about(Audio.from_array(tone(30.1), RATE)),
+            question_about(Audio.from_array(tone(30.1), RATE)),
         )
     assert server.requests == []
 
@@ -170,7 +170,7 @@ def test_what_fits_travels_as_it_came(
     server: LocalDashScope, long_audio: str, seconds: float
 ) -> None:
     data = wav(tone(seconds))
-    model_of(server, long_audio=long_audio).invoke(ask_about(Audio.from_bytes(data)))
+    model_of(server, long_audio=long_audio).invoke(question_about(Audio.from_bytes(data)))
     assert sent_clips(server) == [data]
 
 
@@ -185,10 +185,10 @@ def too_long(codec: str) -> bytes:
 @TWO_WAYS
 @pytest.mark.parametrize("codec", ["pcm_s16le", "libmp3lame"])
 def test_beyond_the_context_the_error_says_how_long_and_what_to_do(
-    ask: Ask, server: LocalDashScope, codec: str
+    call_model: CallModel, server: LocalDashScope, codec: str
 ) -> None:
     with pytest.raises(ContextOverflowError) as caught:
-        ask(model_of(server), ask_about(Audio.from_bytes(too_long(codec))))
+        call_model(model_of(server), question_about(Audio.from_bytes(too_long(codec))))
     message = str(caught.value)
     assert "messages[0].content[0] is 250.0 s long" in message
     assert "at most 245.8 s of audio (6,144 tokens, 25 a second)" in message
@@ -197,7 +197,7 @@ def test_beyond_the_context_the_error_says_how_long_and_what_to_do(
 
 
 def test_the_context_is_used_to_its_end(server: LocalDashScope, model: ChatQwenAudio) -> None:
-    model.invoke(ask_about(Audio.from_array(tone(245.5), RATE)))
+    model.invoke(question_about(Audio.from_array(tone(245.5), RATE)))
     assert len(sent_clips(server)) == 9
 
 
@@ -233,7 +233,7 @@ def test_an_hour_is_refused_without_an_hour_in_memory(
     tracemalloc.start()
     try:
         with pytest.raises(ContextOverflowError, match="QwenAudioLoader"):
-            model.invoke(ask_about(hours[name].as_uri()))
+            model.invoke(question_about(hours[name].as_uri()))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -15,7 +15,7 @@ from tests.unit_tests.recordings import QUESTION, TWO_WAYS, tone, wav
 
 if TYPE_CHECKING:
     from langchain_qwen_audio.local import LocalDashScope
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 URL = "https://example.com/a%20b.png?x=1#t"
 CLIP = base64.b64encode(wav(tone(0.5))).decode()
@@ -96,11 +96,11 @@ every_block_format = pytest.mark.parametrize(
 @TWO_WAYS
 @every_block_format
 def test_every_block_format_of_an_image_becomes_one_part_beside_the_audio(
-    ask: Ask, server: LocalDashScope, block: dict[str, Any], url: str
+    call_model: CallModel, server: LocalDashScope, block: dict[str, Any], url: str
 ) -> None:
     messages = [HumanMessage([AUDIO, block, QUESTION])]
     before = copy.deepcopy(messages)
-    ask(model_at(server, OMNI_3_5), messages)
+    call_model(model_at(server, OMNI_3_5), messages)
     assert messages == before, "the messages were changed"
     assert server.requests[0].json == {
         "model": OMNI_3_5,
@@ -112,9 +112,9 @@ def test_every_block_format_of_an_image_becomes_one_part_beside_the_audio(
 
 @pytest.mark.parametrize("name", SEE)
 def test_every_model_that_sees_takes_an_image_and_a_question(
-    ask: Ask, server: LocalDashScope, name: str
+    call_model: CallModel, server: LocalDashScope, name: str
 ) -> None:
-    assert ask(model_at(server, name), [HumanMessage([IMAGE, QUESTION])]).content == "ok"
+    assert call_model(model_at(server, name), [HumanMessage([IMAGE, QUESTION])]).content == "ok"
     assert server.requests[0].messages == [{"role": "user", "content": [seen(URL), QUESTION]}]
 
 
@@ -167,26 +167,30 @@ def test_images_of_earlier_turns_stay(server: LocalDashScope) -> None:
 @pytest.mark.parametrize("name", [TURBO, "qwen2.5-omni-7b", OMNI_3, "qwen3-omni-flash-2025-12-01"])
 @pytest.mark.parametrize("blocks", [[AUDIO, IMAGE], [IMAGE, QUESTION, AUDIO]])
 def test_an_image_and_audio_in_one_message_are_refused_where_they_do_not_mix(
-    ask: Ask, server: LocalDashScope, name: str, blocks: list[Any]
+    call_model: CallModel, server: LocalDashScope, name: str, blocks: list[Any]
 ) -> None:
     with pytest.raises(errors.MessageError, match="send the image by itself") as caught:
-        ask(model_at(server, name), [SystemMessage("Be brief"), HumanMessage(blocks)])
+        call_model(model_at(server, name), [SystemMessage("Be brief"), HumanMessage(blocks)])
     assert caught.value.message.startswith(f"messages[1]: {name} takes text and one other kind")
     assert server.requests == []
 
 
-def assert_is_refused(ask: Ask, server: LocalDashScope, name: str, image: dict[str, Any]) -> None:
+def assert_is_refused(
+    call_model: CallModel, server: LocalDashScope, name: str, image: dict[str, Any]
+) -> None:
     with pytest.raises(errors.MessageError, match=r"messages\[0\]\.content\[1\]: .*text and audio"):
-        ask(model_at(server, name), [HumanMessage([AUDIO, image])])
+        call_model(model_at(server, name), [HumanMessage([AUDIO, image])])
     assert server.requests == []
 
 
 @TWO_WAYS
 @pytest.mark.parametrize("name", BLIND)
 def test_images_are_refused_where_they_are_not_seen(
-    ask: Ask, server: LocalDashScope, name: str
+    call_model: CallModel, server: LocalDashScope, name: str
 ) -> None:
-    assert_is_refused(ask, server, name, {"type": "image", "url": "https://example.com/a.png"})
+    assert_is_refused(
+        call_model, server, name, {"type": "image", "url": "https://example.com/a.png"}
+    )
 
 
 @every_block_format

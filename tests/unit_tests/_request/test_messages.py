@@ -1,4 +1,4 @@
-"""What LangChain users write → the exact JSON on the wire, asked through the public model."""
+"""What LangChain users write → the exact JSON on the wire, through the public model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langchain_qwen_audio.local import LocalDashScope
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 WELCOME = Path(langchain_qwen_audio.__file__).parent / "samples" / "welcome.wav"
 URL = "https://example.com/a%20b.wav?x=1#t=2"
@@ -87,13 +87,13 @@ WAV_URI = data_uri(WAV, "audio/wav")
 MP3_URI = data_uri(MP3, "audio/mpeg")
 
 
-def sent(ask: Ask, server: LocalDashScope, messages: Any) -> list[dict[str, Any]]:
-    """Ask; return the messages on the wire, where the rest of the body is as it always is."""
+def sent(call_model: CallModel, server: LocalDashScope, messages: Any) -> list[dict[str, Any]]:
+    """Call the model; return the messages on the wire; the rest of the body is as always."""
     before = copy.deepcopy(messages)
-    ask(ChatQwenAudio(base_url=server.base_url, api_key="local", local_files=True), messages)
+    call_model(ChatQwenAudio(base_url=server.base_url, api_key="local", local_files=True), messages)
     assert messages == before, "the messages were changed"
     (request,) = server.requests
-    incremental = {"incremental_output": True} if "stream" in ask.__name__ else {}
+    incremental = {"incremental_output": True} if "stream" in call_model.__name__ else {}
     assert request.json == {
         "model": "qwen-audio-turbo-latest",
         "input": {"messages": request.messages},
@@ -103,11 +103,11 @@ def sent(ask: Ask, server: LocalDashScope, messages: Any) -> list[dict[str, Any]
 
 
 def assert_refused(
-    ask: Ask, server: LocalDashScope, messages: Any, error: type[Exception], match: str
+    call_model: CallModel, server: LocalDashScope, messages: Any, error: type[Exception], match: str
 ) -> None:
     model = ChatQwenAudio(base_url=server.base_url, api_key="local", local_files=True)
     with pytest.raises(error, match=match):
-        ask(model, messages)
+        call_model(model, messages)
     assert server.requests == [], "a refused message was sent"
 
 
@@ -215,7 +215,7 @@ BLOCK_FORMATS: dict[str, tuple[dict[str, Any], str]] = {
     "non_standard": ({"type": "non_standard", "value": {"audio": URL}}, URL),
 }
 # Sync and async differ only in what follows the encoder; these two go through all of it.
-two_ways = pytest.mark.parametrize("ask", [invoke, astream], ids=["invoke", "astream"])
+two_ways = pytest.mark.parametrize("call_model", [invoke, astream], ids=["invoke", "astream"])
 every_block_format = pytest.mark.parametrize(
     ("block", "expected"), BLOCK_FORMATS.values(), ids=BLOCK_FORMATS
 )
@@ -224,9 +224,9 @@ every_block_format = pytest.mark.parametrize(
 @two_ways
 @every_block_format
 def test_every_block_format_of_audio_becomes_one_element(
-    ask: Ask, server: LocalDashScope, block: dict[str, Any], expected: str
+    call_model: CallModel, server: LocalDashScope, block: dict[str, Any], expected: str
 ) -> None:
-    assert sent(ask, server, [HumanMessage([block, QUESTION])]) == [
+    assert sent(call_model, server, [HumanMessage([block, QUESTION])]) == [
         {"role": "user", "content": [{"audio": expected}, {"text": "What is said?"}]}
     ]
 
@@ -257,9 +257,9 @@ def test_every_block_format_of_audio_in_a_tool_message_moves_to_the_user(
     ]
 
 
-def test_audio_alone_is_a_question(ask: Ask, server: LocalDashScope) -> None:
+def test_audio_alone_is_a_question(call_model: CallModel, server: LocalDashScope) -> None:
     messages = [HumanMessage([Audio.from_path(WELCOME).to_block()])]
-    assert sent(ask, server, messages) == [
+    assert sent(call_model, server, messages) == [
         {"role": "user", "content": [{"audio": data_uri(WELCOME.read_bytes(), "audio/wav")}]}
     ]
 
@@ -373,10 +373,10 @@ NOT_AUDIO: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("source", "match"), NOT_AUDIO.values(), ids=NOT_AUDIO)
 def test_what_is_not_audio_is_not_sent(
-    ask: Ask, server: LocalDashScope, source: dict[str, Any], match: str
+    call_model: CallModel, server: LocalDashScope, source: dict[str, Any], match: str
 ) -> None:
     messages = [HumanMessage([QUESTION, {"type": "audio", **source}])]
-    assert_refused(ask, server, messages, AudioError, match)
+    assert_refused(call_model, server, messages, AudioError, match)
 
 
 # --- references -------------------------------------------------------------------------------
@@ -417,18 +417,21 @@ def oss_url(server: LocalDashScope) -> str:
 
 @pytest.mark.parametrize("make_block", OSS_BLOCKS.values(), ids=OSS_BLOCKS)
 def test_an_oss_reference_passes_through_and_switches_the_resolve_header_on(
-    ask: Ask, server: LocalDashScope, oss_url: str, make_block: Callable[[str], dict[str, Any]]
+    call_model: CallModel,
+    server: LocalDashScope,
+    oss_url: str,
+    make_block: Callable[[str], dict[str, Any]],
 ) -> None:
     messages = [HumanMessage([make_block(oss_url)])]
-    assert sent(ask, server, messages) == [{"role": "user", "content": [{"audio": oss_url}]}]
+    assert sent(call_model, server, messages) == [{"role": "user", "content": [{"audio": oss_url}]}]
     assert server.requests[0].headers["x-dashscope-ossresourceresolve"] == "enable"
 
 
 @pytest.mark.parametrize("reference", [URL, WAV_URI], ids=["https", "data"])
 def test_the_resolve_header_is_absent_otherwise(
-    ask: Ask, server: LocalDashScope, reference: str
+    call_model: CallModel, server: LocalDashScope, reference: str
 ) -> None:
-    sent(ask, server, [HumanMessage([{"type": "audio", "url": reference}])])
+    sent(call_model, server, [HumanMessage([{"type": "audio", "url": reference}])])
     assert "x-dashscope-ossresourceresolve" not in server.requests[0].headers
 
 
@@ -446,12 +449,16 @@ FILE_URLS: dict[str, tuple[str, Callable[[Path], str]]] = {
 
 @pytest.mark.parametrize(("name", "make_url"), FILE_URLS.values(), ids=FILE_URLS)
 def test_a_file_of_a_human_is_read_and_nothing_is_uploaded(
-    ask: Ask, server: LocalDashScope, tmp_path: Path, name: str, make_url: Callable[[Path], str]
+    call_model: CallModel,
+    server: LocalDashScope,
+    tmp_path: Path,
+    name: str,
+    make_url: Callable[[Path], str],
 ) -> None:
     path = tmp_path / name
     path.write_bytes(WAV)
     messages = [HumanMessage([{"type": "audio", "url": make_url(path)}])]
-    assert sent(ask, server, messages) == [{"role": "user", "content": [{"audio": WAV_URI}]}]
+    assert sent(call_model, server, messages) == [{"role": "user", "content": [{"audio": WAV_URI}]}]
     assert "x-dashscope-ossresourceresolve" not in server.requests[0].headers
 
 
@@ -478,9 +485,11 @@ FILE_URL_ELSEWHERE: dict[str, list[AnyMessage]] = {
 
 @pytest.mark.parametrize("messages", FILE_URL_ELSEWHERE.values(), ids=FILE_URL_ELSEWHERE)
 def test_a_file_is_read_for_humans_only(
-    ask: Ask, server: LocalDashScope, messages: list[AnyMessage]
+    call_model: CallModel, server: LocalDashScope, messages: list[AnyMessage]
 ) -> None:
-    assert_refused(ask, server, messages, MessageError, r"^messages\[0\].content\[0\]: a file://")
+    assert_refused(
+        call_model, server, messages, MessageError, r"^messages\[0\].content\[0\]: a file://"
+    )
 
 
 @pytest.mark.parametrize("kind", ["reasoning", "thinking", "tool_call", "invalid_tool_call"])
@@ -492,11 +501,13 @@ def test_what_only_answers_hold_is_refused_elsewhere(
     assert_refused(invoke, server, messages, MessageError, f"a block of type '{kind}' came")
 
 
-def test_a_text_file_named_wav_is_refused(ask: Ask, server: LocalDashScope, tmp_path: Path) -> None:
+def test_a_text_file_named_wav_is_refused(
+    call_model: CallModel, server: LocalDashScope, tmp_path: Path
+) -> None:
     path = tmp_path / "secret.wav"
     path.write_text("password: swordfish\n" * 9)
     messages = [HumanMessage([{"type": "audio", "url": path.as_uri()}])]
-    assert_refused(ask, server, messages, AudioError, "not usable audio")
+    assert_refused(call_model, server, messages, AudioError, "not usable audio")
 
 
 @pytest.mark.parametrize(
@@ -545,7 +556,11 @@ EVERY_KIND: list[Any] = [
 @two_ways
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_text_is_text_in_every_role(
-    ask: Ask, server: LocalDashScope, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+    call_model: CallModel,
+    server: LocalDashScope,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
 ) -> None:
     (tmp_path / "note.wav").write_bytes(WAV)
     monkeypatch.chdir(tmp_path)
@@ -554,7 +569,7 @@ def test_text_is_text_in_every_role(
         for make in EVERY_KIND
         for content in (text, [text], [{"type": "text", "text": text}])
     ]
-    wire = sent(ask, server, messages)
+    wire = sent(call_model, server, messages)
     assert [message["content"] for message in wire] == [[{"text": text}]] * len(messages)
     assert "x-dashscope-ossresourceresolve" not in server.requests[0].headers
 
@@ -599,17 +614,17 @@ LONE_SURROGATES: dict[str, list[AnyMessage]] = {
 
 @pytest.mark.parametrize("messages", LONE_SURROGATES.values(), ids=LONE_SURROGATES)
 def test_a_lone_surrogate_is_one_clear_error(
-    ask: Ask, server: LocalDashScope, messages: list[AnyMessage]
+    call_model: CallModel, server: LocalDashScope, messages: list[AnyMessage]
 ) -> None:
-    assert_refused(ask, server, messages, MessageError, r"messages\[0\].*UTF-8")
+    assert_refused(call_model, server, messages, MessageError, r"messages\[0\].*UTF-8")
 
 
 def test_a_lone_surrogate_in_what_was_answered_ends_no_conversation(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
     called = AIMessage("a\ud83d", tool_calls=[{**ADD, "args": {"a": "\ud800"}}])
     result = ToolMessage("caf\udce9.wav", tool_call_id="1")
-    ask(model, [HumanMessage("?"), called, result, HumanMessage([QUESTION])])
+    call_model(model, [HumanMessage("?"), called, result, HumanMessage([QUESTION])])
     _, sent_call, sent_result, _ = server.requests[-1].messages
     assert sent_call["content"] == [{"text": "a\ufffd"}]
     assert sent_call["tool_calls"][0]["function"]["arguments"] == r'{"a": "\ud800"}'
@@ -635,8 +650,8 @@ def test_arguments_that_are_no_json_are_one_clear_error(
     assert server.requests == []
 
 
-def test_no_message_is_a_clear_error(ask: Ask, server: LocalDashScope) -> None:
-    assert_refused(ask, server, [], MessageError, "at least one")
+def test_no_message_is_a_clear_error(call_model: CallModel, server: LocalDashScope) -> None:
+    assert_refused(call_model, server, [], MessageError, "at least one")
 
 
 # --- messages ---------------------------------------------------------------------------------
@@ -799,9 +814,12 @@ CONVERSATIONS: dict[str, tuple[list[AnyMessage], list[dict[str, Any]]]] = {
 @two_ways
 @pytest.mark.parametrize(("messages", "wire"), CONVERSATIONS.values(), ids=CONVERSATIONS)
 def test_every_message_leaves_as_the_service_documents_it(
-    ask: Ask, server: LocalDashScope, messages: list[AnyMessage], wire: list[dict[str, Any]]
+    call_model: CallModel,
+    server: LocalDashScope,
+    messages: list[AnyMessage],
+    wire: list[dict[str, Any]],
 ) -> None:
-    assert sent(ask, server, messages) == wire
+    assert sent(call_model, server, messages) == wire
 
 
 @tool
@@ -830,7 +848,7 @@ def called(tool_: Any, call_id: str) -> ToolMessage:
 
 
 def test_audio_that_core_made_json_of_moves_behind_the_run_of_tool_messages(
-    ask: Ask, server: LocalDashScope
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
     calls = [{**ADD, "id": "1"}, {**ADD, "id": "2"}, {**ADD, "id": "3"}]
     messages: list[AnyMessage] = [
@@ -841,7 +859,7 @@ def test_audio_that_core_made_json_of_moves_behind_the_run_of_tool_messages(
         called(listen, "3"),
         HumanMessage("Well?"),
     ]
-    assert sent(ask, server, messages)[2:] == [
+    assert sent(call_model, server, messages)[2:] == [
         {"role": "tool", "name": "record", "content": [{"text": "Kitchen:"}], "tool_call_id": "1"},
         {"role": "tool", "content": [{"text": "nothing"}], "tool_call_id": "2"},
         {"role": "tool", "name": "listen", "content": SEE_NEXT, "tool_call_id": "3"},
@@ -863,10 +881,10 @@ def test_two_runs_of_tool_messages_keep_their_own_audio(server: LocalDashScope) 
 
 
 def test_json_of_a_tool_that_names_a_local_file_stays_text(
-    ask: Ask, server: LocalDashScope
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
     message = called(locate, "1")
-    assert sent(ask, server, [message])[0]["content"] == [{"text": message.content}]
+    assert sent(call_model, server, [message])[0]["content"] == [{"text": message.content}]
 
 
 # --- what no model here takes -----------------------------------------------------------------
@@ -900,10 +918,10 @@ UNTAKEN: dict[str, dict[str, Any]] = {
 @two_ways
 @pytest.mark.parametrize("block", UNTAKEN.values(), ids=UNTAKEN)
 def test_what_the_model_does_not_take_is_refused_by_its_place(
-    ask: Ask, server: LocalDashScope, block: dict[str, Any]
+    call_model: CallModel, server: LocalDashScope, block: dict[str, Any]
 ) -> None:
     messages = [SystemMessage("Be brief"), HumanMessage([QUESTION, block])]
-    assert_refused(ask, server, messages, MessageError, r"^messages\[1\]\.content\[1\]: ")
+    assert_refused(call_model, server, messages, MessageError, r"^messages\[1\]\.content\[1\]: ")
 
 
 @pytest.mark.parametrize("name", ["openai image", "v1 image", "v1 video", "unknown"])
@@ -916,6 +934,8 @@ def test_a_refusal_says_what_the_model_takes_in_every_role(
     assert_refused(invoke, server, messages, MessageError, match)
 
 
-def test_a_message_that_is_no_message_is_refused(ask: Ask, server: LocalDashScope) -> None:
+def test_a_message_that_is_no_message_is_refused(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     messages = [HumanMessage("?"), RemoveMessage(id="1")]
-    assert_refused(ask, server, messages, MessageError, r"^messages\[1\]: a RemoveMessage")
+    assert_refused(call_model, server, messages, MessageError, r"^messages\[1\]: a RemoveMessage")

@@ -20,7 +20,7 @@ from tests.unit_tests.recordings import (
     QUESTION,
     RECORDINGS,
     Recording,
-    ask_about,
+    question_about,
     tone,
 )
 
@@ -58,25 +58,25 @@ def test_known_counts_stay(model: ChatQwenAudio) -> None:
 def test_audio_counts_25_a_second_and_25_at_least(
     model: ChatQwenAudio, seconds: float, tokens: int
 ) -> None:
-    messages = ask_about(Audio.from_array(tone(seconds, 8_000), 8_000))
+    messages = question_about(Audio.from_array(tone(seconds, 8_000), 8_000))
     assert model.get_num_tokens_from_messages(messages) == tokens + QUESTION_TOKENS
 
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=NAMES)
 def test_a_file_counts_as_long_as_it_sounds(model: ChatQwenAudio, recording: Recording) -> None:
-    counted = model.get_num_tokens_from_messages(ask_about(recording.path.as_uri()))
+    counted = model.get_num_tokens_from_messages(question_about(recording.path.as_uri()))
     assert counted - QUESTION_TOKENS == pytest.approx(max(25, recording.seconds * 25), abs=1.5)
 
 
 @pytest.mark.parametrize("url", ["https://example.com/a.wav", "http://x/a.mp3", "oss://x/a.wav"])
 @pytest.mark.parametrize("fetch", ["service", "client"])
-def test_a_url_counts_as_the_longest_clip_that_is_heard(fetch: Any, url: str) -> None:
+def test_a_url_counts_as_the_longest_clip_that_is_taken(fetch: Any, url: str) -> None:
     model = ChatQwenAudio(api_key="local", fetch=fetch)
-    assert model.get_num_tokens_from_messages(ask_about(url, url)) == 1_500 + QUESTION_TOKENS
+    assert model.get_num_tokens_from_messages(question_about(url, url)) == 1_500 + QUESTION_TOKENS
 
 
 def test_truncation_is_counted_as_what_is_sent() -> None:
-    messages = ask_about(Audio.from_array(tone(61, 8_000), 8_000))
+    messages = question_about(Audio.from_array(tone(61, 8_000), 8_000))
     model = ChatQwenAudio(api_key="local", long_audio="truncate")
     assert model.get_num_tokens_from_messages(messages) == 750 + QUESTION_TOKENS
 
@@ -100,7 +100,7 @@ def test_all_of_a_conversation_is_counted(model: ChatQwenAudio) -> None:
     clip = Audio.from_path(DATA / "speech.wav").to_block()
     messages: list[BaseMessage] = [
         SystemMessage("Be brief."),
-        *ask_about(clip),
+        *question_about(clip),
         AIMessage("Wait.", tool_calls=[call], additional_kwargs={"reasoning_content": "Hm, hm."}),
         ToolMessage("a pet", tool_call_id="call-1"),
     ]
@@ -117,7 +117,7 @@ def test_the_count_of_audio_is_the_services() -> None:
     clips = [Audio.from_array(tone(seconds), 16_000) for seconds in (0.4, 2.0, 7.7)]
     with LocalDashScope(reply="ok", check_audio=True) as server:
         model = ChatQwenAudio(base_url=server.base_url, api_key="local")
-        messages = ask_about(*clips)
+        messages = question_about(*clips)
         usage = model.invoke(messages).usage_metadata
         assert usage
         of_audio = usage["input_token_details"]["audio"]
@@ -127,11 +127,11 @@ def test_the_count_of_audio_is_the_services() -> None:
 def test_forbidden_and_broken_files_are_refused(tmp_path: Path) -> None:
     url = (DATA / "speech.wav").as_uri()
     with pytest.raises(AudioError, match="local_files"):
-        ChatQwenAudio(api_key="x").get_num_tokens_from_messages(ask_about(url))
+        ChatQwenAudio(api_key="x").get_num_tokens_from_messages(question_about(url))
     text = tmp_path / "text.wav"
     text.write_text("no sound")
     model = ChatQwenAudio(api_key="x", local_files=True)
     with pytest.raises(AudioError, match="not usable audio"):
-        model.get_num_tokens_from_messages(ask_about(text.as_uri()))
+        model.get_num_tokens_from_messages(question_about(text.as_uri()))
     with pytest.raises(MessageError):
         model.get_num_tokens_from_messages([])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessageChunk
 
-    from tests.unit_tests.ways import Ask
+    from tests.unit_tests.calling_modes import CallModel
 
 ANNOTATIONS = [{"type": "audio_info", "language": "zh", "emotion": "neutral"}]
 REPORTED: dict[str, dict[str, Any]] = {
@@ -27,10 +27,10 @@ REPORTED: dict[str, dict[str, Any]] = {
 
 @both_protocols
 def test_annotations_come_as_they_are_and_typed_with_the_seconds(
-    ask: Ask, server: LocalDashScope, protocol: Literal["native", "openai"]
+    call_model: CallModel, server: LocalDashScope, protocol: Literal["native", "openai"]
 ) -> None:
     server.script(Reply("欢迎使用阿里云", annotations=ANNOTATIONS, usage=REPORTED[protocol]))
-    answer = ask(model_at(server, ASR, protocol=protocol), [user(BLOCK)])
+    answer = call_model(model_at(server, ASR, protocol=protocol), [user(BLOCK)])
     assert answer.content == "欢迎使用阿里云"
     assert answer.response_metadata["annotations"] == ANNOTATIONS
     assert answer.response_metadata["seconds"] == 1

@@ -28,7 +28,7 @@ from tests.unit_tests.faults import (
 
 if TYPE_CHECKING:
     from langchain_qwen_audio.local import ReceivedRequest
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 # --- no answer --------------------------------------------------------------------------------
 
@@ -97,14 +97,14 @@ NO_ANSWERS = {
         whole=answer("ab"),
         streamed=passing(errors.APIError, "a stream was requested"),
     ),
-    "a stream where a whole answer was asked for": Fault(
+    "a stream where a whole answer was requested": Fault(
         sse(event("ab"), LAST), whole=NOT_AN_ANSWER, streamed=answer("ab")
     ),
 }
 
 
 @every_call(NO_ANSWERS)
-def test_a_reply_without_an_answer_is_an_error(fault: Fault, way: Ask) -> None:
+def test_a_reply_without_an_answer_is_an_error(fault: Fault, way: CallModel) -> None:
     assert_outcome(fault, way, max_retries=1)
 
 
@@ -140,7 +140,7 @@ USAGES: dict[str, tuple[Any, Outcome]] = {
 
 
 def either(content: Any, finish: Any = "stop", **rest: Any) -> Any:
-    """Reply with a body or with a stream, as asked."""
+    """Reply with a body or with a stream, as requested."""
 
     def reply(request: ReceivedRequest) -> RawReply:
         if "x-dashscope-sse" in request.headers:
@@ -166,5 +166,5 @@ ODD = {
 
 
 @every_call(ODD)
-def test_an_odd_answer_is_read_as_far_as_it_can_be(fault: Fault, way: Ask) -> None:
+def test_an_odd_answer_is_read_as_far_as_it_can_be(fault: Fault, way: CallModel) -> None:
     assert_outcome(fault, way, max_retries=1)

@@ -1,4 +1,4 @@
-"""Recorded and scripted replies → messages, chunks, usage and errors, asked through the model."""
+"""Recorded and scripted replies → messages, chunks, usage and errors, through the model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessageChunk
 
     from langchain_qwen_audio.local import LocalDashScope
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 WIRE = Path(__file__).parents[1] / "data" / "wire"
 JSON = {"content-type": "application/json"}
@@ -53,7 +53,7 @@ def events(*payloads: dict[str, Any] | str, end: Any = ()) -> RawReply:
 
 
 def as_asked(payload: dict[str, Any]) -> Callable[..., RawReply]:
-    """Reply with one body, or with a stream of one event where a stream is asked for."""
+    """Reply with one body, or with a stream of one event where a stream is requested."""
     return lambda request: (events if "x-dashscope-sse" in request.headers else body)(payload)
 
 
@@ -90,12 +90,15 @@ RECORDINGS = [
     "recording", RECORDINGS, ids=[f"{name} {turn}" for name, turn, *_ in RECORDINGS]
 )
 def test_a_recorded_reply_gives_what_it_says(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, recording: tuple[str, int, str, Any]
+    call_model: CallModel,
+    server: LocalDashScope,
+    model: ChatQwenAudio,
+    recording: tuple[str, int, str, Any],
 ) -> None:
     name, turn, beginning, counted = recording
     reply = recorded(name)[turn]
     server.script(as_asked(reply))
-    message = ask(model, "?")
+    message = call_model(model, "?")
     assert message.content == reply["output"]["choices"][0]["message"]["content"][0]["text"]
     assert message.text.startswith(beginning)
     assert message.usage_metadata == counted
@@ -168,19 +171,19 @@ def test_every_fragment_survives(
 
 @pytest.mark.parametrize("fragments", [("", "a", "", "", "b", ""), ("", ""), ()])
 def test_empty_fragments_break_nothing(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, fragments: tuple[str, ...]
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, fragments: tuple[str, ...]
 ) -> None:
     server.script(Reply(fragments=fragments))
-    message = ask(model, "?")
+    message = call_model(model, "?")
     assert message.content == "".join(fragments)
     assert message.response_metadata["finish_reason"] == "stop"
 
 
 def test_a_text_in_the_final_event_is_kept(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
     server.script(as_asked(recorded("basic.json")[0]))
-    assert ask(model, "?").content == WELCOME
+    assert call_model(model, "?").content == WELCOME
 
 
 def test_the_string_null_never_surfaces(
@@ -192,8 +195,8 @@ def test_the_string_null_never_surfaces(
     )
 
 
-def test_heartbeats_unknown_events_and_done_are_passed_over(
-    ask: Ask, model: ChatQwenAudio, server: LocalDashScope
+def test_heartbeats_unknown_events_and_done_are_skipped(
+    call_model: CallModel, model: ChatQwenAudio, server: LocalDashScope
 ) -> None:
     first, *rest = events(*recorded("stream.jsonl"), "[DONE]").steps
     noise = b':heartbeat\n\nid:0\nevent:ping\ndata:{}\n\nevent:mystery\ndata:{"x":1}\n\n'
@@ -201,12 +204,14 @@ def test_heartbeats_unknown_events_and_done_are_passed_over(
     server.script(
         lambda request: streamed if "x-dashscope-sse" in request.headers else Reply(WELCOME)
     )
-    assert ask(model, "?").content == WELCOME
+    assert call_model(model, "?").content == WELCOME
 
 
-def test_a_length_cut_is_told(ask: Ask, server: LocalDashScope, model: ChatQwenAudio) -> None:
+def test_a_length_cut_is_told(
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
+) -> None:
     server.script(Reply("a b", finish_reason="length"))
-    assert ask(model, "?").response_metadata["finish_reason"] == "length"
+    assert call_model(model, "?").response_metadata["finish_reason"] == "length"
 
 
 ENDINGS: dict[str, tuple[Any, ...]] = {"in order": (), "cut off": (END,), "reset": (RESET,)}
@@ -215,7 +220,7 @@ ENDINGS: dict[str, tuple[Any, ...]] = {"in order": (), "cut off": (END,), "reset
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
 @pytest.mark.parametrize("way", [stream, astream])
 def test_a_stream_without_its_final_event_is_an_error_that_holds_the_text(
-    server: LocalDashScope, model: ChatQwenAudio, way: Ask, ending: tuple[Any, ...]
+    server: LocalDashScope, model: ChatQwenAudio, way: CallModel, ending: tuple[Any, ...]
 ) -> None:
     server.script(events(*recorded("stream.jsonl")[:4], end=ending))
     with pytest.raises(errors.StreamInterruptedError) as caught:
@@ -227,7 +232,7 @@ def test_a_stream_without_its_final_event_is_an_error_that_holds_the_text(
 
 @pytest.mark.parametrize("way", [stream, astream])
 def test_a_stream_without_any_event_is_an_error(
-    server: LocalDashScope, model: ChatQwenAudio, way: Ask
+    server: LocalDashScope, model: ChatQwenAudio, way: CallModel
 ) -> None:
     server.script(*[RawReply(200, SSE, [b""])] * 3)
     with pytest.raises(errors.QwenAudioError):
@@ -310,11 +315,11 @@ def test_usage_counts_audio_once_as_part_of_the_input(
 
 @pytest.mark.parametrize("name", ["Qwen-Audio", "captioner, its details include the audio"])
 def test_usage_comes_once_in_calls_and_streams(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, name: str
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, name: str
 ) -> None:
     reported, counted = USAGE[name]
     server.script(Reply(fragments=("a", "b", "c"), usage=reported))
-    assert ask(model, "?").usage_metadata == counted
+    assert call_model(model, "?").usage_metadata == counted
 
 
 # --- failures ---------------------------------------------------------------------------------
@@ -344,18 +349,18 @@ IN_STREAM: dict[str, RawReply] = {
 
 @pytest.mark.parametrize("reply", FAILURES.values(), ids=FAILURES)
 def test_every_form_of_a_refusal_raises(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, reply: RawReply
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, reply: RawReply
 ) -> None:
     server.script(reply)
     with pytest.raises(errors.InvalidRequestError, match="The audio is empty"):
-        ask(model, "?")
+        call_model(model, "?")
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("way", [stream, astream])
 @pytest.mark.parametrize("reply", IN_STREAM.values(), ids=IN_STREAM)
 def test_every_form_of_a_refusal_within_a_stream_raises(
-    server: LocalDashScope, model: ChatQwenAudio, reply: RawReply, way: Ask
+    server: LocalDashScope, model: ChatQwenAudio, reply: RawReply, way: CallModel
 ) -> None:
     server.script(reply)
     with pytest.raises(errors.InvalidRequestError, match="The audio is empty"):
@@ -388,12 +393,12 @@ STATUSES = [
 
 @pytest.mark.parametrize("case", STATUSES, ids=[code for _, code, _ in STATUSES])
 def test_the_code_decides_the_class_of_an_error(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, case: tuple[int, str, Any]
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, case: tuple[int, str, Any]
 ) -> None:
     status, code, error = case
     server.script(error_reply(status, code, "no"))
     with pytest.raises(error) as caught:
-        ask(model, "?", max_retries=0)
+        call_model(model, "?", max_retries=0)
     assert type(caught.value) is error
 
 
@@ -410,8 +415,8 @@ NO_ANSWERS: dict[str, RawReply] = {
 
 @pytest.mark.parametrize("reply", NO_ANSWERS.values(), ids=NO_ANSWERS)
 def test_a_reply_without_an_answer_is_an_error_not_an_empty_text(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, reply: RawReply
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, reply: RawReply
 ) -> None:
     server.script(reply)
     with pytest.raises(errors.APIError):
-        ask(model, "?", max_retries=0)
+        call_model(model, "?", max_retries=0)

@@ -1,4 +1,4 @@
-"""Thoughts: asked for, read, streamed, sent back; and what else an answer holds, as blocks."""
+"""Thoughts: requested, read, streamed, sent back; and what else an answer holds, as blocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessageChunk
 
-    from tests.unit_tests.ways import Ask
+    from tests.unit_tests.calling_modes import CallModel
 
 THOUGHTS = "Let me think"
 
@@ -23,21 +23,23 @@ THOUGHTS = "Let me think"
 @pytest.mark.parametrize("name", [OMNI_3, OMNI_3_8])
 @pytest.mark.parametrize("thinks", [True, False, None])
 def test_a_model_is_told_whether_to_think(
-    ask: Ask, server: LocalDashScope, name: str, thinks: bool | None
+    call_model: CallModel, server: LocalDashScope, name: str, thinks: bool | None
 ) -> None:
-    ask(model_at(server, name, enable_thinking=thinks), "?")
+    call_model(model_at(server, name, enable_thinking=thinks), "?")
     assert server.requests[0].parameters.get("enable_thinking") is thinks
-    ask(model_at(server, name), "?", enable_thinking=thinks)
+    call_model(model_at(server, name), "?", enable_thinking=thinks)
     assert server.requests[1].parameters.get("enable_thinking") is thinks
 
 
 @pytest.mark.parametrize("name", [OMNI_3, OMNI_3_8])
 @pytest.mark.parametrize("version", ["v0", "v1"])
 def test_thoughts_are_reasoning_blocks_whole_and_streamed(
-    ask: Ask, server: LocalDashScope, name: str, version: str
+    call_model: CallModel, server: LocalDashScope, name: str, version: str
 ) -> None:
     server.script(Reply("Four", reasoning=THOUGHTS))
-    answer = ask(model_at(server, name, enable_thinking=True, output_version=version), "2 + 2?")
+    answer = call_model(
+        model_at(server, name, enable_thinking=True, output_version=version), "2 + 2?"
+    )
     blocks = [{k: v for k, v in it.items() if k != "index"} for it in answer.content_blocks]
     assert blocks == [
         {"type": "reasoning", "reasoning": THOUGHTS},
@@ -59,9 +61,9 @@ def test_thoughts_stream_before_the_answer(
     assert [chunk.content for chunk in chunks] == ["", "", "", "Four", " it", " is", ""]
 
 
-def test_thoughts_alone_are_an_answer(ask: Ask, server: LocalDashScope) -> None:
+def test_thoughts_alone_are_an_answer(call_model: CallModel, server: LocalDashScope) -> None:
     server.script(Reply("", reasoning=THOUGHTS, finish_reason="length"))
-    answer = ask(model_at(server, OMNI_3_8), "?")
+    answer = call_model(model_at(server, OMNI_3_8), "?")
     assert answer.content == ""
     assert answer.additional_kwargs["reasoning_content"] == THOUGHTS
     assert answer.response_metadata["finish_reason"] == "length"
@@ -118,11 +120,11 @@ BLOCKS: dict[str, tuple[str, Reply, list[str]]] = {
 @pytest.mark.parametrize("case", BLOCKS.values(), ids=BLOCKS)
 @pytest.mark.parametrize("version", ["v0", "v1"])
 def test_each_thought_text_and_call_is_a_block_of_its_own(
-    ask: Ask, server: LocalDashScope, case: tuple[str, Reply, list[str]], version: str
+    call_model: CallModel, server: LocalDashScope, case: tuple[str, Reply, list[str]], version: str
 ) -> None:
     name, reply, found = case
     server.script(reply)
-    answer = ask(model_at(server, name, output_version=version).bind_tools([add, now]), "?")
+    answer = call_model(model_at(server, name, output_version=version).bind_tools([add, now]), "?")
     assert [block["type"] for block in answer.content_blocks] == found
     by_kind: dict[str, Any] = {block["type"]: block for block in answer.content_blocks}
     assert by_kind["tool_call"]["name"] in {"add", "now"}

@@ -1,4 +1,4 @@
-"""Answers aloud: asked for on the wire, cut anywhere on the way, a playable WAV file at the end."""
+"""Spoken answers: requested on the wire, cut anywhere on the way, at the end a playable WAV."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.unit_tests.recordings import TWO_WAYS, noise, wav
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 TURBO, OMNI_3, OMNI_3_5 = "qwen-omni-turbo", "qwen3-omni-flash", "qwen3.5-omni-flash"
 SPEECH: dict[str, Any] = {"modalities": ["text", "audio"]}
@@ -148,7 +148,7 @@ def test_broken_base64_is_the_services_failure(text: str, before: list[str]) -> 
             decoded(pieces)
 
 
-# --- asked for --------------------------------------------------------------------------------
+# --- the request ------------------------------------------------------------------------------
 
 VOICES: dict[str, tuple[str, dict[str, Any], str]] = {
     "turbo's own": (TURBO, {}, "Cherry"),
@@ -161,13 +161,13 @@ VOICES: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("name", "voice", "spoken"), VOICES.values(), ids=VOICES)
-def test_speech_is_asked_for_with_a_voice(
-    ask: Ask, server: LocalDashScope, name: str, voice: dict[str, Any], spoken: str
+def test_speech_is_requested_with_a_voice(
+    call_model: CallModel, server: LocalDashScope, name: str, voice: dict[str, Any], spoken: str
 ) -> None:
-    ask(model_at(server, name, **SPEECH, **voice), "Hi")
-    ask(model_at(server, name), "Hi", **SPEECH, **voice)
-    ask(model_at(server, name, model_kwargs={**SPEECH, **voice}), "Hi")
-    ask(model_at(server, name, voice="Serena"), "Hi", **SPEECH, voice=spoken)
+    call_model(model_at(server, name, **SPEECH, **voice), "Hi")
+    call_model(model_at(server, name), "Hi", **SPEECH, **voice)
+    call_model(model_at(server, name, model_kwargs={**SPEECH, **voice}), "Hi")
+    call_model(model_at(server, name, voice="Serena"), "Hi", **SPEECH, voice=spoken)
     body = {
         "model": name,
         "messages": [{"role": "user", "content": "Hi"}],
@@ -179,9 +179,11 @@ def test_speech_is_asked_for_with_a_voice(
     assert [request.json for request in server.requests] == [body] * 4
 
 
-def test_the_services_own_parameter_goes_as_it_is(ask: Ask, server: LocalDashScope) -> None:
+def test_the_services_own_parameter_goes_as_it_is(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     audio = {"voice": "Ethan", "format": "wav", "newer": 1}
-    ask(model_at(server, OMNI_3, model_kwargs={**SPEECH, "audio": audio}), "Hi")
+    call_model(model_at(server, OMNI_3, model_kwargs={**SPEECH, "audio": audio}), "Hi")
     assert server.requests[0].parameters["audio"] == audio
 
 
@@ -194,10 +196,10 @@ SILENT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("fields", "options"), SILENT.values(), ids=SILENT)
-def test_no_voice_is_sent_where_no_speech_is_asked_for(
-    ask: Ask, server: LocalDashScope, fields: dict[str, Any], options: dict[str, Any]
+def test_no_voice_is_sent_where_no_speech_is_requested(
+    call_model: CallModel, server: LocalDashScope, fields: dict[str, Any], options: dict[str, Any]
 ) -> None:
-    assert ask(model_at(server, **fields), "Hi", **options).content == "ok"
+    assert call_model(model_at(server, **fields), "Hi", **options).content == "ok"
     assert "audio" not in server.requests[0].parameters
 
 
@@ -248,19 +250,21 @@ REFUSED: dict[str, tuple[str, list[BaseMessage], dict[str, Any], str]] = {
 @TWO_WAYS
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
 def test_what_does_not_go_with_speech_is_refused_with_the_reason_and_not_sent(
-    ask: Ask, server: LocalDashScope, case: tuple[str, list[BaseMessage], dict[str, Any], str]
+    call_model: CallModel,
+    server: LocalDashScope,
+    case: tuple[str, list[BaseMessage], dict[str, Any], str],
 ) -> None:
     name, messages, options, why = case
     with pytest.raises(errors.InvalidRequestError, match=why):
-        ask(model_at(server, name), messages, **{**SPEECH, **options})
+        call_model(model_at(server, name), messages, **{**SPEECH, **options})
     assert server.requests == []
 
 
 @pytest.mark.parametrize("name", [OMNI_3, OMNI_3_5])
 def test_later_models_take_a_system_message_when_they_speak(
-    ask: Ask, server: LocalDashScope, name: str
+    call_model: CallModel, server: LocalDashScope, name: str
 ) -> None:
-    ask(model_at(server, name, **SPEECH), [SYSTEM, HumanMessage("Hi")])
+    call_model(model_at(server, name, **SPEECH), [SYSTEM, HumanMessage("Hi")])
     assert server.requests[0].messages[0] == {"role": "system", "content": "Be brief"}
 
 
@@ -269,13 +273,13 @@ def test_later_models_take_a_system_message_when_they_speak(
 
 @pytest.mark.parametrize("size", [2, 4, 6, 50, len(PCM)])
 @pytest.mark.parametrize("piece", [1, 7, 4_096])
-def test_every_way_of_asking_ends_with_one_wav_file_of_exactly_these_samples(
-    ask: Ask, server: LocalDashScope, size: int, piece: int
+def test_every_calling_mode_ends_with_one_wav_file_of_exactly_these_samples(
+    call_model: CallModel, server: LocalDashScope, size: int, piece: int
 ) -> None:
     if size == len(PCM) and piece == 1:
         piece = 997  # thousands of chunks take seconds
     server.script(Reply("Hello there", audio=PCM[:size], audio_piece=piece))
-    answer = ask(model_at(server, **SPEECH), "Hi")
+    answer = call_model(model_at(server, **SPEECH), "Hi")
     speech = Audio.from_message(answer)
     assert played(speech.data) == PCM[:size]
     assert speech.data == wav_header(size) + PCM[:size]
@@ -286,7 +290,7 @@ def test_every_way_of_asking_ends_with_one_wav_file_of_exactly_these_samples(
 @pytest.mark.parametrize("way", [invoke, ainvoke])
 @pytest.mark.parametrize("version", ["v0", "v1"])
 def test_a_whole_answer_is_a_text_and_a_wav_file(
-    server: LocalDashScope, way: Ask, version: str
+    server: LocalDashScope, way: CallModel, version: str
 ) -> None:
     server.script(Reply("Hello there", audio=PCM, request_id="r-1"))
     answer = way(model_at(server, output_version=version, **SPEECH), "Hi")
@@ -348,10 +352,10 @@ ALONE = {
 
 @pytest.mark.parametrize(("reply", "kinds"), ALONE.values(), ids=ALONE)
 def test_either_may_be_missing(
-    ask: Ask, server: LocalDashScope, reply: Reply, kinds: list[str]
+    call_model: CallModel, server: LocalDashScope, reply: Reply, kinds: list[str]
 ) -> None:
     server.script(reply)
-    answer = ask(model_at(server, **SPEECH), "Hi")
+    answer = call_model(model_at(server, **SPEECH), "Hi")
     assert [block["type"] for block in answer.content_blocks] == kinds
     assert answer.text == reply.text
     if not reply.audio:
@@ -404,21 +408,21 @@ PIECES: dict[str, tuple[list[dict[str, Any]], bytes]] = {
 
 @pytest.mark.parametrize(("pieces", "data"), PIECES.values(), ids=PIECES)
 def test_speech_is_put_together_however_it_comes(
-    ask: Ask, server: LocalDashScope, pieces: list[dict[str, Any]], data: bytes
+    call_model: CallModel, server: LocalDashScope, pieces: list[dict[str, Any]], data: bytes
 ) -> None:
     server.script(spoken(*pieces))
-    answer = ask(model_at(server, **SPEECH), "Hi")
+    answer = call_model(model_at(server, **SPEECH), "Hi")
     assert Audio.from_message(answer).data == data
     assert answer.text == "".join(piece.get("transcript", "") for piece in pieces)
 
 
 @pytest.mark.parametrize("texts", [["AAAA", "!!!!"], ["AAAA", "A"], ["no, speech"]])
-def test_speech_that_is_no_base64_is_an_error_and_not_asked_for_again(
-    ask: Ask, server: LocalDashScope, texts: list[str]
+def test_speech_that_is_no_base64_is_an_error_and_not_requested_again(
+    call_model: CallModel, server: LocalDashScope, texts: list[str]
 ) -> None:
     server.script(spoken(*({"data": text} for text in texts)))
     with pytest.raises(errors.APIError, match="not base64"):
-        ask(model_at(server, max_retries=2, **SPEECH), "Hi")
+        call_model(model_at(server, max_retries=2, **SPEECH), "Hi")
     assert len(server.requests) == 1
 
 
@@ -445,11 +449,11 @@ def test_a_reply_that_comes_whole_may_have_speech_too(text: dict[str, Any]) -> N
 @pytest.mark.parametrize("version", ["v0", "v1"])
 @pytest.mark.parametrize("name", [OMNI_3_5, TURBO, "qwen3.8-omni-flash"])
 def test_a_spoken_answer_goes_back_as_its_text(
-    ask: Ask, server: LocalDashScope, name: str, version: str
+    call_model: CallModel, server: LocalDashScope, name: str, version: str
 ) -> None:
     server.script(Reply("Hello there", audio=PCM))
-    answer = ask(model_at(server, output_version=version, **SPEECH), "Hi")
-    ask(model_at(server, name), [HumanMessage("Hi"), answer, HumanMessage("Again")])
+    answer = call_model(model_at(server, output_version=version, **SPEECH), "Hi")
+    call_model(model_at(server, name), [HumanMessage("Hi"), answer, HumanMessage("Again")])
     assert server.requests[1].messages == [
         {"role": "user", "content": "Hi"},
         {"role": "assistant", "content": "Hello there"},
@@ -458,15 +462,17 @@ def test_a_spoken_answer_goes_back_as_its_text(
 
 
 @TWO_WAYS
-def test_speech_without_a_text_cannot_go_back(ask: Ask, server: LocalDashScope) -> None:
+def test_speech_without_a_text_cannot_go_back(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     server.script(Reply(audio=PCM))
-    answer = ask(model_at(server, **SPEECH), "Hi")
+    answer = call_model(model_at(server, **SPEECH), "Hi")
     with pytest.raises(errors.MessageError, match=r"messages\[1\]: .* audio and no text"):
-        ask(model_at(server), [HumanMessage("Hi"), answer, HumanMessage("Again")])
+        call_model(model_at(server), [HumanMessage("Hi"), answer, HumanMessage("Again")])
     assert len(server.requests) == 1
 
 
-def test_a_spoken_answer_can_be_asked_about() -> None:
+def test_a_question_about_a_spoken_answer_can_be_sent() -> None:
     with LocalDashScope(check_audio=True) as server:
         server.script(Reply("Hello", audio=noise(2.0, 24_000).tobytes()), "heard")
         for way in (invoke, stream, astream):

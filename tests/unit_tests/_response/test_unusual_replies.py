@@ -16,7 +16,7 @@ from tests.unit_tests.conftest import astream, invoke, stream
 
 if TYPE_CHECKING:
     from langchain_qwen_audio.local import LocalDashScope, ReceivedRequest
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 JSON = {"content-type": "application/json"}
 SSE = {"content-type": "text/event-stream"}
@@ -77,10 +77,10 @@ REFUSALS = {
 
 @pytest.mark.parametrize("message", REFUSALS.values(), ids=REFUSALS)
 def test_a_refusal_is_langchains_block(
-    ask: Ask, server: LocalDashScope, protocol: str, message: dict[str, Any]
+    call_model: CallModel, server: LocalDashScope, protocol: str, message: dict[str, Any]
 ) -> None:
     server.script(scripted(write(protocol, **message)))
-    answer = ask(model_of(server, protocol), "?")
+    answer = call_model(model_of(server, protocol), "?")
     (block,) = answer.content_blocks
     assert (block["type"], block["refusal"]) == ("refusal", "I cannot.")  # type: ignore[typeddict-item]
     assert answer.text == ""
@@ -102,29 +102,31 @@ def test_a_refusal_in_the_history_is_sent_as_text(server: LocalDashScope, protoc
 
 @pytest.mark.parametrize("content", [[{"box": [1]}], [5], [{"type": "audio", "audio": "AAAA"}]])
 def test_unknown_parts_alone_are_an_error(
-    ask: Ask, server: LocalDashScope, protocol: str, content: Any
+    call_model: CallModel, server: LocalDashScope, protocol: str, content: Any
 ) -> None:
     server.script(scripted(write(protocol, content)))
     with pytest.raises(errors.APIError, match="it has no text, only"):
-        ask(model_of(server, protocol), "?")
+        call_model(model_of(server, protocol), "?")
 
 
 def test_unknown_parts_beside_a_text_are_logged(
-    ask: Ask, server: LocalDashScope, protocol: str, caplog: pytest.LogCaptureFixture
+    call_model: CallModel, server: LocalDashScope, protocol: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.script(scripted(write(protocol, [{"text": "ab"}, {"box": [1]}])))
     with caplog.at_level(logging.WARNING):
-        assert ask(model_of(server, protocol), "?").text == "ab"
+        assert call_model(model_of(server, protocol), "?").text == "ab"
     assert "left out: ['box']" in caplog.text
 
 
-def test_two_answers_are_not_mixed(ask: Ask, server: LocalDashScope, protocol: str) -> None:
+def test_two_answers_are_not_mixed(
+    call_model: CallModel, server: LocalDashScope, protocol: str
+) -> None:
     payload = write(protocol, "a")
     choices = payload.get("output", payload)["choices"]
     choices.append({**choices[0], "index": 1})
     server.script(scripted(payload))
     with pytest.raises(errors.APIError, match="several answers"):
-        ask(model_of(server, protocol), "?")
+        call_model(model_of(server, protocol), "?")
 
 
 def test_a_second_answer_in_events_of_its_own_is_not_mixed(server: LocalDashScope) -> None:
@@ -136,11 +138,13 @@ def test_a_second_answer_in_events_of_its_own_is_not_mixed(server: LocalDashScop
     assert caught.value.text == "a"
 
 
-def test_several_answers_are_not_requested(ask: Ask, server: LocalDashScope, protocol: str) -> None:
+def test_several_answers_are_not_requested(
+    call_model: CallModel, server: LocalDashScope, protocol: str
+) -> None:
     with pytest.raises(errors.InvalidRequestError, match="one answer at a time"):
-        ask(model_of(server, protocol), "?", n=2)
+        call_model(model_of(server, protocol), "?", n=2)
     assert server.requests == []
-    assert ask(model_of(server, protocol), "?", n=1).text
+    assert call_model(model_of(server, protocol), "?", n=1).text
 
 
 # --- the end ----------------------------------------------------------------------------------
@@ -148,11 +152,11 @@ def test_several_answers_are_not_requested(ask: Ask, server: LocalDashScope, pro
 
 @pytest.mark.parametrize("finish", [None, "null", ""])
 def test_an_answer_without_a_finish_reason_is_not_whole(
-    ask: Ask, server: LocalDashScope, protocol: str, finish: Any
+    call_model: CallModel, server: LocalDashScope, protocol: str, finish: Any
 ) -> None:
     server.script(scripted(write(protocol, "ab", finish)))
     with pytest.raises((errors.APIError, errors.StreamInterruptedError), match="finish"):
-        ask(model_of(server, protocol), "?")
+        call_model(model_of(server, protocol), "?")
 
 
 CUT_ARGUMENTS = ['{"a": 1', '{"a": "b', '{"a": [', '{"a": "b\\', "[1]", "5", "x", '{"a": 1}}']
@@ -160,11 +164,11 @@ CUT_ARGUMENTS = ['{"a": 1', '{"a": "b', '{"a": [', '{"a": "b\\', "[1]", "5", "x"
 
 @pytest.mark.parametrize("arguments", CUT_ARGUMENTS)
 def test_a_call_that_was_cut_off_is_invalid(
-    ask: Ask, server: LocalDashScope, protocol: str, arguments: str
+    call_model: CallModel, server: LocalDashScope, protocol: str, arguments: str
 ) -> None:
     call = {"index": 0, "id": "1", "function": {"name": "f", "arguments": arguments}}
     server.script(scripted(write(protocol, "", "length", tool_calls=[call])))
-    answer = ask(model_of(server, protocol), "?")
+    answer = call_model(model_of(server, protocol), "?")
     assert answer.tool_calls == []
     (invalid,) = answer.invalid_tool_calls
     assert (invalid["name"], invalid["id"]) == ("f", "1")
@@ -173,11 +177,11 @@ def test_a_call_that_was_cut_off_is_invalid(
 
 @pytest.mark.parametrize("arguments", ["", "{}", '{"a": "x\ny"}', None])
 def test_a_whole_call_is_valid(
-    ask: Ask, server: LocalDashScope, protocol: str, arguments: str | None
+    call_model: CallModel, server: LocalDashScope, protocol: str, arguments: str | None
 ) -> None:
     call = {"index": 0, "id": "1", "function": {"name": "f", "arguments": arguments}}
     server.script(scripted(write(protocol, "", tool_calls=[call])))
-    answer = ask(model_of(server, protocol), "?")
+    answer = call_model(model_of(server, protocol), "?")
     assert answer.invalid_tool_calls == []
     assert [call["args"] for call in answer.tool_calls] == [
         json.loads(arguments or "{}", strict=False)
@@ -197,7 +201,7 @@ SURROGATES = {
 
 @pytest.mark.parametrize(("written", "text"), SURROGATES.items(), ids=range(len(SURROGATES)))
 def test_half_a_character_is_replaced_as_bytes_that_are_none_are(
-    ask: Ask, server: LocalDashScope, written: str, text: str
+    call_model: CallModel, server: LocalDashScope, written: str, text: str
 ) -> None:
     data = json.dumps(native("TEXT")).replace('"TEXT"', written).encode()
 
@@ -208,20 +212,20 @@ def test_half_a_character_is_replaced_as_bytes_that_are_none_are(
 
     server.script(reply, "ok")
     model = model_of(server, "native")
-    answer = ask(model, "?")
+    answer = call_model(model, "?")
     assert answer.text == text
-    assert ask(model, [HumanMessage("?"), answer, HumanMessage("?")]).text == "ok"
+    assert call_model(model, [HumanMessage("?"), answer, HumanMessage("?")]).text == "ok"
 
 
 def test_half_a_character_in_a_call_is_sent_back_as_it_came(
-    ask: Ask, server: LocalDashScope, protocol: str
+    call_model: CallModel, server: LocalDashScope, protocol: str
 ) -> None:
     arguments = r'{"a": "\ud83d"}'
     call = {"index": 0, "id": "1", "function": {"name": "f", "arguments": arguments}}
     server.script(scripted(write(protocol, "", tool_calls=[call])), "ok")
     model = model_of(server, protocol)
-    answer = ask(model, "?")
-    ask(model, [HumanMessage("?"), answer, HumanMessage("?")])
+    answer = call_model(model, "?")
+    call_model(model, [HumanMessage("?"), answer, HumanMessage("?")])
     (sent,) = server.requests[-1].messages[1]["tool_calls"]
     assert sent["function"]["arguments"] == arguments
 
@@ -234,7 +238,7 @@ KINDS = ["text/event-stream", "Text/Event-Stream", "TEXT/EVENT-STREAM"]
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("way", [stream, astream])
 def test_a_stream_is_utf_8_however_it_is_labelled(
-    server: LocalDashScope, way: Ask, kind: str, charset: str
+    server: LocalDashScope, way: CallModel, kind: str, charset: str
 ) -> None:
     labelled = {"content-type": f"{kind} ; charset={charset}"}
     server.script(scripted(native("é你"), headers=labelled))

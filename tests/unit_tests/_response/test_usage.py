@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessageChunk
 
-    from tests.unit_tests.ways import Ask
+    from tests.unit_tests.calling_modes import CallModel
 
 
 def counted(text: int, audio: int | None, output: int, **details: Any) -> dict[str, Any]:
@@ -153,13 +153,13 @@ USAGE: dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("case", USAGE.values(), ids=USAGE)
 def test_the_usage_of_each_family_is_langchains(
-    ask: Ask,
+    call_model: CallModel,
     server: LocalDashScope,
     case: tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]],
 ) -> None:
     name, fields, reported, expected = case
     server.script(Reply(fragments=("a", "b"), usage=reported))
-    answer = ask(model_at(server, name, **fields), [user(BLOCK)])
+    answer = call_model(model_at(server, name, **fields), [user(BLOCK)])
     assert answer.usage_metadata == expected
     assert answer.response_metadata.get("seconds") == reported.get("seconds")
 

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 WAYS = ("invoke", "stream", "ainvoke", "astream")
-ways = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+calling_modes = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 
 
 # --- what is between --------------------------------------------------------------------------
@@ -208,9 +208,9 @@ ways = {
 }
 async def astream():
     return "".join([chunk.text async for chunk in model.astream("?")])
-def told(ask):
+def told(call_model):
     try:
-        return ask()
+        return call_model()
     except errors.QwenAudioError as error:
         return f"{type(error).__name__}: {error}"
 print(json.dumps({name: told(ways[name]) for name in sys.argv[2:]}))
@@ -295,11 +295,11 @@ def test_a_ca_of_the_environment_is_trusted(tls_server: Middle, authority: Autho
 
 
 def test_an_unknown_ca_is_a_connection_error_that_says_so(
-    ask: Ask, server: LocalDashScope, tls_server: Middle
+    call_model: CallModel, server: LocalDashScope, tls_server: Middle
 ) -> None:
     model = ChatQwenAudio(base_url=f"{tls_server.url}/api/v1", api_key="local", max_retries=0)
     with pytest.raises(errors.APIConnectionError, match=r"(?i)certificate.verify.failed") as caught:
-        ask(model, "?")
+        call_model(model, "?")
     assert not isinstance(caught.value, errors.APITimeoutError)
     assert server.requests == []
 
@@ -336,25 +336,25 @@ def ask_in_turn(
 ) -> list[str]:
     """Ask so often, by turns as a call and as a stream, in one loop."""
 
-    async def aask(number: int) -> str:
+    async def acall_model(number: int) -> str:
         if number % 2:
             return "".join([chunk.text async for chunk in model.astream("?")])
         return (await model.ainvoke("?")).text
 
     async def aask_all() -> list[str]:
-        return [await aask(number) for number in range(count)]
+        return [await acall_model(number) for number in range(count)]
 
-    def ask(number: int) -> str:
+    def call_model(number: int) -> str:
         if number % 2:
             return "".join(chunk.text for chunk in model.stream("?"))
         return model.invoke("?").text
 
     answers: list[str]
-    answers = run(aask_all()) if is_async else [ask(number) for number in range(count)]
+    answers = run(aask_all()) if is_async else [call_model(number) for number in range(count)]
     return answers
 
 
-@ways
+@calling_modes
 def test_the_users_own_proxy_and_headers_are_used(
     server: LocalDashScope, proxy: Middle, is_async: bool, runner: asyncio.Runner
 ) -> None:
@@ -365,7 +365,7 @@ def test_the_users_own_proxy_and_headers_are_used(
     assert [request.headers.get("x-mine") for request in server.requests] == ["yes"] * 4
 
 
-@ways
+@calling_modes
 def test_the_users_own_ca_is_used(
     tls_server: Middle, authority: Authority, is_async: bool, runner: asyncio.Runner
 ) -> None:
@@ -375,7 +375,7 @@ def test_the_users_own_ca_is_used(
         assert ask_in_turn(model, 2, is_async=is_async, run=runner.run) == ["ok"] * 2
 
 
-@ways
+@calling_modes
 def test_an_upload_goes_through_the_users_own_client(
     server: LocalDashScope, proxy: Middle, is_async: bool, runner: asyncio.Runner
 ) -> None:
@@ -409,7 +409,7 @@ def radio(seconds: float) -> Iterator[int]:
         thread.join()
 
 
-@ways
+@calling_modes
 def test_the_users_own_client_is_left_as_it_came(
     server: LocalDashScope, is_async: bool, runner: asyncio.Runner
 ) -> None:
@@ -431,20 +431,20 @@ def test_the_users_own_client_is_left_as_it_came(
 
 
 def test_a_closed_client_of_the_users_own_says_so(
-    ask: Ask, server: LocalDashScope, runner: asyncio.Runner
+    call_model: CallModel, server: LocalDashScope, runner: asyncio.Runner
 ) -> None:
     with own_clients(runner) as own:
         pass
     model = ChatQwenAudio(base_url=server.base_url, api_key="local", **own)
     with pytest.raises((RuntimeError, errors.QwenAudioError), match="closed"):
-        ask(model, "?")
+        call_model(model, "?")
     assert server.requests == []
 
 
 # --- kept connections -------------------------------------------------------------------------
 
 
-@ways
+@calling_modes
 def test_twenty_calls_in_turn_share_one_connection(server: LocalDashScope, is_async: bool) -> None:
     model = ChatQwenAudio(base_url=server.base_url, api_key="local")
     server.script("ok", "ok", error_reply(429, "Throttling", "?", headers={"retry-after-ms": "1"}))
@@ -453,7 +453,7 @@ def test_twenty_calls_in_turn_share_one_connection(server: LocalDashScope, is_as
     assert server.connections_accepted == 1
 
 
-@ways
+@calling_modes
 def test_a_kept_connection_that_was_closed_meanwhile_fails_nobody(
     server: LocalDashScope, is_async: bool
 ) -> None:
@@ -461,13 +461,13 @@ def test_a_kept_connection_that_was_closed_meanwhile_fails_nobody(
     with Middle(("127.0.0.1", port_of(server))) as middle:
         model = ChatQwenAudio(base_url=f"{middle.url}/api/v1", api_key="local")
 
-        async def aask() -> None:
+        async def acall_model() -> None:
             for _ in range(5):
                 answers.append((await model.ainvoke("?")).text)
                 middle.drop_clients()
 
         if is_async:
-            asyncio.run(aask())
+            asyncio.run(acall_model())
         else:
             for _ in range(5):
                 answers.append(model.invoke("?").text)
@@ -476,7 +476,7 @@ def test_a_kept_connection_that_was_closed_meanwhile_fails_nobody(
     assert len(server.requests) == 5
 
 
-@ways
+@calling_modes
 def test_a_connection_that_breaks_as_it_is_used_again_is_retried(
     server: LocalDashScope, is_async: bool
 ) -> None:
@@ -492,12 +492,12 @@ def test_a_connection_that_breaks_as_it_is_used_again_is_retried(
 
 @pytest.mark.parametrize("slashes", ["/", "//"])
 def test_a_slash_at_the_end_of_the_address_does_not_matter(
-    ask: Ask, server: LocalDashScope, slashes: str
+    call_model: CallModel, server: LocalDashScope, slashes: str
 ) -> None:
     model = ChatQwenAudio(
         base_url=server.base_url + slashes, api_key="local", audio_transport="upload"
     )
-    assert ask(model, ask_about_noise()).text == "ok"
+    assert call_model(model, ask_about_noise()).text == "ok"
     assert [request.kind for request in server.requests] == ["policy", "upload", "generation"]
 
 
@@ -513,23 +513,23 @@ def model_at_port(port: int, **fields: Any) -> ChatQwenAudio:
     return ChatQwenAudio(base_url=f"http://127.0.0.1:{port}/api/v1", api_key="local", **fields)
 
 
-def test_a_host_that_does_not_exist_is_a_connection_error(ask: Ask) -> None:
+def test_a_host_that_does_not_exist_is_a_connection_error(call_model: CallModel) -> None:
     model = ChatQwenAudio(base_url="http://no.such.host.invalid/api/v1", api_key="k", max_retries=0)
     with pytest.raises(errors.APIConnectionError) as caught:
-        ask(model, "?")
+        call_model(model, "?")
     assert not isinstance(caught.value, errors.APITimeoutError)
     assert caught.value.__cause__ is not None
 
 
-def test_a_refused_connection_is_a_connection_error(ask: Ask) -> None:
+def test_a_refused_connection_is_a_connection_error(call_model: CallModel) -> None:
     with refusing_port() as port, pytest.raises(errors.APIConnectionError) as caught:
-        ask(model_at_port(port, max_retries=0), "?")
+        call_model(model_at_port(port, max_retries=0), "?")
     assert not isinstance(caught.value, errors.APITimeoutError)
     assert caught.value.is_retryable
 
 
 def test_a_server_that_comes_back_is_found_by_a_retry(
-    ask: Ask, server: LocalDashScope, caplog: pytest.LogCaptureFixture
+    call_model: CallModel, server: LocalDashScope, caplog: pytest.LogCaptureFixture
 ) -> None:
     def open_at_first_retry(_: logging.LogRecord) -> bool:
         middle.open()
@@ -540,7 +540,7 @@ def test_a_server_that_comes_back_is_found_by_a_retry(
     with Middle(("127.0.0.1", port_of(server)), is_open=False) as middle:
         logger.addFilter(open_at_first_retry)
         try:
-            assert ask(model_at_port(middle.port), "?").text == "ok"
+            assert call_model(model_at_port(middle.port), "?").text == "ok"
         finally:
             logger.removeFilter(open_at_first_retry)
     assert len(server.requests) == 1

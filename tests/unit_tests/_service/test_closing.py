@@ -16,13 +16,13 @@ from tests.unit_tests.faults import JSON, event, sse
 from tests.unit_tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 ENDLESS = Reply(fragments=("a", "b", "c"), pause_s=math.inf)
 
 
 def assert_left(server: LocalDashScope, model: ChatQwenAudio) -> None:
-    """Wait until the server has seen the client leave, and ask once more."""
+    """Wait until the server has seen the client leave, and send a request once more."""
     wait_until(lambda: (server.open_connections, server.disconnects) == (0, 1))
     assert model.invoke("?").content == "ok"
 
@@ -67,7 +67,7 @@ class FailingHandler(BaseCallbackHandler):
 
 @pytest.mark.parametrize("way", [stream, astream])
 def test_a_callback_that_fails_closes_the_connection(
-    server: LocalDashScope, model: ChatQwenAudio, way: Ask
+    server: LocalDashScope, model: ChatQwenAudio, way: CallModel
 ) -> None:
     server.script(ENDLESS)
     with pytest.raises(ZeroDivisionError):
@@ -87,14 +87,14 @@ CANCELLED: dict[str, tuple[Any, Any]] = {
 async def test_cancelling_closes_the_connection_and_leaves_the_pool_usable(
     server: LocalDashScope, model: ChatQwenAudio, way: Any, fault: RawReply
 ) -> None:
-    async def ask() -> None:
+    async def call_model() -> None:
         if way is ainvoke:
             await model.ainvoke("?")
         async for _ in model.astream("?"):
             pass
 
     server.script(fault)
-    task = asyncio.create_task(ask())
+    task = asyncio.create_task(call_model())
     await asyncio.to_thread(wait_until, lambda: len(server.requests) == 1)
     await asyncio.sleep(0.1)  # so that it is probably reading; the outcome is the same if not
     task.cancel()

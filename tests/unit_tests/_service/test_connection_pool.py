@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-ways = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+calling_modes = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 
 
 def model_of(server: LocalDashScope, **fields: Any) -> ChatQwenAudio:
@@ -136,7 +136,7 @@ def outcome(question: str, end: str | BaseException) -> str:
     return type(end).__name__ if is_own else f"mixed up: {end.text}"
 
 
-@ways
+@calling_modes
 @pytest.mark.parametrize(
     ("fates", "rounds", "timeout"),
     [(FATES, 10, HANG_S), (SILENT_FATES, 2, 3)],
@@ -148,7 +148,7 @@ def test_every_question_ends_as_its_faults_say(
     questions = [f"{fate} {number}" for number in range(2 * rounds) for fate in fates]
     streams = {question: bool(int(question.rpartition(" ")[2]) % 2) for question in questions}
 
-    def ask(model: ChatQwenAudio, question: str) -> str | Exception:
+    def call_model(model: ChatQwenAudio, question: str) -> str | Exception:
         try:
             if streams[question]:
                 return "".join(chunk.text for chunk in model.stream(question))
@@ -156,14 +156,14 @@ def test_every_question_ends_as_its_faults_say(
         except errors.QwenAudioError as error:
             return error
 
-    async def aask(model: ChatQwenAudio, question: str) -> str:
+    async def acall_model(model: ChatQwenAudio, question: str) -> str:
         if streams[question]:
             return await drain(model, question)
         return (await model.ainvoke(question)).text
 
     async def aask_all(model: ChatQwenAudio) -> list[str | BaseException]:
-        asked = (aask(model, question) for question in questions)
-        return await asyncio.gather(*asked, return_exceptions=True)
+        pending = (acall_model(model, question) for question in questions)
+        return await asyncio.gather(*pending, return_exceptions=True)
 
     service = Service()
     with LocalDashScope(reply=service) as server:
@@ -171,17 +171,17 @@ def test_every_question_ends_as_its_faults_say(
         if is_async:
             ends = asyncio.run(aask_all(model))
         else:
-            ends = all_at_once([partial(ask, model, q) for q in questions], len(questions))
+            ends = all_at_once([partial(call_model, model, q) for q in questions], len(questions))
 
     expected = [fates[q.rpartition(" ")[0]][1 + streams[q]] for q in questions]
     ended = [outcome(question, end) for question, end in zip(questions, ends, strict=True)]
-    ways = ["stream" if is_stream else "invoke" for is_stream in streams.values()]
-    account = list(zip(questions, ways, expected, ended, strict=True))
+    calling_modes = ["stream" if is_stream else "invoke" for is_stream in streams.values()]
+    account = list(zip(questions, calling_modes, expected, ended, strict=True))
     assert [line for line in account if line[2] != line[3]] == []
     assert max(service.attempts.values()) == 2
 
 
-@ways
+@calling_modes
 def test_a_hundred_streams_that_break_at_once_are_all_accounted_for(is_async: bool) -> None:
     questions = [f"stream {number}" for number in range(100)]
     server = LocalDashScope(reply=begun_and_silent).start()
@@ -275,7 +275,7 @@ def test_batches_from_many_threads_share_an_instance() -> None:
     with LocalDashScope(reply=echo) as server:
         model = model_of(server)
 
-        def ask(thread: int) -> list[str]:
+        def call_model(thread: int) -> list[str]:
             questions: list[Any] = [f"{thread}.{number}" for number in range(15)]
             if thread % 2:
                 answers = model.batch(questions, {"max_concurrency": 5})
@@ -283,7 +283,7 @@ def test_batches_from_many_threads_share_an_instance() -> None:
                 answers = asyncio.run(model.abatch(questions, {"max_concurrency": 5}))
             return [answer.text for answer in answers]
 
-        answers = all_at_once([partial(ask, thread) for thread in range(8)], 8)
+        answers = all_at_once([partial(call_model, thread) for thread in range(8)], 8)
         assert answers == [[f"echo {thread}.{n}" for n in range(15)] for thread in range(8)]
         assert len(server.requests) == 8 * 15
 
@@ -312,7 +312,7 @@ async def test_the_loop_prepares_none_of_two_hundred_calls_audio() -> None:
 
 
 def test_a_closed_loop_leaves_no_connection_open() -> None:
-    async def ask(model: ChatQwenAudio) -> None:
+    async def call_model(model: ChatQwenAudio) -> None:
         await asyncio.gather(
             *(model.ainvoke("?") for _ in range(16)), *(drain(model, "?") for _ in range(16))
         )
@@ -324,7 +324,7 @@ def test_a_closed_loop_leaves_no_connection_open() -> None:
         return "ok"
 
     with LocalDashScope(reply=reply) as server:
-        asyncio.run(ask(model_of(server)))
+        asyncio.run(call_model(model_of(server)))
         assert server.connections_accepted == 32
         wait_until(lambda: server.open_connections == 0)
 
@@ -335,10 +335,10 @@ async def test_cancelling_fifty_tasks_leaves_the_pool_usable(streams: bool) -> N
     async with LocalDashScope(replies=[silent] * 50, reply=echo) as server:
         model = model_of(server)
 
-        def ask(question: str) -> Any:
+        def call_model(question: str) -> Any:
             return drain(model, question) if streams else model.ainvoke(question)
 
-        tasks = [asyncio.create_task(ask("?")) for _ in range(50)]
+        tasks = [asyncio.create_task(call_model("?")) for _ in range(50)]
         await asyncio.to_thread(wait_until, lambda: len(server.requests) == 50)
         for task in tasks:
             task.cancel()
@@ -346,7 +346,7 @@ async def test_cancelling_fifty_tasks_leaves_the_pool_usable(streams: bool) -> N
         assert {type(end) for end in ends} == {asyncio.CancelledError}
         await asyncio.to_thread(wait_until, lambda: server.disconnects == 50)
         await asyncio.to_thread(wait_until, lambda: server.open_connections == 0)
-        again = await asyncio.gather(*(ask(str(number)) for number in range(50)))
+        again = await asyncio.gather(*(call_model(str(number)) for number in range(50)))
         texts = [answer if streams else answer.text for answer in again]
         assert texts == [f"echo {number}" for number in range(50)]
 
@@ -372,11 +372,11 @@ def say(line):
     os.write(1, data)
 
 model = ChatQwenAudio(base_url=sys.argv[1], api_key="local")
-def sync_ask(question):
+def call_sync(question):
     if question[-1] in "02468":
         return model.invoke(question).text
     return "".join(chunk.text for chunk in model.stream(question))
-async def async_ask(question):
+async def call_async(question):
     if question[-1] in "02468":
         return (await model.ainvoke(question)).text
     return "".join([chunk.text async for chunk in model.astream(question)])
@@ -384,31 +384,31 @@ async def async_ask(question):
 
 ONE_EACH = {
     "sync": """
-sync_ask("before 0")
+call_sync("before 0")
 child = fork()
-say(sync_ask("child 0" if child == 0 else "parent 0"))
+say(call_sync("child 0" if child == 0 else "parent 0"))
 """,
     "async": """
 loop = asyncio.new_event_loop()
-loop.run_until_complete(async_ask("before 0"))
+loop.run_until_complete(call_async("before 0"))
 child = fork()
 if child == 0:
-    say(asyncio.run(async_ask("child 0")))
+    say(asyncio.run(call_async("child 0")))
 else:
-    say(loop.run_until_complete(async_ask("parent 0")))
+    say(loop.run_until_complete(call_async("parent 0")))
     loop.close()
 """,
 }
 MANY_EACH = """
-asyncio.run(async_ask("before 0"))
-sync_ask("before 1")
+asyncio.run(call_async("before 0"))
+call_sync("before 1")
 child = fork()
 def questions(way):
     return [f"{'child' if child == 0 else 'parent'} {way} {number}" for number in range(40)]
-async def ask_all():
-    return await asyncio.gather(*map(async_ask, questions("async")))
+async def call_all():
+    return await asyncio.gather(*map(call_async, questions("async")))
 with ThreadPoolExecutor(8) as pool:
-    answers = list(pool.map(sync_ask, questions("sync"))) + asyncio.run(ask_all())
+    answers = list(pool.map(call_sync, questions("sync"))) + asyncio.run(call_all())
 say(json.dumps([questions("sync") + questions("async"), answers]))
 """
 JOIN = """
@@ -442,15 +442,15 @@ def test_a_fork_shares_no_connection(program: str) -> None:
 
 
 @needs_fork
-def test_both_sides_of_a_fork_ask_at_once() -> None:
+def test_both_sides_of_a_fork_send_requests_at_once() -> None:
     with LocalDashScope(reply=echo) as server:
         lines = run(FORK + MANY_EACH + JOIN, server.base_url)
-        asked = []
+        sent = []
         for line in lines:
             questions, answers = json.loads(line)
             assert answers == [f"echo {question}" for question in questions]
-            asked += questions
-        assert len(set(asked)) == 160
+            sent += questions
+        assert len(set(sent)) == 160
         assert len(server.requests) == 162
         wait_until(lambda: server.open_connections == 0)
 
@@ -500,7 +500,7 @@ def test_a_fork_in_mid_upload_does_not_hold_up_the_child() -> None:
 # --- whose ------------------------------------------------------------------------------------
 
 
-@ways
+@calling_modes
 def test_regions_and_keys_never_cross(is_async: bool) -> None:
     clips = [clip_of(np.full(16_000, level, np.int16)) for level in (1, 2, 3)]
     keys = {"one": ["key-11", "key-12"], "two": ["key-21", "key-22"]}
@@ -514,29 +514,29 @@ def test_regions_and_keys_never_cross(is_async: bool) -> None:
     ):
         servers = {"one": one, "two": two}
         owners = [(name, key) for name, own in keys.items() for key in own]
-        asked = [(*owner, n, clip) for n in range(5) for owner in owners for clip in clips]
+        sent = [(*owner, n, clip) for n in range(5) for owner in owners for clip in clips]
 
         def question(name: str, key: str, number: int, clip: Audio) -> tuple[ChatQwenAudio, Any]:
             model = model_of(servers[name], api_key=key, audio_transport="upload")
             text = {"type": "text", "text": f"{name} {number}"}
             return model, [("user", [clip.to_block(), text])]
 
-        def ask(*owner_and_clip: Any) -> Any:
+        def call_model(*owner_and_clip: Any) -> Any:
             model, messages = question(*owner_and_clip)
             return model.invoke(messages)
 
         async def aask_all() -> list[Any]:
-            calls = (model.ainvoke(messages) for model, messages in (question(*a) for a in asked))
+            calls = (model.ainvoke(messages) for model, messages in (question(*a) for a in sent))
             return await asyncio.gather(*calls)
 
         if is_async:
             answers = asyncio.run(aask_all())
         else:
-            calls = [partial(ask, *a) for a in asked]
+            calls = [partial(call_model, *a) for a in sent]
             answers = all_at_once(calls, 32)
 
         assert [answer.text for answer in answers] == [
-            f"Bearer {key} {name} {number}" for name, key, number, _ in asked
+            f"Bearer {key} {name} {number}" for name, key, number, _ in sent
         ]
         urls: dict[str, set[str]] = defaultdict(set)
         uploaded: dict[str, set[str]] = {}
@@ -558,7 +558,7 @@ def test_regions_and_keys_never_cross(is_async: bool) -> None:
         assert len(set().union(*urls.values())) == 12
 
 
-@ways
+@calling_modes
 def test_cookies_are_never_sent_back(is_async: bool) -> None:
     message = {"role": "assistant", "content": [{"text": "ok"}]}
     output = {"choices": [{"finish_reason": "stop", "message": message}]}

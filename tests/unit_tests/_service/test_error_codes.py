@@ -28,7 +28,7 @@ from tests.unit_tests.faults import JSON, SOON, body, event, payload, sse
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 # --- the table --------------------------------------------------------------------------------
 
@@ -314,7 +314,7 @@ def once(service: LocalDashScope) -> ChatQwenAudio:
     return ChatQwenAudio(base_url=service.base_url, api_key="local", max_retries=0)
 
 
-def raised(way: Ask, model: Any) -> errors.QwenAudioError:
+def raised(way: CallModel, model: Any) -> errors.QwenAudioError:
     with pytest.raises(errors.QwenAudioError) as caught:
         way(model, "?")
     return caught.value
@@ -369,15 +369,15 @@ async def test_every_refusal_is_the_same_to_async_callers(
 ) -> None:
     for row, code in REFUSALS:
         service.script(make(row, code))
-        asked = anext(once.astream("?")) if make is in_stream else once.ainvoke("?")
+        result = anext(once.astream("?")) if make is in_stream else once.ainvoke("?")
         with pytest.raises(errors.QwenAudioError) as caught:
-            await asked
+            await result
         assert_is(caught.value, row, code)
 
 
 @pytest.mark.parametrize("way", [ainvoke, stream])
 def test_a_refusal_of_the_compatible_mode_is_read(
-    service: LocalDashScope, once: ChatQwenAudio, way: Ask
+    service: LocalDashScope, once: ChatQwenAudio, way: CallModel
 ) -> None:
     said = {"message": "The audio is empty", "type": "x", "code": "invalid_parameter_error"}
     service.script(body({"error": {**said, "param": None}, "request_id": "r-1"}, 400))
@@ -417,11 +417,11 @@ BY_STATUS = [
 
 @pytest.mark.parametrize("case", DISAGREEING, ids=[code for _, code, _ in DISAGREEING])
 def test_the_code_decides_before_the_status(
-    ask: Ask, service: LocalDashScope, once: ChatQwenAudio, case: tuple[int, str, Any]
+    call_model: CallModel, service: LocalDashScope, once: ChatQwenAudio, case: tuple[int, str, Any]
 ) -> None:
     status, code, error = case
     service.script(error_reply(status, code, "no"))
-    assert type(raised(ask, once)) is error
+    assert type(raised(call_model, once)) is error
 
 
 @pytest.mark.parametrize(("status", "error"), BY_STATUS)
@@ -439,7 +439,7 @@ def test_the_status_decides_where_the_code_is_unknown(
 @pytest.mark.parametrize(("status", "error"), [(400, REQUEST), (429, RATE), (500, FAILED)])
 @pytest.mark.parametrize("way", [ainvoke, stream])
 def test_the_status_in_a_message_decides_where_the_reply_has_none(
-    service: LocalDashScope, once: ChatQwenAudio, way: Ask, status: int, error: Any
+    service: LocalDashScope, once: ChatQwenAudio, way: CallModel, status: int, error: Any
 ) -> None:
     said = {"code": "SomethingNew", "message": f"<{status}> Some.Thing: it went wrong"}
     service.script(sse(f"data:{json.dumps(said)}\n\n".encode()) if way is stream else body(said))
@@ -449,10 +449,10 @@ def test_the_status_in_a_message_decides_where_the_reply_has_none(
 
 
 def test_a_request_id_comes_from_the_header_where_the_body_has_none(
-    ask: Ask, service: LocalDashScope, once: ChatQwenAudio
+    call_model: CallModel, service: LocalDashScope, once: ChatQwenAudio
 ) -> None:
     service.script(body({"code": "Arrearage", "message": "no"}, 400, {"x-request-id": "r-2"}))
-    assert raised(ask, once).request_id == "r-2"
+    assert raised(call_model, once).request_id == "r-2"
 
 
 # --- models -----------------------------------------------------------------------------------
@@ -466,11 +466,11 @@ TRIAL_OVER = [
 
 @pytest.mark.parametrize("reply", TRIAL_OVER)
 def test_a_used_up_trial_names_what_to_move_to(
-    ask: Ask, service: LocalDashScope, model: ChatQwenAudio, reply: RawReply
+    call_model: CallModel, service: LocalDashScope, model: ChatQwenAudio, reply: RawReply
 ) -> None:
     service.clear()
     service.script(reply)
-    told = raised(ask, model.model_copy(update={"base_url": service.base_url}))
+    told = raised(call_model, model.model_copy(update={"base_url": service.base_url}))
     for part in ("trial only", "qwen3.5-omni-flash", "qwen3-asr-flash"):
         assert part in told.message
     assert len(service.requests) == 1
@@ -479,7 +479,7 @@ def test_a_used_up_trial_names_what_to_move_to(
 @pytest.mark.parametrize(("name", "successor"), RETIRED.items())
 @pytest.mark.parametrize("way", [invoke, astream])
 def test_a_retired_model_says_so_and_names_its_successor(
-    server: LocalDashScope, way: Ask, name: str, successor: str
+    server: LocalDashScope, way: CallModel, name: str, successor: str
 ) -> None:
     model = ChatQwenAudio(base_url=server.base_url, api_key="local", model=name)
     told = raised(way, model)
@@ -488,8 +488,12 @@ def test_a_retired_model_says_so_and_names_its_successor(
     assert server.requests == []
 
 
-def test_a_model_nobody_knows_is_not_called_retired(ask: Ask, server: LocalDashScope) -> None:
-    told = raised(ask, ChatQwenAudio(base_url=server.base_url, api_key="local", model="qwen-new"))
+def test_a_model_nobody_knows_is_not_called_retired(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
+    told = raised(
+        call_model, ChatQwenAudio(base_url=server.base_url, api_key="local", model="qwen-new")
+    )
     assert type(told) is MISSING
     assert "retired" not in told.message
     assert "region" in told.message
@@ -596,21 +600,25 @@ RAISED: dict[str, tuple[RawReply, tuple[type[BaseException], ...]]] = {
 
 @pytest.mark.parametrize(("reply", "classes"), RAISED.values(), ids=RAISED)
 def test_handlers_of_langchain_catch_what_a_call_raises(
-    ask: Ask, service: LocalDashScope, once: ChatQwenAudio, reply: RawReply, classes: Any
+    call_model: CallModel,
+    service: LocalDashScope,
+    once: ChatQwenAudio,
+    reply: RawReply,
+    classes: Any,
 ) -> None:
     service.script(reply)
-    error = raised(ask, once)
+    error = raised(call_model, once)
     for cls in classes:
         with pytest.raises(cls):
             raise error
 
 
 def test_an_error_of_a_call_survives_a_pickle_and_chains_its_cause(
-    ask: Ask, service: LocalDashScope, once: ChatQwenAudio
+    call_model: CallModel, service: LocalDashScope, once: ChatQwenAudio
 ) -> None:
     headers = {"retry-after": "7"}
     service.script(error_reply(429, "Throttling", "no", headers=headers, request_id="r-1"))
-    error = raised(ask, once)
+    error = raised(call_model, once)
     twin = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert (type(twin), str(twin), vars(twin)) == (type(error), str(error), vars(error))
     assert twin.headers["retry-after"] == "7"
@@ -635,7 +643,7 @@ RETRIED = [core.ModelRateLimitError, RATE, core.ModelError]
 @pytest.mark.parametrize("cls", RETRIED)
 @pytest.mark.parametrize("way", [invoke, ainvoke])
 def test_with_retry_knows_the_classes(
-    service: LocalDashScope, once: ChatQwenAudio, way: Ask, cls: Any
+    service: LocalDashScope, once: ChatQwenAudio, way: CallModel, cls: Any
 ) -> None:
     service.clear()
     service.script(*[error_reply(429, "Throttling", "no")] * 2, "ok")
@@ -648,7 +656,7 @@ def test_with_retry_knows_the_classes(
 
 @pytest.mark.parametrize("way", [invoke, ainvoke])
 def test_with_retry_leaves_other_classes_alone(
-    service: LocalDashScope, once: ChatQwenAudio, way: Ask
+    service: LocalDashScope, once: ChatQwenAudio, way: CallModel
 ) -> None:
     service.clear()
     service.script(error_reply(401, "InvalidApiKey", "no"))
@@ -660,14 +668,18 @@ def test_with_retry_leaves_other_classes_alone(
 
 @pytest.mark.parametrize("cls", [core.ModelPermissionDeniedError, DENIED])
 def test_with_fallbacks_knows_the_classes(
-    ask: Ask, service: LocalDashScope, once: ChatQwenAudio, model: ChatQwenAudio, cls: Any
+    call_model: CallModel,
+    service: LocalDashScope,
+    once: ChatQwenAudio,
+    model: ChatQwenAudio,
+    cls: Any,
 ) -> None:
     safe = once.with_fallbacks([model], exceptions_to_handle=(cls,))
     service.script(TRIAL_OVER[0])
-    assert ask(safe, "?").content == "ok"
+    assert call_model(safe, "?").content == "ok"
     service.script(error_reply(401, "InvalidApiKey", "no"))
     with pytest.raises(errors.AuthenticationError):
-        ask(safe, "?")
+        call_model(safe, "?")
 
 
 # --- the key ----------------------------------------------------------------------------------
@@ -695,28 +707,28 @@ ECHOES: dict[str, RawReply] = {
 
 @pytest.mark.parametrize("reply", ECHOES.values(), ids=ECHOES)
 def test_the_key_is_in_no_error_even_if_the_reply_echoes_it(
-    ask: Ask, service: LocalDashScope, reply: RawReply
+    call_model: CallModel, service: LocalDashScope, reply: RawReply
 ) -> None:
     service.script(reply)
-    error = raised(ask, ChatQwenAudio(base_url=service.base_url, api_key=KEY, max_retries=0))
+    error = raised(call_model, ChatQwenAudio(base_url=service.base_url, api_key=KEY, max_retries=0))
     assert KEY not in str(error) + repr(error) + repr(error.args) + repr(vars(error))
     assert KEY not in "".join(traceback.format_exception(error))
 
 
 @pytest.mark.parametrize("key", ["local", "no-key"])
 def test_the_words_that_local_servers_take_for_a_key_stay_in_errors(
-    ask: Ask, service: LocalDashScope, key: str
+    call_model: CallModel, service: LocalDashScope, key: str
 ) -> None:
     message = "the local server has no-key"
     service.script(error_reply(400, "InvalidParameter", message))
-    error = raised(ask, ChatQwenAudio(base_url=service.base_url, api_key=key, max_retries=0))
+    error = raised(call_model, ChatQwenAudio(base_url=service.base_url, api_key=key, max_retries=0))
     assert message in str(error)
 
 
 @pytest.mark.parametrize("key", ["sk-sword\nfish", "sk-sword\x00fish", "sk-sword\r\nx: fish"])
 def test_a_key_that_cannot_be_sent_is_in_no_error(
-    ask: Ask, service: LocalDashScope, key: str
+    call_model: CallModel, service: LocalDashScope, key: str
 ) -> None:
     with pytest.raises((errors.QwenAudioError, ValidationError)) as caught:
-        ask(ChatQwenAudio(base_url=service.base_url, api_key=key, max_retries=0), "?")
+        call_model(ChatQwenAudio(base_url=service.base_url, api_key=key, max_retries=0), "?")
     assert "sword" not in "".join(traceback.format_exception(caught.value))

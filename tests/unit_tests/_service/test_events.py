@@ -25,7 +25,7 @@ from tests.unit_tests.faults import (
 )
 
 if TYPE_CHECKING:
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 INTERRUPTED = errors.StreamInterruptedError
 A, B = event("a"), event("b")
@@ -121,5 +121,5 @@ STREAMS = {
 
 @pytest.mark.parametrize("way", [stream, astream])
 @pytest.mark.parametrize(("reply", "outcome"), STREAMS.values(), ids=STREAMS)
-def test_a_stream_has_one_outcome(way: Ask, reply: RawReply, outcome: Outcome) -> None:
+def test_a_stream_has_one_outcome(way: CallModel, reply: RawReply, outcome: Outcome) -> None:
     assert_outcome(Fault(reply, streamed=outcome), way, max_retries=1)

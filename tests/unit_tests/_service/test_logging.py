@@ -9,7 +9,7 @@ import pytest
 from langchain_qwen_audio import Audio, ChatQwenAudio
 from langchain_qwen_audio.local import LocalDashScope, error_reply
 from tests.unit_tests.conftest import ainvoke, invoke
-from tests.unit_tests.recordings import ask_about, fresh_tone, wav
+from tests.unit_tests.recordings import fresh_tone, question_about, wav
 
 KEY = "sk-0123456789abcdef"
 
@@ -23,7 +23,7 @@ def test_each_retry_and_each_upload_is_one_line(
     slow_down = {"retry-after-ms": "1"}
     server.script(*[error_reply(429, "Throttling", KEY, headers=slow_down)] * 2)
     clip = Audio.from_bytes(wav(fresh_tone(0.1)))
-    assert way(model, ask_about(clip)).text == "ok"  # type: ignore[operator]
+    assert way(model, question_about(clip)).text == "ok"  # type: ignore[operator]
     upload, *retries = caplog.messages
     assert upload.startswith("uploaded oss://")
     assert upload.endswith("for qwen-audio-turbo-latest")

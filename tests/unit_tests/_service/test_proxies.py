@@ -83,12 +83,14 @@ def test_each_scheme_has_its_own_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "one.example")
     monkeypatch.setenv("ALL_PROXY", "SOCKS://user:word@two.example:1")
     proxies = Proxies()
-    ways = [proxies.find(httpx.URL(f"{scheme}://a.example/")) for scheme in ("http", "https")]
-    assert [way and way.url for way in ways] == [
+    calling_modes = [
+        proxies.find(httpx.URL(f"{scheme}://a.example/")) for scheme in ("http", "https")
+    ]
+    assert [way and way.url for way in calling_modes] == [
         "http://one.example",
         "socks5://user:word@two.example:1",
     ]
-    assert "word" not in str(ways[1])
+    assert "word" not in str(calling_modes[1])
 
 
 # --- in the real environment ------------------------------------------------------------------

@@ -35,7 +35,7 @@ from tests.unit_tests.faults import (
 if TYPE_CHECKING:
     from langchain_qwen_audio import ChatQwenAudio
     from langchain_qwen_audio.local import LocalDashScope
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
     from tests.unit_tests.faults import Step
 
 
@@ -134,7 +134,7 @@ def test_what_falls_silent_or_trickles_has_one_outcome(faults: dict[str, Fault])
 
 
 @pytest.mark.parametrize("way", [invoke, astream])
-def test_a_request_that_timed_out_is_sent_again(way: Ask) -> None:
+def test_a_request_that_timed_out_is_sent_again(way: CallModel) -> None:
     assert_outcome(NOTHING_COMES["a stall before the first byte"], way, max_retries=1)
 
 

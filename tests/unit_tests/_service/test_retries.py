@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_qwen_audio.local import ReceivedRequest
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
     from tests.unit_tests.faults import Step
 
 # --- which ------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def _real_waits(backoff_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @every_call(BY_STATUS)
 def test_the_status_says_whether_a_request_is_sent_again_whatever_the_body(
-    fault: Fault, way: Ask
+    fault: Fault, way: CallModel
 ) -> None:
     assert_outcome(fault, way, max_retries=2)
 
@@ -127,7 +127,7 @@ def test_a_retry_waits_as_long_as_the_log_says(
     server: LocalDashScope,
     model: ChatQwenAudio,
     caplog: pytest.LogCaptureFixture,
-    way: Ask,
+    way: CallModel,
 ) -> None:
     server.script(error_reply(429, "Throttling", "slow down", headers={"retry-after": "0.4"}))
     began = time.monotonic()
@@ -152,17 +152,17 @@ TOO_LONG: list[dict[str, str]] = [
 
 @pytest.mark.parametrize("headers", TOO_LONG)
 def test_a_wait_of_more_than_a_minute_is_the_callers_to_decide(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, headers: dict[str, str]
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, headers: dict[str, str]
 ) -> None:
     server.script(error_reply(429, "Throttling.RateQuota", "slow down", headers=headers))
     with pytest.raises(errors.RateLimitError, match="slow down") as caught:
-        ask(model, "?")
+        call_model(model, "?")
     assert set(caught.value.headers) & {"retry-after", "retry-after-ms"}
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("way", [invoke, astream])
-def test_waits_grow(model: ChatQwenAudio, way: Ask) -> None:
+def test_waits_grow(model: ChatQwenAudio, way: CallModel) -> None:
     times: list[float] = []
 
     def fail(_: ReceivedRequest) -> RawReply:

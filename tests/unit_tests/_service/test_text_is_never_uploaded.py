@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from langchain_qwen_audio.local import LocalDashScope
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 
 @pytest.mark.parametrize("form", ["{path}", "file://{path}", "oss://bucket/{path}"])
 @pytest.mark.parametrize("protocol", ["native", "openai"])
 def test_a_text_that_names_a_file_is_sent_as_text(
-    ask: Ask, server: LocalDashScope, tmp_path: Path, form: str, protocol: str
+    call_model: CallModel, server: LocalDashScope, tmp_path: Path, form: str, protocol: str
 ) -> None:
     secret = tmp_path / "secret.wav"
     secret.write_bytes(read("speech.wav"))
     text = form.format(path=secret)
     name = "qwen-audio-turbo-latest" if protocol == "native" else "qwen3.5-omni-flash"
     model = ChatQwenAudio(model=name, base_url=server.base_url, api_key="local")
-    assert ask(model, [HumanMessage([{"type": "text", "text": text}])]).text == "ok"
+    assert call_model(model, [HumanMessage([{"type": "text", "text": text}])]).text == "ok"
     (request,) = server.requests
     assert request.kind in {"generation", "chat"}
     assert text.encode() in request.body

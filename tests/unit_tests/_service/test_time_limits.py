@@ -9,13 +9,13 @@ import pytest
 
 from langchain_qwen_audio import Audio, ChatQwenAudio, errors
 from langchain_qwen_audio.local import LocalDashScope, RawReply, error_reply
+from tests.unit_tests.calling_modes import ainvoke, astream, invoke, stream
 from tests.unit_tests.faults import JSON, LONG, cut, event, sse
-from tests.unit_tests.recordings import TWO_WAYS, ask_about, kinds, noise
+from tests.unit_tests.recordings import TWO_WAYS, kinds, noise, question_about
 from tests.unit_tests.sockets import raw_server
-from tests.unit_tests.ways import ainvoke, astream, invoke, stream
 
 if TYPE_CHECKING:
-    from tests.unit_tests.ways import Ask
+    from tests.unit_tests.calling_modes import CallModel
 
 TOTAL_S = 1.5  # a busy machine can only make it later
 BUSY = error_reply(429, "Throttling.RateQuota", "slow down", headers={"retry-after": "20"})
@@ -28,7 +28,7 @@ def short(server: LocalDashScope, **fields: Any) -> ChatQwenAudio:
 
 
 @pytest.mark.parametrize("way", [invoke, ainvoke])
-def test_a_body_that_trickles_ends_with_the_call(server: LocalDashScope, way: Ask) -> None:
+def test_a_body_that_trickles_ends_with_the_call(server: LocalDashScope, way: CallModel) -> None:
     server.script(RawReply(200, JSON, cut(LONG, 1, 0.1)))
     with pytest.raises(errors.APITimeoutError, match=TOO_LONG):
         way(short(server), "?")
@@ -36,7 +36,7 @@ def test_a_body_that_trickles_ends_with_the_call(server: LocalDashScope, way: As
 
 
 @pytest.mark.parametrize("way", [stream, astream])
-def test_a_stream_without_end_ends_with_the_call(server: LocalDashScope, way: Ask) -> None:
+def test_a_stream_without_end_ends_with_the_call(server: LocalDashScope, way: CallModel) -> None:
     server.script(sse(*[step for _ in range(200) for step in (event("a"), 0.1)]))
     with pytest.raises(errors.StreamTimeoutError, match=TOO_LONG) as caught:
         way(short(server, total_timeout=5.0), "?")
@@ -44,29 +44,31 @@ def test_a_stream_without_end_ends_with_the_call(server: LocalDashScope, way: As
     assert len(server.requests) == 1
 
 
-def test_no_retry_begins_after_the_call_must_have_ended(ask: Ask, server: LocalDashScope) -> None:
+def test_no_retry_begins_after_the_call_must_have_ended(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     server.script(BUSY)
     with pytest.raises(errors.RateLimitError):
-        ask(short(server), "?")
+        call_model(short(server), "?")
     assert len(server.requests) == 1
 
 
 @TWO_WAYS
 @pytest.mark.parametrize("step", ["policy", "upload"])
 def test_the_waits_of_an_upload_belong_to_the_call(
-    ask: Ask, server: LocalDashScope, step: str
+    call_model: CallModel, server: LocalDashScope, step: str
 ) -> None:
     (server.script_policy if step == "policy" else server.script_upload)(BUSY)
     model = short(server, audio_transport="upload", total_timeout=9.0)
     with pytest.raises(errors.RateLimitError):
-        ask(model, ask_about(Audio.from_array(noise(1.0, 16_000), 16_000)))
+        call_model(model, question_about(Audio.from_array(noise(1.0, 16_000), 16_000)))
     assert kinds(server).count(step) == 1
     assert "generation" not in kinds(server)
 
 
 @pytest.mark.parametrize("way", [invoke, ainvoke, stream, astream])
 @pytest.mark.parametrize("limit", ["timeout", "total_timeout"])
-def test_headers_that_trickle_end_in_time(way: Ask, limit: str) -> None:
+def test_headers_that_trickle_end_in_time(way: CallModel, limit: str) -> None:
     headers = [step for _ in range(600) for step in (b"x-a: b\r\n", 0.1)]
     with raw_server([b"HTTP/1.1 200 OK\r\n", *headers]) as server:
         model = ChatQwenAudio(
@@ -78,8 +80,8 @@ def test_headers_that_trickle_end_in_time(way: Ask, limit: str) -> None:
 
 @pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, "1"])
 def test_a_total_timeout_is_some_seconds(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, seconds: Any
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, seconds: Any
 ) -> None:
     with pytest.raises(errors.InvalidRequestError, match="total_timeout"):
-        ask(model.bind(total_timeout=seconds), "?")
+        call_model(model.bind(total_timeout=seconds), "?")
     assert server.requests == []

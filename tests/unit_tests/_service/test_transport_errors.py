@@ -27,7 +27,7 @@ from tests.unit_tests.faults import (
 )
 
 if TYPE_CHECKING:
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 A, B = event("a"), event("b")
 AB = broken(errors.StreamInterruptedError, "ab")
@@ -46,7 +46,7 @@ BREAKS = {
 
 @every_call(BREAKS)
 def test_a_connection_that_breaks_has_one_outcome(
-    monkeypatch: pytest.MonkeyPatch, fault: Fault, way: Ask
+    monkeypatch: pytest.MonkeyPatch, fault: Fault, way: CallModel
 ) -> None:
     monkeypatch.setattr(retries, "FIRST_BACKOFF_S", 0.001)
     assert_outcome(fault, way, max_retries=1)
@@ -64,19 +64,19 @@ BELOW = {
 
 
 @pytest.mark.parametrize("said", BELOW.values(), ids=BELOW)
-def test_what_is_no_http_is_an_error(ask: Ask, said: bytes) -> None:
+def test_what_is_no_http_is_an_error(call_model: CallModel, said: bytes) -> None:
     # Some of it could be the beginning of more, and so is awaited for as long as the timeout says.
     with replying(said.replace(b"%s", SAID)) as base_url:
         model = ChatQwenAudio(base_url=base_url, api_key="local", timeout=1, max_retries=0)
         with pytest.raises((errors.APIError, errors.APIConnectionError)) as caught:
-            ask(model, "?")
+            call_model(model, "?")
     assert caught.value.message.strip()
 
 
 @pytest.mark.parametrize("base_url", ["http://[::1/api/v1", "nonsense", "ftp://127.0.0.1/api/v1"])
-def test_an_address_that_is_none_is_an_error(ask: Ask, base_url: str) -> None:
+def test_an_address_that_is_none_is_an_error(call_model: CallModel, base_url: str) -> None:
     with pytest.raises(errors.QwenAudioError):
-        ask(ChatQwenAudio(base_url=base_url, api_key="local", max_retries=0), "?")
+        call_model(ChatQwenAudio(base_url=base_url, api_key="local", max_retries=0), "?")
 
 
 # --- the key ----------------------------------------------------------------------------------
@@ -106,11 +106,13 @@ def test_the_key_is_not_in_the_json_that_an_error_is_about() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
-def test_a_broken_reply_that_repeats_the_key_is_shown_without_it(ask: Ask, status: int) -> None:
+def test_a_broken_reply_that_repeats_the_key_is_shown_without_it(
+    call_model: CallModel, status: int
+) -> None:
     reply = RawReply(status, JSON, [f'{{"code": "{KEY}", "message": "{KEY}'.encode()])
     with (
         LocalDashScope(reply=reply, api_keys=[KEY]) as server,
         pytest.raises(errors.QwenAudioError) as caught,
     ):
-        ask(ChatQwenAudio(base_url=server.base_url, api_key=KEY, max_retries=0), "?")
+        call_model(ChatQwenAudio(base_url=server.base_url, api_key=KEY, max_retries=0), "?")
     assert KEY not in held_in(caught.value)

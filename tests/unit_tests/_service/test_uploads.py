@@ -46,12 +46,12 @@ from tests.unit_tests.faults import HTML, JSON
 from tests.unit_tests.recordings import (
     QUESTION,
     TWO_WAYS,
-    ask_about,
     audio_urls,
     encode,
     fresh_tone,
     kinds,
     noise,
+    question_about,
     sent_clips,
     tone,
     wav,
@@ -59,7 +59,7 @@ from tests.unit_tests.recordings import (
 from tests.unit_tests.waiting import HANG_S, wait_until
 
 if TYPE_CHECKING:
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 FAILURE = error_reply(500, "InternalError", "oops", headers={"retry-after-ms": "1"})
 ONE_UPLOAD = {"policy": 1, "upload": 1}
@@ -84,7 +84,7 @@ def fresh_clip() -> Audio:
 
 
 def counted(server: LocalDashScope) -> dict[str, int]:
-    """Count what was asked of a server, answers aside."""
+    """Count the requests to a server by kind."""
     return {kind: count for kind, count in Counter(kinds(server)).items() if kind != "generation"}
 
 
@@ -92,9 +92,11 @@ def counted(server: LocalDashScope) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("transport", ["auto", "inline"])
-def test_a_small_clip_travels_inline(ask: Ask, server: LocalDashScope, transport: str) -> None:
+def test_a_small_clip_travels_inline(
+    call_model: CallModel, server: LocalDashScope, transport: str
+) -> None:
     data = wav(fresh_tone())
-    ask(model_of(server, audio_transport=transport), ask_about(Audio.from_bytes(data)))
+    call_model(model_of(server, audio_transport=transport), question_about(Audio.from_bytes(data)))
     expected = "data:audio/wav;base64," + base64.b64encode(data).decode()
     assert audio_urls(server) == [expected]
     assert counted(server) == {}
@@ -108,7 +110,7 @@ def travelling(size: int, limit: int, transport: str) -> Any:
     assert len(data) == size
     profile = Profile(max_input_tokens=6_144, max_output_tokens=2_048, max_data_uri_bytes=limit)
     options = ClipOptions(profile, NativeProtocol(), audio_transport=transport)  # type: ignore[arg-type]
-    (message,) = prepare_clips(map_messages(ask_about(Audio.from_bytes(data))), options, {})
+    (message,) = prepare_clips(map_messages(question_about(Audio.from_bytes(data))), options, {})
     return message.content[0]
 
 
@@ -143,9 +145,11 @@ FIELDS = (
 )
 
 
-def test_an_upload_is_as_the_service_documents_it(ask: Ask, server: LocalDashScope) -> None:
+def test_an_upload_is_as_the_service_documents_it(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     data = wav(fresh_tone())
-    ask(model_of(server, workspace="ws-1"), ask_about(Audio.from_bytes(data)))
+    call_model(model_of(server, workspace="ws-1"), question_about(Audio.from_bytes(data)))
     policy, upload, question = server.requests
 
     assert (policy.method, policy.path) == ("GET", "/api/v1/uploads")
@@ -173,10 +177,10 @@ def test_an_upload_is_as_the_service_documents_it(ask: Ask, server: LocalDashSco
 # --- once -------------------------------------------------------------------------------------
 
 
-def converse(model: ChatQwenAudio, clip: Audio, ways: list[Any]) -> None:
-    """Ask about one clip, then once more in every further turn, all of it sent each time."""
-    history: list[Any] = ask_about(clip)
-    for way in ways:
+def converse(model: ChatQwenAudio, clip: Audio, calling_modes: list[Any]) -> None:
+    """Send one clip, then once more in every further turn, all of it sent each time."""
+    history: list[Any] = question_about(clip)
+    for way in calling_modes:
         reply = way(model, history)
         history = [*history, AIMessage(reply.content), HumanMessage([QUESTION])]
 
@@ -189,8 +193,10 @@ CONVERSATIONS = {
 
 
 @pytest.mark.parametrize("ways", CONVERSATIONS.values(), ids=CONVERSATIONS)
-def test_ten_turns_about_one_clip_upload_it_once(server: LocalDashScope, ways: list[Any]) -> None:
-    converse(model_of(server), fresh_clip(), ways)
+def test_ten_turns_about_one_clip_upload_it_once(
+    server: LocalDashScope, calling_modes: list[Any]
+) -> None:
+    converse(model_of(server), fresh_clip(), calling_modes)
     assert counted(server) == ONE_UPLOAD
     assert kinds(server).count("generation") == 10
     urls = [url for request in server.requests[2:] for url in urls_of(request)]
@@ -205,7 +211,7 @@ def urls_of(request: ReceivedRequest) -> list[str]:
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["threads", "tasks"])
 def test_ten_calls_at_once_upload_a_clip_once(server: LocalDashScope, is_async: bool) -> None:
-    model, messages = model_of(server), ask_about(fresh_clip())
+    model, messages = model_of(server), question_about(fresh_clip())
     if is_async:
 
         async def together() -> None:
@@ -251,16 +257,16 @@ def test_calls_on_one_clip_share_the_outcome_of_its_upload(
 
     monkeypatch.setattr(SingleFlight, "_join", counted_join)
     server.script_policy(*[FAILURE] * 60)
-    messages = ask_about(fresh_clip())
+    messages = question_about(fresh_clip())
     ends = asyncio.run(tasks()) if is_async else threads()
     assert [str(end) for end in ends] == [str(ends[0])] * 20
     assert isinstance(ends[0], APIError)
     assert counted(server) == {"policy": 3}
 
 
-def test_no_clip_is_kept_once_it_is_uploaded(ask: Ask, server: LocalDashScope) -> None:
+def test_no_clip_is_kept_once_it_is_uploaded(call_model: CallModel, server: LocalDashScope) -> None:
     model, clip = model_of(server), fresh_clip()
-    ask(model, ask_about(clip))
+    call_model(model, question_about(clip))
     kept, digest = weakref.ref(clip), clip.digest
     del clip
     gc.collect()
@@ -269,26 +275,32 @@ def test_no_clip_is_kept_once_it_is_uploaded(ask: Ask, server: LocalDashScope) -
     assert held == []
 
 
-def test_when_an_upload_fails_no_other_is_waited_for(ask: Ask, server: LocalDashScope) -> None:
+def test_when_an_upload_fails_no_other_is_waited_for(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     refusal = error_reply(400, "InvalidParameter", "bad")
     server.script_upload(refusal, *[RawReply(steps=(math.inf,))] * 3)
     clips = [fresh_clip() for _ in range(4)]
     with pytest.raises(InvalidRequestError, match="bad"):
-        ask(model_of(server, max_retries=0), ask_about(*clips))
+        call_model(model_of(server, max_retries=0), question_about(*clips))
 
 
-def test_each_distinct_clip_of_a_message_is_uploaded_once(ask: Ask, server: LocalDashScope) -> None:
+def test_each_distinct_clip_of_a_message_is_uploaded_once(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     one, two, three = (wav(fresh_tone()) for _ in range(3))
     order = [one, two, one, three, two]
-    ask(model_of(server), ask_about(*map(Audio.from_bytes, order)))
+    call_model(model_of(server), question_about(*map(Audio.from_bytes, order)))
     assert counted(server)["upload"] == 3
     assert sent_clips(server) == order
 
 
 @TWO_WAYS
-def test_the_parts_of_a_long_clip_are_uploaded_each(ask: Ask, server: LocalDashScope) -> None:
+def test_the_parts_of_a_long_clip_are_uploaded_each(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     samples = tone(61, hertz=311.137)
-    ask(model_of(server), ask_about(Audio.from_array(samples, 16_000)))
+    call_model(model_of(server), question_about(Audio.from_array(samples, 16_000)))
     assert counted(server)["upload"] == 3
     assert len(sent_clips(server)) == 3
 
@@ -296,52 +308,54 @@ def test_the_parts_of_a_long_clip_are_uploaded_each(ask: Ask, server: LocalDashS
 def test_one_policy_serves_all_uploads_while_it_lives(server: LocalDashScope) -> None:
     model = model_of(server)
     for _ in range(3):
-        model.invoke(ask_about(fresh_clip()))
+        model.invoke(question_about(fresh_clip()))
     assert counted(server) == {"policy": 1, "upload": 3}
 
 
-def test_an_expired_policy_is_asked_for_again(ask: Ask) -> None:
+def test_an_expired_policy_is_requested_again(call_model: CallModel) -> None:
     with LocalDashScope(reply="ok", policy_expires_in_s=1) as server:
         for _ in range(3):
-            ask(model_of(server), ask_about(fresh_clip()))
+            call_model(model_of(server), question_about(fresh_clip()))
         assert counted(server) == {"policy": 3, "upload": 3}
 
 
 # --- gone -------------------------------------------------------------------------------------
 
 
-def test_a_forgotten_upload_is_repeated_once(ask: Ask, server: LocalDashScope) -> None:
-    model, messages = model_of(server, max_retries=0), ask_about(fresh_clip(), fresh_clip())
-    ask(model, messages)
+def test_a_forgotten_upload_is_repeated_once(call_model: CallModel, server: LocalDashScope) -> None:
+    model, messages = model_of(server, max_retries=0), question_about(fresh_clip(), fresh_clip())
+    call_model(model, messages)
     server.forget_uploads()
     server.clear()
-    assert ask(model, messages).content == "ok"
+    assert call_model(model, messages).content == "ok"
     assert kinds(server).count("generation") == 2
     assert counted(server)["upload"] == 2
     server.clear()
-    ask(model, messages)
+    call_model(model, messages)
     assert kinds(server) == ["generation"]
 
 
 def test_an_upload_that_disappears_twice_ends_in_the_services_error(
-    ask: Ask, server: LocalDashScope
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
-    model, messages = model_of(server, max_retries=0), ask_about(fresh_clip())
-    ask(model, messages)
+    model, messages = model_of(server, max_retries=0), question_about(fresh_clip())
+    call_model(model, messages)
     server.clear()
     gone = error_reply(400, "InvalidParameter", "Failed to download multimodal content: gone")
     server.script(gone, gone)
     with pytest.raises(InvalidRequestError, match="Failed to download multimodal content"):
-        ask(model, messages)
+        call_model(model, messages)
     assert kinds(server).count("generation") == 2
     assert counted(server)["upload"] == 1
 
 
 def test_a_url_of_the_users_own_that_is_gone_is_not_tried_again(
-    ask: Ask, server: LocalDashScope
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
     with pytest.raises(InvalidRequestError, match="no such temporary file"):
-        ask(model_of(server, max_retries=0), ask_about("oss://dashscope-instant/gone.wav"))
+        call_model(
+            model_of(server, max_retries=0), question_about("oss://dashscope-instant/gone.wav")
+        )
     assert kinds(server) == ["generation"]
 
 
@@ -349,13 +363,15 @@ def test_a_url_of_the_users_own_that_is_gone_is_not_tried_again(
 
 
 @TWO_WAYS
-def test_accounts_and_models_never_share_an_upload(ask: Ask, server: LocalDashScope) -> None:
-    messages = ask_about(fresh_clip())
+def test_accounts_and_models_never_share_an_upload(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
+    messages = question_about(fresh_clip())
     keys = [f"{key_of(server)}-one", f"{key_of(server)}-two"]
     owners = list(itertools.product(keys, ["qwen-audio-turbo", "qwen-audio-turbo-latest"]))
     for _ in range(2):
         for key, name in owners:
-            ask(model_of(server, api_key=key, model=name), messages)
+            call_model(model_of(server, api_key=key, model=name), messages)
     assert counted(server) == {"policy": 4, "upload": 4}
     used: dict[Any, set[str]] = {}
     for request in server.requests:
@@ -367,12 +383,12 @@ def test_accounts_and_models_never_share_an_upload(ask: Ask, server: LocalDashSc
     assert len(set.union(*used.values())) == 4
 
 
-def test_hosts_never_share_an_upload(ask: Ask, server: LocalDashScope) -> None:
-    messages = ask_about(fresh_clip())
+def test_hosts_never_share_an_upload(call_model: CallModel, server: LocalDashScope) -> None:
+    messages = question_about(fresh_clip())
     with LocalDashScope(reply="ok") as other:
         for _ in range(2):
             for host in (server, other):
-                ask(model_of(host), messages)
+                call_model(model_of(host), messages)
         assert counted(server) == counted(other) == ONE_UPLOAD
         assert audio_urls(server) != audio_urls(other)
 
@@ -384,20 +400,22 @@ def test_hosts_never_share_an_upload(ask: Ask, server: LocalDashScope) -> None:
 @pytest.mark.parametrize("step", ["policy", "upload"])
 @pytest.mark.parametrize("max_retries", [0, 1, 3])
 def test_a_failing_upload_is_tried_as_often_as_max_retries_says(
-    ask: Ask, server: LocalDashScope, step: str, max_retries: int
+    call_model: CallModel, server: LocalDashScope, step: str, max_retries: int
 ) -> None:
     (server.script_policy if step == "policy" else server.script_upload)(*[FAILURE] * 20)
     with pytest.raises(APIError, match="oops"):
-        ask(model_of(server, max_retries=max_retries), ask_about(fresh_clip()))
+        call_model(model_of(server, max_retries=max_retries), question_about(fresh_clip()))
     assert counted(server)[step] == max_retries + 1
     assert "generation" not in kinds(server)
 
 
 @TWO_WAYS
 @pytest.mark.parametrize("step", ["policy", "upload"])
-def test_an_upload_recovers_from_a_failure(ask: Ask, server: LocalDashScope, step: str) -> None:
+def test_an_upload_recovers_from_a_failure(
+    call_model: CallModel, server: LocalDashScope, step: str
+) -> None:
     (server.script_policy if step == "policy" else server.script_upload)(FAILURE, FAILURE)
-    ask(model_of(server, max_retries=2), ask_about(fresh_clip()))
+    call_model(model_of(server, max_retries=2), question_about(fresh_clip()))
     assert counted(server)[step] == 3
     assert kinds(server).count("generation") == 1
     assert len(sent_clips(server)) == 1
@@ -405,15 +423,19 @@ def test_an_upload_recovers_from_a_failure(ask: Ask, server: LocalDashScope, ste
 
 @TWO_WAYS
 @pytest.mark.parametrize("step", ["policy", "upload"])
-def test_a_refused_upload_is_not_tried_again(ask: Ask, server: LocalDashScope, step: str) -> None:
+def test_a_refused_upload_is_not_tried_again(
+    call_model: CallModel, server: LocalDashScope, step: str
+) -> None:
     refusal = error_reply(400, "InvalidParameter", "no", headers={"retry-after-ms": "1"})
     (server.script_policy if step == "policy" else server.script_upload)(refusal)
     with pytest.raises(InvalidRequestError, match="no"):
-        ask(model_of(server, max_retries=3), ask_about(fresh_clip()))
+        call_model(model_of(server, max_retries=3), question_about(fresh_clip()))
     assert counted(server)[step] == 1
 
 
-def test_a_policy_that_storage_refuses_is_not_used_again(ask: Ask, server: LocalDashScope) -> None:
+def test_a_policy_that_storage_refuses_is_not_used_again(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     expired = RawReply(
         403,
         {"content-type": "application/xml"},
@@ -422,16 +444,16 @@ def test_a_policy_that_storage_refuses_is_not_used_again(ask: Ask, server: Local
     server.script_upload(expired)
     model = model_of(server, max_retries=0)
     with pytest.raises(PermissionDeniedError):
-        ask(model, ask_about(fresh_clip()))
-    ask(model, ask_about(fresh_clip()))
+        call_model(model, question_about(fresh_clip()))
+    call_model(model, question_about(fresh_clip()))
     assert counted(server) == {"policy": 2, "upload": 2}
 
 
-def test_the_key_is_in_no_error_of_an_upload(ask: Ask, server: LocalDashScope) -> None:
+def test_the_key_is_in_no_error_of_an_upload(call_model: CallModel, server: LocalDashScope) -> None:
     key = "sk-swordfish-0123456789"
     server.script_policy(error_reply(400, "InvalidParameter", f"bad {key}"))
     with pytest.raises(InvalidRequestError) as caught:
-        ask(model_of(server, api_key=key), ask_about(fresh_clip()))
+        call_model(model_of(server, api_key=key), question_about(fresh_clip()))
     assert "[key]" in str(caught.value)
     assert key not in str(caught.value)
 
@@ -443,7 +465,7 @@ async def test_preparing_a_long_clip_leaves_the_loop_free(server: LocalDashScope
     model = model_of(server)
     await model.ainvoke("warm up")
     samples = np.concatenate([noise(235), fresh_tone()])
-    messages = ask_about(Audio.from_bytes(encode(samples, "flac", "flac")))
+    messages = question_about(Audio.from_bytes(encode(samples, "flac", "flac")))
     # How long a thread has worked does not depend on what else the machine does.
     of_all_s, of_the_loop_s = time.process_time(), time.thread_time()
     await model.ainvoke(messages)
@@ -455,7 +477,7 @@ async def test_preparing_a_long_clip_leaves_the_loop_free(server: LocalDashScope
 async def test_a_large_body_is_sent_without_a_warning(server: LocalDashScope) -> None:
     # aiohttp warns of bodies of more than 1 MiB that are one piece of bytes.
     clips = [Audio.from_array(tone(30, hertz=300 + number), 16_000) for number in range(3)]
-    await model_of(server, audio_transport="inline").ainvoke(ask_about(*clips))
+    await model_of(server, audio_transport="inline").ainvoke(question_about(*clips))
     request = server.requests[-1]
     assert len(request.body) > 3_000_000
     assert json.loads(request.body)["model"] == "qwen-audio-turbo-latest"
@@ -490,12 +512,12 @@ ON_THE_WAY = [
 
 
 def long_question() -> Any:
-    return ask_about(Audio.from_array(fresh_tone(25), 16_000))
+    return question_about(Audio.from_array(fresh_tone(25), 16_000))
 
 
 @pytest.mark.parametrize("case", ON_THE_WAY, ids=[f"{step}: {n}" for step, n, *_ in ON_THE_WAY])
 def test_a_fault_of_an_upload_is_an_error_and_then_it_works(
-    ask: Ask, server: LocalDashScope, case: tuple[str, str, RawReply, Any]
+    call_model: CallModel, server: LocalDashScope, case: tuple[str, str, RawReply, Any]
 ) -> None:
     step, name, fault, error = case
     (server.script_policy if step == "policy" else server.script_upload)(fault)
@@ -504,11 +526,11 @@ def test_a_fault_of_an_upload_is_an_error_and_then_it_works(
         long_question(),
     )
     with pytest.raises(error) as caught:
-        ask(model, messages)
+        call_model(model, messages)
     assert type(caught.value) is error
     assert caught.value.message.strip()
     assert "generation" not in kinds(server)
-    assert ask(model_of(server), messages).content == "ok"
+    assert call_model(model_of(server), messages).content == "ok"
 
 
 @pytest.mark.parametrize("way", [invoke, astream])
@@ -516,7 +538,7 @@ def test_a_fault_of_an_upload_is_an_error_and_then_it_works(
     ("step", "after_bytes"), [("policy", None), ("upload", None), ("upload", 99)]
 )
 def test_an_upload_that_breaks_is_tried_as_often_as_max_retries_says(
-    server: LocalDashScope, way: Ask, step: str, after_bytes: int | None
+    server: LocalDashScope, way: CallModel, step: str, after_bytes: int | None
 ) -> None:
     fault = RawReply(steps=[RESET], after_bytes=after_bytes)
     script = server.script_policy if step == "policy" else server.script_upload

@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessageChunk
 
-    from tests.unit_tests.ways import Ask
+    from tests.unit_tests.calling_modes import CallModel
 
 
 @pytest.mark.parametrize("name", [OMNI_3_5, OMNI_3_8])
 def test_tools_are_offered_as_the_endpoint_takes_them(
-    ask: Ask, server: LocalDashScope, name: str
+    call_model: CallModel, server: LocalDashScope, name: str
 ) -> None:
     model = model_at(server, name).bind_tools([add], parallel_tool_calls=False)
-    ask(model, [SYSTEM, user(BLOCK, QUESTION)])
-    streamed = STREAMED if name != OMNI_3_8 or "stream" in ask.__name__ else {}
+    call_model(model, [SYSTEM, user(BLOCK, QUESTION)])
+    streamed = STREAMED if name != OMNI_3_8 or "stream" in call_model.__name__ else {}
     assert server.requests[0].json == {
         "model": name,
         "messages": [
@@ -54,7 +54,7 @@ def test_tools_are_offered_as_the_endpoint_takes_them(
 
 
 CHOICES: dict[str, tuple[list[Any], Any, Any]] = {
-    "not said": ([add], None, None),
+    "not set": ([add], None, None),
     "auto": ([add], "auto", "auto"),
     "none": ([add], "none", "none"),
     "any of one": ([add], "any", chosen("add")),
@@ -94,10 +94,10 @@ FOUND: list[Any] = [
 @pytest.mark.parametrize("text", ["", "I add"])
 @pytest.mark.parametrize("name", [OMNI_3_5, OMNI_3_8])
 def test_calls_are_found_whole_and_in_pieces(
-    ask: Ask, server: LocalDashScope, name: str, text: str
+    call_model: CallModel, server: LocalDashScope, name: str, text: str
 ) -> None:
     server.script(Reply(text, tool_calls=CALLS))
-    answer = ask(model_at(server, name).bind_tools([add, now]), "?")
+    answer = call_model(model_at(server, name).bind_tools([add, now]), "?")
     assert answer.tool_calls == FOUND
     assert answer.invalid_tool_calls == []
     assert answer.content == text
@@ -118,19 +118,23 @@ def test_the_pieces_of_a_call_come_as_they_are_written(
     assert "".join(piece["args"] or "" for piece in pieces) == CALLS[0]["arguments"]
 
 
-def test_a_call_that_is_no_json_is_an_invalid_one(ask: Ask, server: LocalDashScope) -> None:
+def test_a_call_that_is_no_json_is_an_invalid_one(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     server.script(Reply(tool_calls=[{"id": "c1", "name": "add", "arguments": "one and two"}]))
-    answer = ask(model_at(server, OMNI_3_5).bind_tools([add]), "?")
+    answer = call_model(model_at(server, OMNI_3_5).bind_tools([add]), "?")
     assert answer.tool_calls == []
     assert [(it["name"], it["args"]) for it in answer.invalid_tool_calls] == [
         ("add", "one and two")
     ]
 
 
-def test_tags_in_an_answer_of_such_a_model_are_text(ask: Ask, server: LocalDashScope) -> None:
+def test_tags_in_an_answer_of_such_a_model_are_text(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     text = '<tool_call>\n{"name": "add", "arguments": {}}\n</tool_call>'
     server.script(text)
-    answer = ask(model_at(server, OMNI_3_5).bind_tools([add]), "?")
+    answer = call_model(model_at(server, OMNI_3_5).bind_tools([add]), "?")
     assert (answer.content, answer.tool_calls) == (text, [])
 
 
@@ -203,20 +207,22 @@ HISTORIES: dict[str, tuple[list[BaseMessage], list[dict[str, Any]]]] = {
 
 
 @TWO_WAYS
-@pytest.mark.parametrize(("said", "sent"), HISTORIES.values(), ids=HISTORIES)
+@pytest.mark.parametrize(("history", "sent"), HISTORIES.values(), ids=HISTORIES)
 def test_calls_and_results_go_back_as_the_endpoint_takes_them(
-    ask: Ask, server: LocalDashScope, said: list[Any], sent: list[Any]
+    call_model: CallModel, server: LocalDashScope, history: list[Any], sent: list[Any]
 ) -> None:
-    ask(model_at(server, OMNI_3_8).bind_tools([add, now]), [HumanMessage("Go"), *said])
+    call_model(model_at(server, OMNI_3_8).bind_tools([add, now]), [HumanMessage("Go"), *history])
     assert server.requests[0].messages == [{"role": "user", "content": "Go"}, *sent]
 
 
-def test_an_answer_with_calls_goes_back_as_it_came(ask: Ask, server: LocalDashScope) -> None:
+def test_an_answer_with_calls_goes_back_as_it_came(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     model = model_at(server, OMNI_3_8).bind_tools([add, now])
     server.script(Reply("I add", tool_calls=CALLS, reasoning="Hm"))
-    answer = ask(model, "Go")
+    answer = call_model(model, "Go")
     results = [ToolMessage(id_, tool_call_id=id_) for id_ in ("c1", "c2")]
-    ask(model, [HumanMessage("Go"), answer, *results])
+    call_model(model, [HumanMessage("Go"), answer, *results])
     assert server.requests[1].messages[1] == {
         "role": "assistant",
         "content": "I add",

@@ -36,7 +36,7 @@ from tests.unit_tests.recordings import fresh_tone, wav
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tests.unit_tests.conftest import Ask
+    from tests.unit_tests.conftest import CallModel
 
 # --- in: the prompt ---------------------------------------------------------------------------
 
@@ -83,7 +83,7 @@ def test_the_prompt_is_exactly_this(choice: str, rule: str, parallel: bool) -> N
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("choice", "meant"),
     [
         (None, None),
         (False, None),
@@ -97,14 +97,14 @@ def test_the_prompt_is_exactly_this(choice: str, rule: str, parallel: bool) -> N
         ({"name": "g"}, "g"),
     ],
 )
-def test_a_choice_may_be_said_in_every_usual_way(said: Any, meant: str | None) -> None:
-    assert normalize_choice(said, ["f", "g"]) == meant
+def test_a_choice_may_be_written_in_every_usual_way(choice: Any, meant: str | None) -> None:
+    assert normalize_choice(choice, ["f", "g"]) == meant
 
 
-@pytest.mark.parametrize("said", ["h", "", {"name": "h"}, {"type": "function"}], ids=str)
-def test_a_choice_of_what_is_not_there_is_refused(model: ChatQwenAudio, said: Any) -> None:
+@pytest.mark.parametrize("choice", ["h", "", {"name": "h"}, {"type": "function"}], ids=str)
+def test_a_choice_of_what_is_not_there_is_refused(model: ChatQwenAudio, choice: Any) -> None:
     with pytest.raises(ValueError, match=r"expected auto, none, any or one of \['f'\]"):
-        model.bind_tools([schema("f")], tool_choice=said)
+        model.bind_tools([schema("f")], tool_choice=choice)
 
 
 # --- in: through the model, on the wire -------------------------------------------------------
@@ -166,12 +166,12 @@ SYSTEM = SystemMessage("Be kind.")
 
 @pytest.mark.parametrize(("choice", "rule"), CHOICES)
 def test_the_prompt_follows_the_system_message_if_there_is_one(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio, choice: str, rule: str
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, choice: str, rule: str
 ) -> None:
     bound = model.bind_tools([schema("f"), schema("g")], tool_choice=choice)
-    ask(bound, [SYSTEM, HumanMessage("?")])
+    call_model(bound, [SYSTEM, HumanMessage("?")])
     assert system_texts(server) == ["Be kind.", "\n\n" + PROMPT + rule]
-    ask(bound, "?")
+    call_model(bound, "?")
     assert system_texts(server) == [PROMPT + rule]
     assert server.requests[-1].messages[0]["role"] == "system"
     sent = set(server.requests[-1].parameters)
@@ -179,17 +179,19 @@ def test_the_prompt_follows_the_system_message_if_there_is_one(
 
 
 @pytest.mark.parametrize(("parallel", "rule"), [(True, ""), (None, ""), (False, ONE)])
-def test_at_most_one_call_can_be_asked_for(
+def test_at_most_one_call_can_be_requested(
     server: LocalDashScope, model: ChatQwenAudio, parallel: bool | None, rule: str
 ) -> None:
     model.bind_tools([schema("f"), schema("g")], parallel_tool_calls=parallel).invoke("?")
     assert system_texts(server) == [PROMPT + rule]
 
 
-def test_what_is_bound_stays_bound(ask: Ask, server: LocalDashScope, model: ChatQwenAudio) -> None:
+def test_what_is_bound_stays_bound(
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
+) -> None:
     bound = model.bind_tools([schema("f"), schema("g")], tool_choice="any")
     for _ in range(2):
-        ask(bound, "?")
+        call_model(bound, "?")
         assert system_texts(server) == [PROMPT + ANY]
 
 
@@ -272,14 +274,14 @@ def wire_of(server: LocalDashScope) -> list[dict[str, Any]]:
 
 
 def test_calls_and_results_in_the_history_become_text(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
     bound = model.bind_tools([schema("f"), schema("g")])
-    ask(bound, [SYSTEM, *HISTORY])
+    call_model(bound, [SYSTEM, *HISTORY])
     system, *rest = wire_of(server)
     assert system["content"] == [{"text": "Be kind."}, {"text": "\n\n" + PROMPT}]
     assert rest == WIRE
-    ask(bound, HISTORY)
+    call_model(bound, HISTORY)
     assert wire_of(server) == [{"role": "system", "content": [{"text": PROMPT}]}, *WIRE]
 
 
@@ -293,9 +295,9 @@ def test_results_at_the_end_are_sent(
 
 
 def test_without_tools_the_history_keeps_its_roles(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
-    ask(model, HISTORY)
+    call_model(model, HISTORY)
     wire = wire_of(server)
     assert [message["role"] for message in wire] == [
         *("user", "assistant", "tool", "tool", "user"),
@@ -306,14 +308,14 @@ def test_without_tools_the_history_keeps_its_roles(
     assert wire[4] == {"role": "user", "content": [{"audio": CLIP_BLOCK["base64"]}]}
 
 
-def test_json_asked_for_and_no_tools_also_write_the_history_as_text(
+def test_json_mode_without_tools_also_writes_the_history_as_text(
     server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
     server.script("{}")
     model.with_structured_output(None, method="json_mode").invoke(HISTORY)
     system, *rest = wire_of(server)
-    asked = "Answer with one JSON object and nothing else, in no code block."
-    assert system == {"role": "system", "content": [{"text": asked}]}
+    instruction = "Answer with one JSON object and nothing else, in no code block."
+    assert system == {"role": "system", "content": [{"text": instruction}]}
     assert rest == WIRE
 
 
@@ -660,37 +662,39 @@ def test_chunks_of_calls_come_while_the_stream_is_open(
 
 
 def test_without_tools_tags_are_text(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
     server.script(WROTE_F)
-    message = ask(model, "?")
+    message = call_model(model, "?")
     assert message.text == WROTE_F
     assert message.tool_calls == []
 
 
 def test_calls_that_were_forbidden_are_still_read(
-    ask: Ask, server: LocalDashScope, model: ChatQwenAudio
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
     server.script(WROTE_F)
-    assert valid(ask(model.bind_tools([schema("f")], tool_choice="none"), "?")) == [F]
+    assert valid(call_model(model.bind_tools([schema("f")], tool_choice="none"), "?")) == [F]
 
 
-def test_a_round_trip_through_the_stand_in_which_reads_the_prompt_itself(ask: Ask) -> None:
+def test_a_round_trip_through_the_local_test_server_which_reads_the_prompt_itself(
+    call_model: CallModel,
+) -> None:
     with LocalDashScope() as server:
         model = ChatQwenAudio(base_url=server.base_url, api_key="local").bind_tools([add])
         question = HumanMessage("What do you get if you add 2 and 40?")
-        message = ask(model, [question])
+        message = call_model(model, [question])
         assert valid(message) == [("add", {"a": 2, "b": 40})]
         result = add.invoke(message.tool_calls[0])
-        assert 'Tool result: "42"' in ask(model, [question, message, result]).text
+        assert 'Tool result: "42"' in call_model(model, [question, message, result]).text
 
 
 # --- models with native tools -----------------------------------------------------------------
 
 
-def test_native_tools_travel_as_parameters(ask: Ask, server: LocalDashScope) -> None:
+def test_native_tools_travel_as_parameters(call_model: CallModel, server: LocalDashScope) -> None:
     model = ChatQwenAudio(base_url=server.base_url, api_key="local", tool_calling="native")
-    ask(model.bind_tools([schema("f")], tool_choice="f"), HISTORY)
+    call_model(model.bind_tools([schema("f")], tool_choice="f"), HISTORY)
     sent = server.requests[-1].parameters
     assert sent["tools"] == [schema("f")]
     assert [message["role"] for message in server.requests[-1].messages][:3] == [
@@ -700,7 +704,7 @@ def test_native_tools_travel_as_parameters(ask: Ask, server: LocalDashScope) -> 
     assert sent["tool_choice"] == {"type": "function", "function": {"name": "f"}}
 
 
-def test_native_calls_in_the_history_stay_calls_when_json_is_asked_for(
+def test_native_calls_in_the_history_stay_calls_in_json_mode(
     server: LocalDashScope,
 ) -> None:
     server.script("{}")

@@ -61,7 +61,7 @@ METHODS = ["function_calling", "json_schema", "json_mode"]
 
 
 def answer_of(method: str, name: str, data: Any) -> str:
-    """Write data as a model does that was asked by that method."""
+    """Write data as a model does that got a request by that method."""
     written = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
     if method == "function_calling":
         return f'<tool_call>\n{{"name": "{name}", "arguments": {written}}}\n</tool_call>'
@@ -83,24 +83,24 @@ class Run(Protocol):
 
     __name__: str
 
-    def __call__(self, chain: Runnable[Any, Any], asked: Any, /) -> Any: ...
+    def __call__(self, chain: Runnable[Any, Any], request: Any, /) -> Any: ...
 
 
-def invoke(chain: Runnable[Any, Any], asked: Any, /) -> Any:
-    return chain.invoke(asked)
+def invoke(chain: Runnable[Any, Any], request: Any, /) -> Any:
+    return chain.invoke(request)
 
 
-def ainvoke(chain: Runnable[Any, Any], asked: Any, /) -> Any:
-    return asyncio.run(chain.ainvoke(asked))
+def ainvoke(chain: Runnable[Any, Any], request: Any, /) -> Any:
+    return asyncio.run(chain.ainvoke(request))
 
 
-def stream(chain: Runnable[Any, Any], asked: Any, /) -> Any:
-    return last(list(chain.stream(asked)))
+def stream(chain: Runnable[Any, Any], request: Any, /) -> Any:
+    return last(list(chain.stream(request)))
 
 
-def astream(chain: Runnable[Any, Any], asked: Any, /) -> Any:
+def astream(chain: Runnable[Any, Any], request: Any, /) -> Any:
     async def collect() -> list[Any]:
-        return [value async for value in chain.astream(asked)]
+        return [value async for value in chain.astream(request)]
 
     return last(asyncio.run(collect()))
 
@@ -122,7 +122,7 @@ def run(request: pytest.FixtureRequest) -> Run:
     return way
 
 
-# --- what is asked ----------------------------------------------------------------------------
+# --- the request ------------------------------------------------------------------------------
 
 
 def system_text(server: LocalDashScope) -> str:
@@ -153,8 +153,8 @@ def test_json_schema_shows_the_schema(
 ) -> None:
     server.script(json.dumps(DATA))
     model.with_structured_output(schema, method="json_schema").invoke("?")
-    asked, _, shown = system_text(server).partition("\n")
-    assert asked == (
+    request, _, shown = system_text(server).partition("\n")
+    assert request == (
         "Answer with one JSON object and nothing else, in no code block. "
         "It must satisfy this JSON Schema:"
     )
@@ -166,13 +166,13 @@ def test_json_schema_shows_the_schema(
 
 
 @pytest.mark.parametrize("schema", [*SCHEMAS.values(), None], ids=[*SCHEMAS, "none"])
-def test_json_mode_asks_for_json_and_leaves_the_keys_to_the_prompt(
+def test_json_mode_requests_json_and_leaves_the_keys_to_the_prompt(
     server: LocalDashScope, model: ChatQwenAudio, schema: Any
 ) -> None:
     server.script(json.dumps(DATA))
     model.with_structured_output(schema, method="json_mode").invoke("?")
-    asked = "Answer with one JSON object and nothing else, in no code block."
-    assert system_text(server) == asked
+    request = "Answer with one JSON object and nothing else, in no code block."
+    assert system_text(server) == request
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -329,9 +329,7 @@ def test_or_says_why_beside_the_message(
         assert str(found["parsing_error"])
 
 
-def test_the_error_shows_what_was_said(
-    run: Run, server: LocalDashScope, model: ChatQwenAudio
-) -> None:
+def test_the_error_shows_the_answer(run: Run, server: LocalDashScope, model: ChatQwenAudio) -> None:
     server.script("I would rather not.")
     with pytest.raises(OutputParserException, match="I would rather not"):
         run(model.with_structured_output(Call), "?")
@@ -403,7 +401,7 @@ def test_there_is_no_third(
     assert len(server.requests) == 2
 
 
-def test_a_good_answer_is_not_asked_for_again(
+def test_a_good_answer_is_not_requested_again(
     run: Run, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
     server.script(answer_of("function_calling", "Call", DATA))
@@ -422,7 +420,7 @@ def whisper_server() -> Iterator[LocalDashScope]:
 
 @pytest.mark.parametrize("method", ["function_calling", "json_schema"])
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
-def test_the_stand_in_answers_by_the_schema(
+def test_the_local_test_server_answers_by_the_schema(
     run: Run, whisper_server: LocalDashScope, schema: Any, method: Any
 ) -> None:
     model = ChatQwenAudio(base_url=whisper_server.base_url, api_key="local")

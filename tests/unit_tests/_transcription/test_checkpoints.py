@@ -164,7 +164,7 @@ ANOTHER: dict[str, tuple[dict[str, Any], int]] = {
 
 
 @pytest.mark.parametrize(("change", "requests"), ANOTHER.values(), ids=ANOTHER)
-def test_only_what_is_asked_decides_whether_it_is_asked_again(
+def test_only_the_request_decides_whether_it_is_sent_again(
     server: LocalDashScope, ten: Path, tmp_path: Path, change: dict[str, Any], requests: int
 ) -> None:
     sync(loader_of(server, ten, tmp_path / "checkpoint"))
@@ -182,7 +182,7 @@ def test_each_prompt_has_its_own_answers(server: LocalDashScope, ten: Path, tmp_
     assert len(server.requests) == len(prompts)
 
 
-def test_a_stand_in_is_known_again_at_another_port(ten: Path, tmp_path: Path) -> None:
+def test_a_local_test_server_is_known_again_at_another_port(ten: Path, tmp_path: Path) -> None:
     requests = []
     for _ in range(2):
         with LocalDashScope(reply=transcribe) as server:
@@ -205,7 +205,7 @@ def test_the_content_of_a_recording_counts_and_not_its_name(
 
 
 @both_ways
-def test_only_what_failed_is_asked_again(
+def test_only_what_failed_is_requested_again(
     load: Callable[[QwenAudioLoader], list[Document]], ten: Path, tmp_path: Path
 ) -> None:
     attempts: Counter[int] = Counter()
@@ -359,7 +359,7 @@ BROKEN: dict[str, bytes] = {
 
 @both_ways
 @pytest.mark.parametrize("value", BROKEN.values(), ids=BROKEN)
-def test_a_value_that_cannot_be_read_is_asked_for_again(
+def test_a_value_that_cannot_be_read_is_requested_again(
     load: Callable[[QwenAudioLoader], list[Document]],
     server: LocalDashScope,
     ten: Path,

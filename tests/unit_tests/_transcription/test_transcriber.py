@@ -46,7 +46,7 @@ from tests.unit_tests.loading import (
     threads,
 )
 from tests.unit_tests.programs import run_forked
-from tests.unit_tests.recordings import ask_about, wav
+from tests.unit_tests.recordings import question_about, wav
 from tests.unit_tests.waiting import HANG_S, wait_until
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def test_abatch_has_at_most_so_many_requests_in_flight() -> None:
     with LocalDashScope(reply=gauge) as server:
         llm = llm_of(server, QWEN_AUDIO)
         answers = asyncio.run(
-            llm.abatch([ask_about(clip) for clip in clips], config={"max_concurrency": 5})
+            llm.abatch([question_about(clip) for clip in clips], config={"max_concurrency": 5})
         )
     assert [answer.text for answer in answers] == [str(number) for number in range(20)]
     assert gauge.busiest == 5
@@ -249,7 +249,7 @@ def test_a_failed_segment_is_repeated_and_then_reported_in_its_place(
 
 
 @pytest.mark.parametrize(("seconds", "requests"), [("0", 3), ("61", 1)])
-def test_the_wait_that_the_service_asks_for_decides(
+def test_the_wait_that_the_service_sends_decides(
     load: Load, ten: Path, seconds: str, requests: int
 ) -> None:
     busy = error_reply(429, "Throttling", "slower", headers={"retry-after": seconds})

@@ -1,4 +1,4 @@
-"""A LlamaIndex model to ask with, and the four ways to ask it."""
+"""A LlamaIndex model, and the four ways to call it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _LEFT_OPEN = "ignore::pytest.PytestUnraisableExceptionWarning"
 
 
-class Ask(Protocol):
-    """Ask a model in one of its four ways, and take all its responses."""
+class CallModel(Protocol):
+    """Call a model in one of its four ways, and take all its responses."""
 
     __name__: str
 
@@ -56,14 +56,14 @@ def astream_chat(
 
 
 @pytest.fixture(params=[chat, achat, stream_chat, astream_chat], ids=lambda way: way.__name__)
-def ask(request: pytest.FixtureRequest) -> Ask:
-    way: Ask = request.param
+def call_model(request: pytest.FixtureRequest) -> CallModel:
+    way: CallModel = request.param
     return way
 
 
 @pytest.fixture(params=[stream_chat, astream_chat], ids=lambda way: way.__name__)
-def streamed(request: pytest.FixtureRequest) -> Ask:
-    way: Ask = request.param
+def streamed(request: pytest.FixtureRequest) -> CallModel:
+    way: CallModel = request.param
     return way
 
 

@@ -54,7 +54,7 @@ from langchain_qwen_audio.local import (
 from tests.unit_tests import faults
 from tests.unit_tests._request.test_messages import WAV
 
-from .conftest import Ask, achat, astream_chat, chat, llm_at, stream_chat
+from .conftest import CallModel, achat, astream_chat, chat, llm_at, stream_chat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,9 +68,11 @@ COUNTS = {"prompt_tokens": 118, "completion_tokens": 10, "total_tokens": 128}
 # --- answers ----------------------------------------------------------------------------------
 
 
-def test_an_answer_and_what_it_cost(ask: Ask, server: LocalDashScope, llm: QwenAudio) -> None:
+def test_an_answer_and_what_it_cost(
+    call_model: CallModel, server: LocalDashScope, llm: QwenAudio
+) -> None:
     server.script(Reply("Two words", usage=USAGE, request_id="r-1"))
-    *_, last = ask(llm, HI)
+    *_, last = call_model(llm, HI)
     assert last.message == ChatMessage(role="assistant", content="Two words")
     assert last.additional_kwargs == COUNTS
     assert isinstance(last.raw, AIMessage)
@@ -81,7 +83,7 @@ def test_an_answer_and_what_it_cost(ask: Ask, server: LocalDashScope, llm: QwenA
 
 
 def test_deltas_are_new_and_messages_are_everything_so_far(
-    streamed: Ask, server: LocalDashScope, llm: QwenAudio
+    streamed: CallModel, server: LocalDashScope, llm: QwenAudio
 ) -> None:
     server.script(Reply(fragments=("Two", " ", "", "words", " é"), usage=USAGE))
     *pieces, last = streamed(llm, HI)
@@ -115,14 +117,14 @@ def test_completions(server: LocalDashScope, llm: QwenAudio) -> None:
         assert request.parameters["seed"] == 1
 
 
-def test_thoughts(ask: Ask, server: LocalDashScope) -> None:
+def test_thoughts(call_model: CallModel, server: LocalDashScope) -> None:
     usage = {
         "prompt_tokens": 1,
         "completion_tokens": 5,
         "completion_tokens_details": {"reasoning_tokens": 3},
     }
     server.script(Reply("Yes. No.", reasoning="Hm. Well.", usage=usage))
-    *pieces, last = ask(llm_at(server, OMNI), HI)
+    *pieces, last = call_model(llm_at(server, OMNI), HI)
     assert last.message.blocks == [
         ThinkingBlock(content="Hm. Well.", num_tokens=3),
         TextBlock(text="Yes. No."),
@@ -134,11 +136,11 @@ def test_thoughts(ask: Ask, server: LocalDashScope) -> None:
         assert "".join(piece.delta or "" for piece in pieces) == "Yes. No."
 
 
-def test_speech(ask: Ask, server: LocalDashScope) -> None:
+def test_speech(call_model: CallModel, server: LocalDashScope) -> None:
     pcm = bytes(range(256)) * 40
     server.script(Reply("Hello.", audio=pcm))
     llm = llm_at(server, "qwen3.5-omni-flash", modalities=["text", "audio"], voice="Tina")
-    *pieces, last = ask(llm, HI)
+    *pieces, last = call_model(llm, HI)
     text, speech = last.message.blocks
     assert text == TextBlock(text="Hello.")
     assert isinstance(speech, AudioBlock)
@@ -167,19 +169,23 @@ def test_breaking_off_a_stream_ends_it(server: LocalDashScope, llm: QwenAudio) -
     assert time.monotonic() - started < 40
 
 
-# --- what is asked for ------------------------------------------------------------------------
+# --- what is requested ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7, None])
-def test_zero_stays_zero(ask: Ask, server: LocalDashScope, temperature: float | None) -> None:
-    ask(llm_at(server, QWEN_AUDIO, temperature=temperature), HI)
+def test_zero_stays_zero(
+    call_model: CallModel, server: LocalDashScope, temperature: float | None
+) -> None:
+    call_model(llm_at(server, QWEN_AUDIO, temperature=temperature), HI)
     expected = {} if temperature is None else {"temperature": temperature}
     parameters = server.requests[0].parameters
     assert {name: parameters[name] for name in parameters if name == "temperature"} == expected
 
 
-def test_a_call_may_say_otherwise(ask: Ask, server: LocalDashScope) -> None:
-    ask(llm_at(server, QWEN_AUDIO, temperature=0.7), HI, temperature=0.0, model=OMNI, stop=["x"])
+def test_a_call_may_say_otherwise(call_model: CallModel, server: LocalDashScope) -> None:
+    call_model(
+        llm_at(server, QWEN_AUDIO, temperature=0.7), HI, temperature=0.0, model=OMNI, stop=["x"]
+    )
     (request,) = server.requests
     assert request.json["model"] == OMNI
     assert request.parameters["temperature"] == 0.0
@@ -209,7 +215,7 @@ def test_fields_may_change(server: LocalDashScope, llm: QwenAudio) -> None:
     assert llm.metadata.model_name == OMNI
 
 
-def test_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch, server: LocalDashScope) -> None:
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch, server: LocalDashScope) -> None:
     monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-env")
     monkeypatch.setenv("DASHSCOPE_BASE_URL", server.base_url)
     QwenAudio(api_key=None).chat(HI)
@@ -277,11 +283,11 @@ FAILURES: dict[str, tuple[RawReply, type[QwenAudioError]]] = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_errors_raise(ask: Ask, server: LocalDashScope, name: str) -> None:
+def test_errors_raise(call_model: CallModel, server: LocalDashScope, name: str) -> None:
     reply, error = FAILURES[name]
     server.script(reply)
     with pytest.raises(error):
-        ask(llm_at(server, QWEN_AUDIO, max_retries=0), HI)
+        call_model(llm_at(server, QWEN_AUDIO, max_retries=0), HI)
 
 
 def test_errors_of_completions_raise(server: LocalDashScope) -> None:
@@ -295,7 +301,7 @@ def test_errors_of_completions_raise(server: LocalDashScope) -> None:
         llm.predict(PromptTemplate("Hi."))
 
 
-def test_a_stream_that_breaks_off_is_no_answer(streamed: Ask, server: LocalDashScope) -> None:
+def test_a_stream_that_breaks_off_is_no_answer(streamed: CallModel, server: LocalDashScope) -> None:
     server.script(faults.sse(faults.event("Half"), RESET))
     with pytest.raises(StreamInterruptedError) as caught:
         streamed(llm_at(server, QWEN_AUDIO, max_retries=0), HI)
@@ -309,7 +315,7 @@ def test_patience_ends(server: LocalDashScope) -> None:
 
 
 @pytest.mark.parametrize("way", [stream_chat, astream_chat])
-def test_what_cannot_be_sent_is_refused_at_once(server: LocalDashScope, way: Ask) -> None:
+def test_what_cannot_be_sent_is_refused_at_once(server: LocalDashScope, way: CallModel) -> None:
     with pytest.raises(MessageError, match="takes a recording and no text"):
         way(llm_at(server, ASR), HI)
     assert server.requests == []
@@ -340,9 +346,11 @@ def recorder() -> Iterator[Recorder]:
     dispatcher.event_handlers.remove(recorder)
 
 
-def test_instrumentation(ask: Ask, llm: QwenAudio, recorder: Recorder) -> None:
-    responses = ask(llm, HI)
-    between = ["LLMChatInProgressEvent"] * (len(responses) if "stream" in ask.__name__ else 0)
+def test_instrumentation(call_model: CallModel, llm: QwenAudio, recorder: Recorder) -> None:
+    responses = call_model(llm, HI)
+    between = ["LLMChatInProgressEvent"] * (
+        len(responses) if "stream" in call_model.__name__ else 0
+    )
     assert recorder.names == ["LLMChatStartEvent", *between, "LLMChatEndEvent"]
     assert "local" not in str([event.model_dump() for event in recorder._seen])
 
@@ -359,10 +367,12 @@ def test_instrumentation_of_errors(server: LocalDashScope, recorder: Recorder) -
     assert recorder.names == ["LLMChatStartEvent", "ExceptionEvent"]
 
 
-def test_callbacks_count_what_the_service_counts(ask: Ask, server: LocalDashScope) -> None:
+def test_callbacks_count_what_the_service_counts(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     server.script(Reply("Two words", usage=USAGE))
     counter = TokenCountingHandler(tokenizer=str.split)
-    ask(llm_at(server, QWEN_AUDIO, callback_manager=CallbackManager([counter])), HI)
+    call_model(llm_at(server, QWEN_AUDIO, callback_manager=CallbackManager([counter])), HI)
     assert (counter.prompt_llm_token_count, counter.completion_llm_token_count) == (118, 10)
 
 
@@ -391,13 +401,15 @@ CALL = {"name": "add", "arguments": {"a": 2, "b": 3}, "id": "call_1"}
 WITH_TOOLS = pytest.mark.parametrize("model", [QWEN_AUDIO, OMNI])
 
 
-def use(ask: Ask, llm: QwenAudio, *tools: FunctionTool, **options: Any) -> list[ChatResponse]:
-    """Ask with tools, in the same of the four ways."""
-    if ask is chat:
+def use(
+    call_model: CallModel, llm: QwenAudio, *tools: FunctionTool, **options: Any
+) -> list[ChatResponse]:
+    """Call with tools, in the same of the four ways."""
+    if call_model is chat:
         return [llm.chat_with_tools(tools, "2 + 3?", **options)]
-    if ask is achat:
+    if call_model is achat:
         return [asyncio.run(llm.achat_with_tools(tools, "2 + 3?", **options))]
-    if ask is stream_chat:
+    if call_model is stream_chat:
         return list(llm.stream_chat_with_tools(tools, "2 + 3?", **options))
 
     async def collect() -> list[ChatResponse]:
@@ -408,11 +420,11 @@ def use(ask: Ask, llm: QwenAudio, *tools: FunctionTool, **options: Any) -> list[
 
 
 @WITH_TOOLS
-def test_calls(ask: Ask, server: LocalDashScope, model: str) -> None:
+def test_calls(call_model: CallModel, server: LocalDashScope, model: str) -> None:
     llm = llm_at(server, model)
     assert isinstance(llm, FunctionCallingLLM)
     server.script(Reply("Let me see.", tool_calls=[CALL]))
-    *pieces, last = use(ask, llm, ADD)
+    *pieces, last = use(call_model, llm, ADD)
     text, call = last.message.blocks
     assert isinstance(text, TextBlock)
     assert text.text.strip() == "Let me see."
@@ -452,7 +464,7 @@ def test_what_must_be_called(server: LocalDashScope, options: Any, choice: Any) 
 
 
 @WITH_TOOLS
-def test_one_call_where_one_was_asked_for(server: LocalDashScope, model: str) -> None:
+def test_one_call_where_one_was_requested(server: LocalDashScope, model: str) -> None:
     twice = [CALL, {**CALL, "id": "call_2"}]
     llm = llm_at(server, model)
     for parallel, expected in ((False, 1), (True, 2)):
@@ -476,10 +488,10 @@ def test_no_call_is_an_error_unless_it_is_not(server: LocalDashScope, llm: QwenA
     assert llm.predict_and_call([ADD], "?", error_on_no_tool_call=False).response == "ok"
 
 
-def test_a_call_that_is_not_well_formed(ask: Ask, server: LocalDashScope) -> None:
+def test_a_call_that_is_not_well_formed(call_model: CallModel, server: LocalDashScope) -> None:
     llm = llm_at(server, OMNI)
     server.script(Reply(tool_calls=[{**CALL, "arguments": "[1"}]))
-    *_, last = use(ask, llm, ADD)
+    *_, last = use(call_model, llm, ADD)
     (selection,) = llm.get_tool_calls_from_response(last)
     assert selection.tool_kwargs == {}, "the tool says what is missing"
 

@@ -44,7 +44,7 @@ from tests.unit_tests._request.test_messages import (
     data_uri,
 )
 
-from .conftest import Ask, chat, llm_at
+from .conftest import CallModel, chat, llm_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,11 +69,13 @@ def user(*blocks: Any) -> ChatMessage:
     return ChatMessage(role=MessageRole.USER, blocks=list(blocks))
 
 
-def sent(ask: Ask, server: LocalDashScope, *messages: ChatMessage) -> list[dict[str, Any]]:
-    """Ask; return the messages on the wire, where the rest of the body is as it always is."""
-    ask(QwenAudio(base_url=server.base_url, api_key="local", local_files=True), messages)
+def sent(
+    call_model: CallModel, server: LocalDashScope, *messages: ChatMessage
+) -> list[dict[str, Any]]:
+    """Call the model; return the messages on the wire; the rest of the body is as always."""
+    call_model(QwenAudio(base_url=server.base_url, api_key="local", local_files=True), messages)
     (request,) = server.requests
-    incremental = {"incremental_output": True} if "stream" in ask.__name__ else {}
+    incremental = {"incremental_output": True} if "stream" in call_model.__name__ else {}
     assert request.json == {
         "model": QWEN_AUDIO,
         "input": {"messages": request.messages},
@@ -142,9 +144,11 @@ def _at_its_end(data: bytes) -> io.BytesIO:
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_audio_in_every_form(ask: Ask, server: LocalDashScope, folder: Path, name: str) -> None:
+def test_audio_in_every_form(
+    call_model: CallModel, server: LocalDashScope, folder: Path, name: str
+) -> None:
     make, expected = BLOCKS[name]
-    assert sent(ask, server, user(make(folder), QUESTION)) == [
+    assert sent(call_model, server, user(make(folder), QUESTION)) == [
         {"role": "user", "content": [{"audio": expected}, {"text": "What is said?"}]}
     ]
 
@@ -176,16 +180,18 @@ def test_uploads_keep_their_names() -> None:
     assert message.content == [{"type": "audio", "url": "oss://b/A.wav"}]
 
 
-def test_a_message_is_sent_twice(ask: Ask, server: LocalDashScope, llm: QwenAudio) -> None:
+def test_a_message_is_sent_twice(
+    call_model: CallModel, server: LocalDashScope, llm: QwenAudio
+) -> None:
     message = user(AudioBlock(audio=io.BytesIO(WAV)))
     for _ in range(2):
-        ask(llm, [message])
+        call_model(llm, [message])
     first, second = server.requests
     assert first.body == second.body
 
 
 def test_several_in_a_message_keep_their_order(
-    ask: Ask, server: LocalDashScope, folder: Path
+    call_model: CallModel, server: LocalDashScope, folder: Path
 ) -> None:
     blocks = [
         TextBlock(text="first"),
@@ -195,7 +201,7 @@ def test_several_in_a_message_keep_their_order(
         AudioBlock(url=URL),
         TextBlock(text=""),
     ]
-    assert sent(ask, server, user(*blocks)) == [
+    assert sent(call_model, server, user(*blocks)) == [
         {
             "role": "user",
             "content": [
@@ -218,17 +224,19 @@ def test_several_in_a_message_keep_their_order(
         ("user", "user"),
     ],
 )
-def test_audio_in_every_role(ask: Ask, server: LocalDashScope, role: str, on_wire: str) -> None:
+def test_audio_in_every_role(
+    call_model: CallModel, server: LocalDashScope, role: str, on_wire: str
+) -> None:
     message = ChatMessage(role=role, blocks=[TextBlock(text="Hm."), AudioBlock(audio=WAV)])
-    assert sent(ask, server, message, user(QUESTION))[0] == {
+    assert sent(call_model, server, message, user(QUESTION))[0] == {
         "role": on_wire,
         "content": [{"text": "Hm."}, {"audio": WAV_URI}],
     }
 
 
 @pytest.mark.parametrize("role", ["tool", "function"])
-def test_audio_of_a_tool_is_heard_as_a_users(
-    ask: Ask, server: LocalDashScope, role: str, folder: Path
+def test_audio_of_a_tool_is_sent_as_a_users(
+    call_model: CallModel, server: LocalDashScope, role: str, folder: Path
 ) -> None:
     calls = ChatMessage(
         role="assistant", blocks=[ToolCallBlock(tool_call_id="1", tool_name="load")]
@@ -238,7 +246,7 @@ def test_audio_of_a_tool_is_heard_as_a_users(
         blocks=[TextBlock(text="half a second"), AudioBlock(path=folder / "a.wav")],
         additional_kwargs={"tool_call_id": "1", "name": "load"},
     )
-    assert sent(ask, server, user(QUESTION), calls, result)[2:] == [
+    assert sent(call_model, server, user(QUESTION), calls, result)[2:] == [
         {
             "role": "tool",
             "name": "load",
@@ -249,18 +257,18 @@ def test_audio_of_a_tool_is_heard_as_a_users(
     ]
 
 
-def test_a_result_of_no_call_in_particular(ask: Ask, server: LocalDashScope) -> None:
+def test_a_result_of_no_call_in_particular(call_model: CallModel, server: LocalDashScope) -> None:
     result = ChatMessage(role="function", content="4", additional_kwargs={"name": "add"})
-    assert sent(ask, server, user(QUESTION), result)[1] == {
+    assert sent(call_model, server, user(QUESTION), result)[1] == {
         "role": "tool",
         "name": "add",
         "content": [{"text": "4"}],
     }
 
 
-def test_names_travel(ask: Ask, server: LocalDashScope) -> None:
+def test_names_travel(call_model: CallModel, server: LocalDashScope) -> None:
     message = ChatMessage(role="user", content="Hi.", additional_kwargs={"name": "Ada"})
-    assert sent(ask, server, message) == [
+    assert sent(call_model, server, message) == [
         {"role": "user", "name": "Ada", "content": [{"text": "Hi."}]}
     ]
 
@@ -278,8 +286,10 @@ def test_texts_stay_texts(server: LocalDashScope, folder: Path, role: str, text:
     assert on_wire[1]["content"] == [{"text": text}]
 
 
-def test_a_message_without_blocks_says_nothing(ask: Ask, server: LocalDashScope) -> None:
-    assert sent(ask, server, ChatMessage(role="assistant"), user(QUESTION)) == [
+def test_a_message_without_blocks_says_nothing(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
+    assert sent(call_model, server, ChatMessage(role="assistant"), user(QUESTION)) == [
         {"role": "assistant", "content": [{"text": ""}]},
         {"role": "user", "content": [{"text": "What is said?"}]},
     ]
@@ -423,9 +433,9 @@ CALLS: dict[str, ChatMessage] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_calls_and_their_results(ask: Ask, server: LocalDashScope, name: str) -> None:
+def test_calls_and_their_results(call_model: CallModel, server: LocalDashScope, name: str) -> None:
     result = ChatMessage(role="tool", content="4", additional_kwargs={"tool_call_id": "1"})
-    ask(llm_at(server, OMNI), [user(QUESTION), CALLS[name], result])
+    call_model(llm_at(server, OMNI), [user(QUESTION), CALLS[name], result])
     (request,) = server.requests
     assert request.messages[1:] == [
         {
@@ -444,9 +454,13 @@ def test_a_call_that_is_not_well_formed_is_kept(server: LocalDashScope) -> None:
     assert call["function"] == {"name": "add", "arguments": "{"}
 
 
-def test_thoughts_go_back_where_they_came_from(ask: Ask, server: LocalDashScope) -> None:
+def test_thoughts_go_back_where_they_came_from(
+    call_model: CallModel, server: LocalDashScope
+) -> None:
     thoughts = [ThinkingBlock(content="H"), ThinkingBlock(), ThinkingBlock(content="m.")]
-    ask(llm_at(server, OMNI), [called(blocks=[*thoughts, TextBlock(text="a")]), user(QUESTION)])
+    call_model(
+        llm_at(server, OMNI), [called(blocks=[*thoughts, TextBlock(text="a")]), user(QUESTION)]
+    )
     assert server.requests[0].messages[0] == {
         "role": "assistant",
         "content": "a",
@@ -528,7 +542,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-# Each of LlamaIndex's ways to ask, and LangChain's.
+# Each of LlamaIndex's ways to call a model, and LangChain's.
 LANGCHAIN = {
     "chat": langchain_ways.invoke,
     "achat": langchain_ways.ainvoke,
@@ -538,18 +552,18 @@ LANGCHAIN = {
 
 
 def assert_the_same_bytes(
-    ask: Ask, server: LocalDashScope, name: str, model: str, options: dict[str, Any]
+    call_model: CallModel, server: LocalDashScope, name: str, model: str, options: dict[str, Any]
 ) -> None:
     theirs, ours = CONVERSATIONS[name]
     fields: dict[str, Any] = {"base_url": server.base_url, "api_key": "local", "model": model}
     fields |= {"max_tokens": 9, "temperature": 0.5}
-    ask(QwenAudio(**fields), ours, **options)
+    call_model(QwenAudio(**fields), ours, **options)
 
     chosen = dict(options)
     tools = chosen.pop("tools", None)
     chat_model = ChatQwenAudio(**fields)
     bound = chat_model.bind_tools(tools, **chosen) if tools else chat_model.bind(**chosen)
-    LANGCHAIN[ask.__name__](bound, theirs)
+    LANGCHAIN[call_model.__name__](bound, theirs)
     first, second = server.requests
     assert first.body == second.body
     assert first.path == second.path
@@ -565,13 +579,15 @@ def test_the_same_bytes_as_through_langchain(
 
 
 @pytest.mark.parametrize("model", [QWEN_AUDIO, OMNI])
-def test_the_same_bytes_in_every_way(ask: Ask, server: LocalDashScope, model: str) -> None:
-    assert_the_same_bytes(ask, server, "a tool that loads", model, OPTIONS["tools"])
+def test_the_same_bytes_in_every_way(
+    call_model: CallModel, server: LocalDashScope, model: str
+) -> None:
+    assert_the_same_bytes(call_model, server, "a tool that loads", model, OPTIONS["tools"])
 
 
 @pytest.mark.parametrize("model", [QWEN_AUDIO, OMNI])
 def test_an_answer_goes_back_as_langchain_sends_it(
-    ask: Ask, server: LocalDashScope, model: str
+    call_model: CallModel, server: LocalDashScope, model: str
 ) -> None:
     """An answer with a thought, a text and a call, put into the next request by either."""
     call = {"name": "load", "arguments": {"a": "é"}, "id": "call_1"}
@@ -579,7 +595,7 @@ def test_an_answer_goes_back_as_langchain_sends_it(
     reply = Reply("Let me load it.", tool_calls=[call], reasoning=reasoning)
     llm = llm_at(server, model)
     server.script(reply)
-    answer = ask(llm, [ChatMessage("Load it.")], tools=[TOOL])[-1]
+    answer = call_model(llm, [ChatMessage("Load it.")], tools=[TOOL])[-1]
     raw = answer.raw
     assert isinstance(raw, AIMessage)
     server.clear()

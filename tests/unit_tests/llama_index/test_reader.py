@@ -275,7 +275,9 @@ def test_an_index_over_recordings_that_cites(
     assert cited.metadata["end_s"] == 3.5
 
 
-def test_an_index_tells_the_model_where_it_was_said(server: LocalDashScope, folder: Path) -> None:
+def test_an_index_tells_the_model_the_times_of_a_passage(
+    server: LocalDashScope, folder: Path
+) -> None:
     server.script(*TRANSCRIPTS[:2], "At 1.75 s.")
     documents = reader_of(llm_at(server, ASR)).load_data(folder / "a.wav")
     index = VectorStoreIndex.from_documents(documents, embed_model=MockEmbedding(embed_dim=4))

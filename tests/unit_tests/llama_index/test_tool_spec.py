@@ -204,7 +204,7 @@ def run(agent: Any, text: str) -> tuple[str, list[Any]]:
 
 @pytest.mark.parametrize("streaming", [True, False])
 @pytest.mark.parametrize("model", ["qwen-audio-turbo-latest", "qwen3.8-omni-flash"])
-def test_a_function_agent_hears_for_itself(
+def test_a_function_agent_takes_audio_itself(
     whisper_server: LocalDashScope, model: str, *, streaming: bool
 ) -> None:
     """The local test server calls by rules, and transcribes."""
@@ -224,12 +224,12 @@ def test_a_function_agent_hears_for_itself(
         assert WELCOME in "".join(pieces)
 
 
-def test_a_react_agent_asks_one_that_hears(
+def test_a_react_agent_calls_a_model_that_takes_audio(
     whisper_server: LocalDashScope, server: LocalDashScope
 ) -> None:
-    asking = '{"audio": "welcome.wav", "question": "What is said?"}'
+    arguments = '{"audio": "welcome.wav", "question": "What is said?"}'
     server.script(
-        f"Thought: I have to ask.\nAction: ask_audio\nAction Input: {asking}",
+        f"Thought: I need the recording.\nAction: ask_audio\nAction Input: {arguments}",
         "Thought: I can answer without using any more tools.\nAnswer: A welcome.",
     )
     spec = QwenAudioToolSpec(SAMPLES, llm=llm_at(whisper_server, "qwen-audio-turbo-latest"))
@@ -283,7 +283,7 @@ def test_two_recordings_at_once(server: LocalDashScope) -> None:
 
 # LlamaIndex says so itself of what it keeps beside a context.
 @pytest.mark.filterwarnings("ignore:Skipping serialization of known unserializable key")
-def test_an_agent_remembers_what_it_heard(server: LocalDashScope, folder: Path) -> None:
+def test_an_agent_remembers_the_audio(server: LocalDashScope, folder: Path) -> None:
     server.script(
         Reply(tool_calls=[{"name": "load_audio", "arguments": {"audio": "tone.wav"}}]),
         "A tone.",

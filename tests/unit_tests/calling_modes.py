@@ -1,4 +1,4 @@
-"""The four ways to call a model, as functions that return the whole answer."""
+"""The four modes of calling a model, as functions that return the whole answer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Ask(Protocol):
-    """Ask a model in one of its four ways, and wait for the whole answer."""
+class CallModel(Protocol):
+    """Call a model in one of its four modes, and wait for the whole answer."""
 
     __name__: str
 
