@@ -22,8 +22,9 @@ $(VENV)/installed: pyproject.toml $(VENV)/pyvenv.cfg
 demo: $(VENV)/installed ## Transcribe the sample on a local test server, with no key
 	$(BIN)/qwen-audio ask langchain_qwen_audio/samples/welcome.wav "What does the speaker say?" --local
 
+# Three processes on two cores: tests wait for a third of their time.
 test: bench-check ## Run the tests
-	$(BIN)/python -m pytest -q -n 2 -m "not slow and not timing"
+	$(BIN)/python -m pytest -q -n 3 -m "not slow and not timing"
 
 test-slow: $(VENV)/installed ## Run the slow tests too: a Ray cluster, jobs killed late
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,ray]'
