@@ -50,7 +50,8 @@ _ENVIRONMENT = (
     *("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"),
     *("LANG", "LC_ALL", "LC_CTYPE", "TMPDIR"),
 )
-_STOP_S = 2.0  # a worker that does not stop its job so soon is ended
+START_S = 60.0  # a worker that is not ready by then, on however busy a machine, is ended
+_STOP_S = 2.0  # so is one that does not stop its job so soon
 
 
 class WorkerPool:
@@ -160,7 +161,7 @@ class WorkerPool:
             worker = _Worker(self._command or _command())
             self._all.add(worker)
         try:
-            worker.receive()  # that it is ready
+            worker.wait_until_ready()
         except BaseException:
             self._end(worker)
             raise
@@ -215,6 +216,11 @@ class _Worker:
 
     def send(self, command: bytes) -> None:
         self.socket.sendall(command)
+
+    def wait_until_ready(self) -> None:
+        self.socket.settimeout(START_S)
+        self.receive()
+        self.socket.settimeout(None)
 
     def receive(self) -> tuple[bytes, bytes]:
         return receive_message(self.socket)

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import threading
 import time
 import uuid
 from concurrent.futures import FIRST_EXCEPTION, wait
@@ -184,19 +185,27 @@ def upload_all(http: TimedClient, jobs: Collection[UploadJob]) -> dict[str, str]
     """
     if not jobs:
         return {}
+    ended = threading.Event()
     with DaemonThreads(AT_ONCE, "uploading") as threads:
-        uploading = [threads.submit(partial(_upload, http, job)) for job in jobs]
-        done, rest = wait(uploading, return_when=FIRST_EXCEPTION)
-        for upload in rest:
-            upload.cancel()
+        uploading = [threads.submit(partial(_upload, http, job, ended)) for job in jobs]
+        try:
+            done, _ = wait(uploading, return_when=FIRST_EXCEPTION)
+        finally:
+            ended.set()  # also after Ctrl-C
         for upload in done:
             upload.result()  # the error, if it failed
     return {job.upload.digest: it.result() for job, it in zip(jobs, uploading, strict=True)}
 
 
-def _upload(http: TimedClient, job: UploadJob) -> str:
-    with job.translated():
-        return _flights.run(job.upload, job.timeout, partial(_send, http, job))
+def _upload(http: TimedClient, job: UploadJob, ended: threading.Event) -> str:
+    if ended.is_set():
+        return ""  # for which nobody waits
+    try:
+        with job.translated():
+            return _flights.run(job.upload, job.timeout, partial(_send, http, job))
+    except BaseException:
+        ended.set()
+        raise
 
 
 def _send(http: TimedClient, job: UploadJob) -> str:

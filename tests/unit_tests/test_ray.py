@@ -207,6 +207,14 @@ def test_each_channel_of_what_is_there_is_transcribed(
 
 
 @pytest.mark.usefixtures("cluster")
+def test_a_transcript_that_stays_cut_is_marked(folder: Path) -> None:
+    with LocalDashScope(reply=lambda _: Reply("Part", finish_reason="length")) as server:
+        rows = rows_of(transcribe(folder / "0.wav", llm=model_of(server), segment_s=1))
+    assert {row["finish_reason"] for row in rows} == {"length"}
+    assert {row["error"] for row in rows} == {None}
+
+
+@pytest.mark.usefixtures("cluster")
 def test_contents_travel(folder: Path) -> None:
     with LocalDashScope(reply=transcribe_clip) as server:
         llm = model_of(server)

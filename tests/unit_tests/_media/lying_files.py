@@ -118,6 +118,15 @@ def mp4_with(kind: bytes, *numbers: int, size: int | None = None, body: bytes = 
     return bytes(changed)
 
 
+def mp4_of_64_bits(kind: bytes, size: int) -> bytes:
+    """Give a box a size of 64 bits; a box of its own, before all, if there is none of the kind."""
+    film = mp4()
+    if kind not in film:
+        film = box(kind, bytes(8)) + film
+    at = film.index(kind) - 4
+    return film[:at] + struct.pack(">I4sQ", 1, kind, size) + film[at + 8 :]
+
+
 def many_tracks(count: int) -> bytes:
     film = mp4()
     at = film.index(b"trak") - 4
@@ -385,6 +394,11 @@ LYING: dict[str, Callable[[], bytes]] = {
         }.items()
     },
     "MP4, packed index": packed_index,
+    **{
+        f"MP4, a {kind.decode()} of {size} bytes": partial(mp4_of_64_bits, kind, size)
+        for kind in (b"moov", b"stsz", b"mdat", b"free")
+        for size in (0, 15, 2**31, 2**63 - 1, 2**64 - 1)
+    },
     **{
         f"MP4, {kind.decode()} without end": partial(mp4_with, kind, *numbers, size=2**31)
         for kind, numbers in {

@@ -448,6 +448,16 @@ def test_a_worker_that_does_not_start_is_noticed_once(
     assert len(caplog.records) == 1
 
 
+def test_a_worker_that_is_never_ready_is_ended(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_pool, "START_S", 0.1)
+    pool = WorkerPool([sys.executable, "-c", "import time; time.sleep(1_000_000)"])
+    assert not pool.is_available()
+    assert "TimeoutError" in caplog.text
+    assert not pool._all
+
+
 def test_once_workers_started_there_is_no_decoding_without_them(pool: WorkerPool) -> None:
     assert pool.is_available()
     pool.close()

@@ -136,9 +136,7 @@ def watched(page: Page) -> tuple[list[str], list[str]]:
     requested: list[str] = []
     complaints: list[str] = []
     page.on("request", lambda request: requested.append(request.url))
-    page.on(
-        "console", lambda it: complaints.append(it.text) if it.type == "error" else None
-    )
+    page.on("console", lambda it: complaints.append(it.text) if it.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("dialog", lambda dialog: complaints.append(dialog.message))
     return requested, complaints

@@ -254,7 +254,7 @@ def test_calls_and_tools_that_failed_say_so() -> None:
             ]
         )
     )
-    assert "Calls ask · c: ⚠ no JSON{bro<ken" in text_of(page)
+    assert "Calls call_model · c: ⚠ no JSON{bro<ken" in text_of(page)
     assert "⚠ the tool failedno such file" in text_of(page)
 
 

@@ -110,12 +110,12 @@ def test_every_calling_mode_sends_the_same_clip(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, sent_as: str
 ) -> None:
     path = DATA / "speech.webm"
-    calling_modes: dict[str, Any] = {
+    ways: dict[str, Any] = {
         "path": Audio.from_path(path),
         "bytes": {"type": "audio", "data": path.read_bytes(), "mime_type": "audio/webm"},
         "file URL": path.as_uri(),
     }
-    call_model(model, question_about(calling_modes[sent_as]))
+    call_model(model, question_about(ways[sent_as]))
     (data,) = sent_clips(server)
     assert decode_all(data).codec == "mp3"
     assert decode_all(data).seconds == pytest.approx(SPEECH_S, abs=0.05)

@@ -109,6 +109,26 @@ def test_unknown_parts_alone_are_an_error(
         call_model(model_of(server, protocol), "?")
 
 
+# No source says that the service sends the whole text again where increments were requested: what
+# looks like that may be what the model wrote.
+INCREMENTS = {
+    "the same twice": (["Yes.", "Yes."], "Yes.Yes."),
+    "numbers that begin alike": (["1", "10", "100"], "110100"),
+    "a text that begins as the one before": (["a", "ab", "abc"], "aababc"),
+}
+
+
+@pytest.mark.parametrize(("parts", "text"), INCREMENTS.values(), ids=INCREMENTS)
+def test_increments_are_added_whatever_they_look_like(
+    server: LocalDashScope, protocol: str, parts: list[str], text: str
+) -> None:
+    *first, last = parts
+    payloads = [*(write(protocol, it, None) for it in first), write(protocol, last)]
+    for call in (stream, astream):
+        server.script(scripted(*payloads))
+        assert call(model_of(server, protocol), "?").text == text
+
+
 def test_unknown_parts_beside_a_text_are_logged(
     call_model: CallModel, server: LocalDashScope, protocol: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -83,14 +83,12 @@ def test_each_scheme_has_its_own_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "one.example")
     monkeypatch.setenv("ALL_PROXY", "SOCKS://user:word@two.example:1")
     proxies = Proxies()
-    calling_modes = [
-        proxies.find(httpx.URL(f"{scheme}://a.example/")) for scheme in ("http", "https")
-    ]
-    assert [way and way.url for way in calling_modes] == [
+    ways = [proxies.find(httpx.URL(f"{scheme}://a.example/")) for scheme in ("http", "https")]
+    assert [way and way.url for way in ways] == [
         "http://one.example",
         "socks5://user:word@two.example:1",
     ]
-    assert "word" not in str(calling_modes[1])
+    assert "word" not in str(ways[1])
 
 
 # --- in the real environment ------------------------------------------------------------------

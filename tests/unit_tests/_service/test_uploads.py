@@ -9,6 +9,7 @@ import gc
 import itertools
 import json
 import math
+import threading
 import time
 import weakref
 from collections import Counter
@@ -26,6 +27,7 @@ from langchain_qwen_audio._protocols.native import NativeProtocol
 from langchain_qwen_audio._request.clips import ClipOptions, prepare_clips
 from langchain_qwen_audio._request.messages import map_messages
 from langchain_qwen_audio._request.parts import InlineAudioPart, UploadPart
+from langchain_qwen_audio._service import uploads
 from langchain_qwen_audio._service.single_flight import SingleFlight
 from langchain_qwen_audio.errors import (
     APIError,
@@ -192,7 +194,7 @@ CONVERSATIONS = {
 }
 
 
-@pytest.mark.parametrize("ways", CONVERSATIONS.values(), ids=CONVERSATIONS)
+@pytest.mark.parametrize("calling_modes", CONVERSATIONS.values(), ids=CONVERSATIONS)
 def test_ten_turns_about_one_clip_upload_it_once(
     server: LocalDashScope, calling_modes: list[Any]
 ) -> None:
@@ -283,6 +285,25 @@ def test_when_an_upload_fails_no_other_is_waited_for(
     clips = [fresh_clip() for _ in range(4)]
     with pytest.raises(InvalidRequestError, match="bad"):
         call_model(model_of(server, max_retries=0), question_about(*clips))
+
+
+def test_after_a_failed_upload_none_that_waits_is_begun(server: LocalDashScope) -> None:
+    never = RawReply(steps=(math.inf,))
+    refusal = error_reply(400, "InvalidParameter", "bad")
+    server.script_upload(*[never] * (uploads.AT_ONCE - 1), refusal, *[never] * 4)
+    before = set(threading.enumerate())
+
+    def running() -> int:
+        return sum(it.name == "uploading" for it in set(threading.enumerate()) - before)
+
+    def begun() -> int:
+        return counted(server)["upload"]
+
+    clips = [fresh_clip() for _ in range(uploads.AT_ONCE + 4)]
+    with pytest.raises(InvalidRequestError, match="bad"):
+        model_of(server, max_retries=0).invoke(question_about(*clips))
+    wait_until(lambda: running() == uploads.AT_ONCE - 1 or begun() > uploads.AT_ONCE)
+    assert begun() == uploads.AT_ONCE
 
 
 def test_each_distinct_clip_of_a_message_is_uploaded_once(
