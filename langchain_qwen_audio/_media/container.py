@@ -14,7 +14,7 @@ from langchain_qwen_audio._media.container_headers import (
     codec_codes,
     is_pcm_wave,
 )
-from langchain_qwen_audio._media.unreadable import CodecError, diagnose
+from langchain_qwen_audio._media.unreadable import CodecError, diagnose, no_such
 from langchain_qwen_audio._media.work_limits import TOO_MUCH_MEMORY
 
 if TYPE_CHECKING:
@@ -136,8 +136,7 @@ def _choose(container: InputContainer, track: int | None, file: PartReader) -> i
         raise CodecError(text, is_recording=False, is_silent=finding is None)
     count = len(streams)
     if track is not None and not 0 <= track < count:
-        tracks = "one sound track, 0" if count == 1 else f"{count} sound tracks, 0 to {count - 1}"
-        raise CodecError(f"track {track} was requested, and it has {tracks}")
+        raise no_such("track", track, count)
     faults = [_fault(stream, number, file) for number, stream in enumerate(streams)]
     if track is None:
         usable = [number for number, fault in enumerate(faults) if not fault] or [0]

@@ -14,16 +14,6 @@ from langchain_qwen_audio._media.file_parts import PartReader, file_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-UNKNOWN_SIZE = 0x7FFF_0000  # programs that write to a pipe promise at least this many bytes
-_MAX_CHUNKS = 64
-
-# Where chunks begin, how their headers are read, how much of the header their size counts, and to
-# what they are padded.
-_CHUNKS = {
-    "wav": (12, "<4sI", 0, 2),
-    "caf": (8, ">4sQ", 0, 1),
-    "w64": (40, "<16sQ", 24, 8),
-}
 _FIRST_BOXES = {b"ftyp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"styp", b"pnot"}
 _BOXES_OF_BOXES = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf"}
 _MAX_BOXES = 1_000_000
@@ -37,33 +27,17 @@ def is_pcm_wave(file: PartReader) -> bool:
     return (head[:4], head[8:16]) == (b"RIFF", b"WAVEfmt ") and head[20:] in {b"\1\0", b"\3\0"}
 
 
+def is_large_wave(file: PartReader) -> bool:
+    """Tell a WAV file whose sizes have 64 bits, in a chunk of their own: RF64 or BW64."""
+    file.seek(0)
+    return file.read(4) in {b"RF64", b"BW64"}
+
+
 def has_xing_header(file: PartReader) -> bool:
     """Tell an MP3 whose first frame says how long it is."""
     file.seek(0)
     head = file.read(1 << 16)
     return bool(re.search(rb"\xff[\xe2-\xff]..\x00{9,32}(Xing|Info)", head, re.DOTALL))
-
-
-def promised(file: PartReader, container: str) -> float:
-    """Compare the sound that a header promises with what is there: 2.0 if half is."""
-    if container not in _CHUNKS:
-        return 1.0
-    position, form, own, pad = _CHUNKS[container]
-    end = file_size(file)
-    length = struct.calcsize(form)
-    for _ in range(_MAX_CHUNKS):
-        file.seek(position)
-        header = file.read(length)
-        if len(header) < length:
-            break
-        kind, size = struct.unpack(form, header)
-        position += length
-        size -= own
-        if kind[:4] == b"data":
-            known = 0 < size < UNKNOWN_SIZE and position < end
-            return max(1.0, size / (end - position)) if known else 1.0
-        position += size + -size % pad
-    return 1.0
 
 
 class _Box(NamedTuple):

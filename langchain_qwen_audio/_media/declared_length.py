@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 from langchain_qwen_audio._media.container import open_sound
-from langchain_qwen_audio._media.container_headers import has_xing_header, promised
+from langchain_qwen_audio._media.container_headers import has_xing_header, is_large_wave
 from langchain_qwen_audio._media.file_parts import whole_file
+from langchain_qwen_audio._media.sound_sizes import promised
 from langchain_qwen_audio._media.timeline import MAX_SILENCE_S, TOLERANCE_S
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ TIMED = {
     "mpegts",
     "ogg",
 }
+# FFmpeg shortens the length of these to what the file holds.
+_SHORTENED = {"caf", "w64", "wav"}
 # Headers and sound of honest files differ by less than this, or by this part of the length; in
 # Matroska and WebM by more, since a pause at the end may have no packets.
 _DIFFERENCE_S, _DIFFERENCE = 0.25, 0.02
 _PAUSE_S = {"matroska,webm": 0.5}
 # Containers that say how long they are in a place of its own, which packets may contradict.
-CONTRADICTED = {"au", "flac", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "nistsphere"}
+CONTRADICTED = {"aiff", "flac", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "nistsphere"}
 
 
 def tolerance_s(declared_s: float, container: str) -> float:
@@ -66,8 +69,8 @@ def declared_length(part: PartReader, sound: Sound) -> float | None:
         declared_s = container.duration / 1_000_000
     else:
         return None
-    # FFmpeg shortens the length of some to what the file holds.
-    return declared_s * promised(part, name)
+    is_shortened = name in _SHORTENED and not is_large_wave(part)
+    return declared_s * promised(part, name) if is_shortened else declared_s
 
 
 def _late_s(sound: Sound) -> float:

@@ -19,9 +19,11 @@ from langchain_qwen_audio._media.declared_length import (
 )
 from langchain_qwen_audio._media.durations import format_length
 from langchain_qwen_audio._media.file_parts import whole_file
+from langchain_qwen_audio._media.joined import readable_file
 from langchain_qwen_audio._media.mixing import Mixer, require_sane
 from langchain_qwen_audio._media.packets import decode_packets
 from langchain_qwen_audio._media.samples import SAMPLE_RATE, byte_count, length_of
+from langchain_qwen_audio._media.shortages import untimed_shortage
 from langchain_qwen_audio._media.timeline import MAX_SILENCE_S, Timeline
 from langchain_qwen_audio._media.unreadable import CodecError
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     import av
 
-    from langchain_qwen_audio._media.file_parts import FilePart
+    from langchain_qwen_audio._media.file_parts import FilePart, PartReader
 
 _SILENCE_BLOCK_S = 1.0
 
@@ -97,7 +99,7 @@ def probe(file: BinaryIO, track: int | None = None) -> Probe:
     Raises:
         CodecError: It is not audio, has no such track, or its headers are absurd.
     """
-    part = whole_file(file).open(file)
+    part = readable_file(file).open(file)
     with open_sound(part, track) as sound:
         container, stream = sound.container, sound.stream
         require_sane(stream.sample_rate, stream.channels)
@@ -158,9 +160,12 @@ class _Decoder:
         for number, part in enumerate(parts):
             try:
                 # FFmpeg does not tell what a very short file is, but a later one is as the first.
-                yield from self._decode_part(part, container, is_later=number > 0)
+                yield from self._decode_part(part, part.container or container, is_later=number > 0)
             except CodecError as error:
-                raise CodecError(f"part {number + 1} of {len(parts)}: {error}") from error
+                format_ = part.container.partition(",")[0]
+                place = f" ({format_}, from byte {part.ranges[0][0]:,} on)" if format_ else ""
+                text = f"part {number + 1} of {len(parts)}{place}: {error}"
+                raise CodecError(text, **vars(error)) from error
 
     def _decode_part(
         self, part: FilePart, container: str | None, *, is_later: bool = False
@@ -181,15 +186,9 @@ class _Decoder:
                 yield block
             self.report.closed_s += timeline.closed_s
             expected_s = (declared_s or 0.0) - timeline.closed_s
-            self._require_length(length_of(size, self.sample_rate), expected_s, sound.format_name)
-
-    def _require_length(self, length_s: float, expected_s: float, container: str) -> None:
-        allowed_s = tolerance_s(expected_s, container)
-        if expected_s - length_s > allowed_s and not self.choices.allow_truncated:
-            raise CodecError(
-                f"it is truncated: its header says {expected_s:.2f} s, and only {length_s:.2f} s "
-                f"are there; {ALLOW_TRUNCATED} is there"
-            )
+            length_s = length_of(size, self.sample_rate)
+            if not self.choices.allow_truncated:
+                _require_whole(reader.again(), length_s, expected_s, sound.format_name)
 
     def _placed(self, sound: Sound, timeline: Timeline) -> Iterator[bytes]:
         """Yield the samples of a part, with silence where nothing was recorded."""
@@ -222,6 +221,14 @@ class _Decoder:
         except FFmpegError as error:
             if not self.choices.allow_truncated or isinstance(error, MemoryError):
                 raise
+
+
+def _require_whole(file: PartReader, length_s: float, expected_s: float, container: str) -> None:
+    missing = ""
+    if expected_s - length_s > tolerance_s(expected_s, container):
+        missing = f"its header says {expected_s:.2f} s, and only {length_s:.2f} s are there"
+    if missing := missing or untimed_shortage(file, container):
+        raise CodecError(f"it is truncated: {missing}; {ALLOW_TRUNCATED} is there")
 
 
 def _length_s(frame: av.AudioFrame) -> float:

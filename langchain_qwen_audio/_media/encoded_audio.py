@@ -242,6 +242,8 @@ class EncodedAudio:
             reason = error.strerror or error  # without the path, which is not for everybody
             raise AudioError(f"{self.name}: it cannot be read ({reason})") from error
         except CodecError as error:
+            if error.is_choice:
+                raise AudioError(f"{self.name}: {error}") from error
             raise AudioError(
                 f"{self.name}: {self.size:,} bytes came that are not usable audio: {error}"
             ) from error

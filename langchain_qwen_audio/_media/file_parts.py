@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import sys
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
 _FIRST_BLOCK, _MAX_BLOCK = 1 << 12, 1 << 20
@@ -21,10 +23,12 @@ class FilePart:
     Attributes:
         ranges: Where each range starts, and where it ends.
         head: What is put before them: a header in place of the file's own.
+        container: FFmpeg's name of its format, where it is not that of the whole file.
     """
 
     ranges: tuple[tuple[int, int], ...]
     head: bytes = b""
+    container: str = ""
 
     def open(self, file: BinaryIO) -> PartReader:
         """Read the part as a file."""
@@ -83,21 +87,40 @@ class PartReader:
         return self._at
 
 
-def find_all(file: BinaryIO, wanted: bytes, start: int = 0) -> Iterator[int]:
-    """Find where `wanted` occurs in a file, in memory of one block."""
-    rest, position, size = b"", start, _FIRST_BLOCK  # what is wanted may be near
-    while True:
-        file.seek(position + len(rest))
-        block = file.read(size)
-        size = min(4 * size, _MAX_BLOCK)
-        data = rest + block
+def find_all(
+    file: BinaryIO, wanted: bytes, start: int = 0, end: int | None = None
+) -> Iterator[int]:
+    """Find where `wanted` begins in a file, before `end`, in memory of one block."""
+    width = len(wanted)
+    for position, data in _blocks(file, width, start, end):
         at = data.find(wanted)
         while at >= 0:
             yield position + at
             at = data.find(wanted, at + 1)
+
+
+def find_pattern(
+    file: BinaryIO, form: re.Pattern[bytes], width: int, start: int, end: int
+) -> Iterator[tuple[int, bytes]]:
+    """Find where a form of `width` bytes begins in a file, before `end`, and what is there."""
+    for position, data in _blocks(file, width, start, end):
+        for match in form.finditer(data):
+            yield position + match.start(), match.group()
+
+
+def _blocks(file: BinaryIO, width: int, start: int, end: int | None) -> Iterator[tuple[int, bytes]]:
+    """Yield where a block begins, and its bytes; what begins in one is whole in it."""
+    rest, position, size = b"", start, _FIRST_BLOCK  # what is wanted may be near
+    stop = sys.maxsize if end is None else end + width - 1
+    while True:
+        file.seek(position + len(rest))
+        block = file.read(max(0, min(size, stop - position - len(rest))))
+        size = min(4 * size, _MAX_BLOCK)
+        data = rest + block
+        yield position, data
         if not block:
             return
-        keep = min(len(data), len(wanted) - 1)
+        keep = min(len(data), width - 1)
         position += len(data) - keep
         rest = data[len(data) - keep :]
 

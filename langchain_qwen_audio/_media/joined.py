@@ -6,42 +6,21 @@ sound. Where a file begins anew is found here, by how files of its kind begin.
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
-from langchain_qwen_audio._media.file_parts import FilePart, find_all, whole_file
+from langchain_qwen_audio._media.beginnings import begins, find_beginnings
+from langchain_qwen_audio._media.file_parts import FilePart, whole_file
+from langchain_qwen_audio._media.joined_formats import MAX_PARTS, Run, split_formats
 from langchain_qwen_audio._media.mp3_frames import split_mp3
+from langchain_qwen_audio._media.ogg_pages import read_page
+from langchain_qwen_audio._media.sound_sizes import SIZED, with_right_size
 from langchain_qwen_audio._media.wav_chunks import split_wav
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_PARTS = 10_000  # one to two milliseconds each
-
-_WITH_BIT_3 = re.escape(bytes(byte for byte in range(256) if byte & 8))
-# FFmpeg's name of a container → bytes to look for, how far into a file they are, and how a file
-# begins.
-_BEGINNINGS: dict[str, tuple[bytes, int, bytes]] = {
-    "flac": (b"fLaC\0\0\0\x22", 0, b""),
-    "ogg": (b"OggS\0\2\0\0\0\0\0\0\0\0", 0, b""),
-    "matroska,webm": (b"\x1a\x45\xdf\xa3", 0, rb".{5,60}\x42\x82.(?:webm|matroska)"),
-    "mov,mp4,m4a,3gp,3g2,mj2": (b"ftyp", 4, rb"\0\0\0.ftyp[ -~]{4}"),
-    "amr": (b"#!AMR", 0, rb"#!AMR(?:-WB)?\n"),
-    "aiff": (b"FORM", 0, rb"FORM....AIF[FC][ -~]{4}"),
-    "au": (b".snd\0\0", 0, b""),
-    "w64": (b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0", 0, b""),
-    "caf": (b"caff\0\1\0\0desc", 0, b""),
-    "avi": (b"RIFF", 0, rb"RIFF....AVI LIST"),
-    "asf": (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c", 0, b""),
-    "flv": (b"FLV\1", 0, rb"FLV\x01[\x01\x04\x05]\0\0\0\x09"),
-    "tta": (b"TTA1", 0, rb"TTA1[\x01\x03]\0"),
-    # A block that begins with the first sample, and is not of further channels.
-    "wv": (b"wvpk", 0, rb"wvpk.{4}[\x02-\x10]\x04.{6}\0{4}.{5}[%b]" % _WITH_BIT_3),
-    "voc": (b"Creative Voice File\x1a", 0, b""),
-    "nistsphere": (b"NIST_1A\n", 0, rb"NIST_1A\n *\d+\n"),
-    "dsf": (b"DSD \x1c\0\0\0\0\0\0\0", 0, b""),
-    "iff": (b"FORM", 0, rb"FORM....(?:8SVX|16SV|MAUD)"),
-}
+_TAG = 512  # bytes after the sound that are left where they are
 
 
 def split_joined(file: BinaryIO, container: str) -> list[FilePart]:
@@ -56,46 +35,59 @@ def split_joined(file: BinaryIO, container: str) -> list[FilePart]:
     """
     whole = whole_file(file)
     ((start, end),) = whole.ranges
+    runs = split_formats(file, container, start, end)
+    parts = [
+        replace(part, container=run.container) if len(runs) > 1 else part
+        for run in runs
+        for part in _split(file, run)
+    ]
+    return parts if 1 < len(parts) <= MAX_PARTS or _is_rewritten(parts, whole) else [whole]
+
+
+def readable_file(file: BinaryIO) -> FilePart:
+    """Take a file as it is, or with a header that FFmpeg reads, if its own leaves the size open."""
+    whole = whole_file(file)
+    ((start, end),) = whole.ranges
+    if begins(file, start, "wav"):
+        file.seek(start)
+        is_large = file.read(4) != b"RIFF"
+        return split_wav(file, start, end)[0] if is_large else whole
+    for container in SIZED:
+        if begins(file, start, container):
+            return with_right_size(file, whole, container)
+    return whole
+
+
+def _split(file: BinaryIO, run: Run) -> list[FilePart]:
+    """Split a run into the files of one format that it was joined of."""
+    container, start, end = run
     match container:
         case "mp3":
-            parts = split_mp3(file, start, end)
+            return split_mp3(file, start, end)
         case "wav":
-            parts = split_wav(file, start, end)
+            return split_wav(file, start, end)
         case _:
-            starts = [start, *_later_beginnings(file, start, container)]
+            starts = [start, *_later_beginnings(file, run)]
             ends = [*starts[1:], end]
-            parts = [FilePart((span,)) for span in zip(starts, ends, strict=True)]
-    return parts if 1 < len(parts) <= MAX_PARTS or _is_rewritten(parts) else [whole]
+            parts = (FilePart((span,)) for span in zip(starts, ends, strict=True))
+            return [with_right_size(file, part, container) for part in parts]
 
 
-def _is_rewritten(parts: list[FilePart]) -> bool:
-    return len(parts) == 1 and bool(parts[0].head)
+def _is_rewritten(parts: list[FilePart], whole: FilePart) -> bool:
+    """Tell a file with another header, or without what follows its sound."""
+    if len(parts) != 1:
+        return False
+    (*_, (_, stop)), ((_, end),) = parts[0].ranges, whole.ranges
+    return bool(parts[0].head) or stop < end - _TAG
 
 
-def _later_beginnings(file: BinaryIO, start: int, container: str) -> Iterator[int]:
-    if container not in _BEGINNINGS:
-        return
-    wanted, offset, form = _BEGINNINGS[container]
-    page_end = start
-    if container == "ogg":
-        page_end = _page_end(file, start)
-    for found in find_all(file, wanted, start + 1):
-        at = found - offset
-        file.seek(at)
-        if at <= start or not re.match(form, file.read(80), re.DOTALL):
-            continue
-        if container == "ogg":  # a file of several streams begins with a page for each
-            is_next_page, page_end = at == page_end, _page_end(file, at)
+def _later_beginnings(file: BinaryIO, run: Run) -> Iterator[int]:
+    """Find the later files; of Ogg, a file of several streams begins with a page for each."""
+    container, start, end = run
+    page_end = read_page(file, start).end
+    for at in find_beginnings(file, start, end, container):
+        if container == "ogg":
+            is_next_page, page_end = at == page_end, read_page(file, at).end
             if is_next_page:
                 continue
         yield at
-
-
-def _page_end(file: BinaryIO, position: int) -> int:
-    """Find where a page of an Ogg file ends."""
-    file.seek(position)
-    head = file.read(27)
-    if len(head) < 27:
-        return position
-    sizes = file.read(head[26])
-    return position + 27 + head[26] + sum(sizes)

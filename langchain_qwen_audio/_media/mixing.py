@@ -15,7 +15,7 @@ from operator import mul
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen_audio._media.samples import SAMPLE_BYTES
-from langchain_qwen_audio._media.unreadable import CodecError
+from langchain_qwen_audio._media.unreadable import CodecError, no_such
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,9 +94,7 @@ class Mixer:
         if self.channel is None:
             return (1 / channels,) * channels
         if not 0 <= self.channel < channels:
-            raise CodecError(
-                f"channel {self.channel} was requested, and it has {channels}, counted from 0"
-            )
+            raise no_such("channel", self.channel, channels)
         return tuple(float(number == self.channel) for number in range(channels))
 
     def _release(self) -> Iterator[bytes]:

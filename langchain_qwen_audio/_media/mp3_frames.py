@@ -33,7 +33,7 @@ _SLACK = 10  # frames by which counts of honest files are off, and one in a hund
 _Shape: TypeAlias = tuple[int, int, int, bool]
 
 
-class _Frame(NamedTuple):
+class Frame(NamedTuple):
     """What a header says: the bytes of the frame, and what does not change within a file."""
 
     size: int
@@ -67,7 +67,8 @@ class _Span:
 
 
 @lru_cache(maxsize=512)  # frames of a file differ little
-def _read_frame(head: bytes) -> _Frame | None:
+def read_frame(head: bytes) -> Frame | None:
+    """Read the header of a frame; None if it is none."""
     if len(head) < 4 or head[0] != 0xFF or head[1] < 0xE0:
         return None
     divisor, layer = _VERSIONS.get(head[1] >> 3 & 3), 4 - (head[1] >> 1 & 3)
@@ -82,7 +83,7 @@ def _read_frame(head: bytes) -> _Frame | None:
     else:
         factor = 72 if layer == 3 and divisor > 1 else 144
         size = factor * bits_per_s // sample_rate + padding
-    return _Frame(size, (divisor, layer, sample_rate, head[3] >> 6 == 3))
+    return Frame(size, (divisor, layer, sample_rate, head[3] >> 6 == 3))
 
 
 def split_mp3(file: BinaryIO, start: int, end: int) -> list[FilePart]:
@@ -108,13 +109,15 @@ def _spans(file: BinaryIO, start: int, end: int) -> Iterator[_Span]:
     while position is not None and position < end:
         file.seek(position)
         head = file.read(_HEAD_BYTES)
-        frame = _read_frame(head[:4])
+        frame = read_frame(head[:4])
         if frame is None:
             skipped = _tag_bytes(head)
             if skipped and span.frames:
                 yield span
                 span = _Span(position, position)
-            position = position + skipped if skipped else _next_frame(file, position + 1, shape)
+            position = (
+                position + skipped if skipped else _next_frame(file, position + 1, end, shape)
+            )
             continue
         count = _frame_count(head, frame)
         if span.frames and (count is not None or _changes(file, position, frame, shape)):
@@ -128,11 +131,11 @@ def _spans(file: BinaryIO, start: int, end: int) -> Iterator[_Span]:
     yield span
 
 
-def _changes(file: BinaryIO, position: int, frame: _Frame, shape: _Shape | None) -> bool:
+def _changes(file: BinaryIO, position: int, frame: Frame, shape: _Shape | None) -> bool:
     return frame.shape != shape and _is_followed(file, position, frame)
 
 
-def _frame_count(head: bytes, frame: _Frame) -> int | None:
+def _frame_count(head: bytes, frame: Frame) -> int | None:
     """Read how many frames follow, as Xing's, LAME's and Fraunhofer's encoders write it.
 
     Returns:
@@ -158,19 +161,19 @@ def _tag_bytes(head: bytes) -> int:
     return tag_size(head[:10])
 
 
-def _is_followed(file: BinaryIO, position: int, frame: _Frame) -> bool:
+def _is_followed(file: BinaryIO, position: int, frame: Frame) -> bool:
     """Tell a frame from bytes that only look like one: by the next frame, which is alike."""
     file.seek(position + frame.size)
     head = file.read(4)
-    following = _read_frame(head)
+    following = read_frame(head)
     return following is not None and following.shape == frame.shape
 
 
-def _next_frame(file: BinaryIO, start: int, shape: _Shape | None) -> int | None:
+def _next_frame(file: BinaryIO, start: int, end: int, shape: _Shape | None) -> int | None:
     """Find the next frame, or tag, after bytes that are none."""
-    for at in find_all(file, b"\xff", start):
+    for at in find_all(file, b"\xff", start, end):
         file.seek(at)
-        frame = _read_frame(file.read(4))
+        frame = read_frame(file.read(4))
         if frame and (frame.shape == shape or _is_followed(file, at, frame)):
             return at
     return None

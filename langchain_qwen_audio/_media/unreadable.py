@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import pybase64
 
+from langchain_qwen_audio._media.beginnings import begins
 from langchain_qwen_audio._media.container_headers import lacks_index
 from langchain_qwen_audio._media.file_parts import PartReader
+from langchain_qwen_audio._media.shortages import shortage
 
 _LATER_PIECE = (
     "it is a later piece of a recording, such as browsers' MediaRecorder gives one by one; the "
@@ -104,13 +106,32 @@ class CodecError(Exception):
     Attributes:
         is_recording: Whether it is a recording all the same, though none that can be read.
         is_silent: Whether it can be read, and has no sound track.
+        is_choice: Whether it can be read, and has no such track or channel as was chosen.
     """
 
-    def __init__(self, message: str, *, is_recording: bool = True, is_silent: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        is_recording: bool = True,
+        is_silent: bool = False,
+        is_choice: bool = False,
+    ) -> None:
         """Take the message."""
         super().__init__(message)
         self.is_recording = is_recording
         self.is_silent = is_silent
+        self.is_choice = is_choice
+
+
+def no_such(what: str, number: int, there: int) -> CodecError:
+    """Make the error of a track or a channel that was chosen, and that there is not."""
+    has = f"one {what}, 0" if there == 1 else f"{there} {what}s, 0 to {there - 1}"
+    return CodecError(
+        f"{what} {number} was requested, and the recording has {has}; choose one of these, or "
+        f"leave {what}= (--{what} in the command) out",
+        is_choice=True,
+    )
 
 
 class Finding(NamedTuple):
@@ -136,6 +157,10 @@ def diagnose(file: PartReader) -> Finding | None:
             return Finding(text, is_recording)
     if head[4:8] == b"ftyp" and lacks_index(file):
         return Finding(_NO_INDEX, is_recording=True)
+    for container in ("ogg", "caf"):
+        if begins(file, 0, container) and (missing := shortage(file, container)):
+            text = f"it is truncated: {missing}, and nothing of it can be decoded"
+            return Finding(text, is_recording=True)
     text = _diagnose_text(head)
     return Finding(text, is_recording=False) if text else None
 

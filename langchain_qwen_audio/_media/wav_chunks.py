@@ -6,24 +6,25 @@ Knows nothing of FFmpeg.
 from __future__ import annotations
 
 import re
-import struct
 from itertools import groupby
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from langchain_qwen_audio._media.container_headers import UNKNOWN_SIZE
+from langchain_qwen_audio._media.chunks import (
+    LAYOUTS,
+    UNKNOWN_SIZE,
+    large_size,
+    read_chunks,
+    sound_follows,
+)
 from langchain_qwen_audio._media.file_parts import FilePart, find_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _RIFF = re.compile(rb"(?:RIFF|RF64|BW64)....WAVE", re.DOTALL)
-_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9 _-]{3}")  # of a chunk
-_MAX_CHUNKS = 64
+_LAYOUT = LAYOUTS["wav"]
 _MAX_FMT = 4096
 _UNKNOWN = b"\xff\xff\xff\xff"
-_BLOCK = 1 << 20
-_TAGS = (b"ID3", b"APETAGEX")
-_PADDING = 4096  # so many bytes after the last chunk, or fewer, are no sound
 
 
 class _Header(NamedTuple):
@@ -34,12 +35,14 @@ class _Header(NamedTuple):
         fmt: The chunk that says how the sound is stored.
         data: Where the sound begins.
         size: Bytes of sound, as it says; 0 if it does not, as programs that were killed leave it.
+        read: Bytes of sound that FFmpeg reads, whatever else the header says; None for all.
     """
 
     start: int
     fmt: bytes
     data: int
     size: int
+    read: int | None = None
 
 
 class _Blob(NamedTuple):
@@ -70,8 +73,11 @@ def split_wav(file: BinaryIO, start: int, end: int) -> list[FilePart]:
 
 
 def _goes_on(blob: _Blob, end: int) -> bool:
-    """Tell a file with more sound in it than its header says."""
-    return blob.header.size > 0 and blob.header.data + blob.header.size < blob.end == end
+    """Tell a file with more sound in it than its header says, or than FFmpeg would read."""
+    header, there = blob.header, blob.end - blob.header.data
+    if header.read is not None and not blob.is_truncated and header.read != there:
+        return True
+    return 0 < header.size < there and blob.end == end
 
 
 def _part_of(file: BinaryIO, blobs: list[_Blob]) -> FilePart:
@@ -85,7 +91,7 @@ def _part_of(file: BinaryIO, blobs: list[_Blob]) -> FilePart:
 
 def _blobs(file: BinaryIO, start: int, end: int) -> Iterator[_Blob]:
     header = _read_header(file, start, end)
-    for at in _later_starts(file, start):
+    for at in _later_starts(file, start, end):
         following = _read_header(file, at, end)
         if header and following:
             yield _measure(file, header, at, end)
@@ -94,8 +100,8 @@ def _blobs(file: BinaryIO, start: int, end: int) -> Iterator[_Blob]:
         yield _measure(file, header, end, end)
 
 
-def _later_starts(file: BinaryIO, start: int) -> Iterator[int]:
-    for found in find_all(file, b"WAVE", start + 1):
+def _later_starts(file: BinaryIO, start: int, end: int) -> Iterator[int]:
+    for found in find_all(file, b"WAVE", start + 1, end):
         at = found - 8
         file.seek(max(at, 0))
         if at > start and _RIFF.match(file.read(12)):
@@ -104,33 +110,21 @@ def _later_starts(file: BinaryIO, start: int) -> Iterator[int]:
 
 def _read_header(file: BinaryIO, start: int, end: int) -> _Header | None:
     file.seek(start)
-    if not _RIFF.match(file.read(12)):
+    head = file.read(12)
+    if not _RIFF.match(head):
         return None
-    fmt, large_size, position = b"", 0, start + 12
-    for name, size in _chunks(file, position, end):
-        position += 8
-        file.seek(position)
+    fmt, size_of_large = b"", 0
+    for name, _, body, size in read_chunks(file, _LAYOUT, start + _LAYOUT.first, end):
+        file.seek(body)
         if name == b"data":
-            known = size if size < UNKNOWN_SIZE else large_size
-            return _Header(start, fmt, position, known) if fmt else None
+            known = size if size < UNKNOWN_SIZE else size_of_large
+            read = None if head[:4] == b"RIFF" else size_of_large
+            return _Header(start, fmt, body, known, read) if fmt else None
         if name == b"fmt ":
             fmt = file.read(min(size, _MAX_FMT))
-        if name == b"ds64":  # the sizes of an RF64 file, which may have more than 4 GiB
-            large_size = int.from_bytes(file.read(16)[8:], "little")
-        position += size + size % 2
+        if name == b"ds64":
+            size_of_large = large_size(file.read(16))
     return None
-
-
-def _chunks(file: BinaryIO, position: int, end: int) -> Iterator[tuple[bytes, int]]:
-    """Yield the names and sizes of chunks."""
-    for _ in range(_MAX_CHUNKS):
-        file.seek(position)
-        head = file.read(8)
-        if position + 8 > end or len(head) < 8:
-            return
-        name, size = struct.unpack("<4sI", head)
-        yield name, size
-        position += 8 + size + size % 2
 
 
 def _measure(file: BinaryIO, header: _Header, stop: int, end: int) -> _Blob:
@@ -140,23 +134,5 @@ def _measure(file: BinaryIO, header: _Header, stop: int, end: int) -> _Blob:
         return _Blob(header, stop, is_truncated=False)
     if declared > end:
         return _Blob(header, stop, is_truncated=True)
-    is_sound = _is_sound(file, declared, stop)
+    is_sound = sound_follows(file, declared + declared % 2, stop, _LAYOUT)
     return _Blob(header, stop if is_sound else declared, is_truncated=False)
-
-
-def _is_sound(file: BinaryIO, position: int, stop: int) -> bool:
-    """Tell sound that follows what a header says from other chunks, tags and padding."""
-    position += position % 2
-    for name, size in _chunks(file, position, stop):
-        if not _NAME.fullmatch(name) or position + 8 + size > stop:
-            break
-        position += 8 + size + size % 2
-    file.seek(position)
-    if stop - position <= _PADDING or file.read(8).startswith(_TAGS):
-        return False
-    file.seek(position)
-    while position < stop and (block := file.read(min(_BLOCK, stop - position))):
-        if any(block):
-            return True
-        position += len(block)
-    return False

@@ -144,9 +144,9 @@ def one_after_the_other(channels: int, *, inverse: bool = False) -> bytes:
     return wav(samples, 16_000, channels)
 
 
-def rf64(samples: Samples) -> bytes:
+def rf64(samples: Samples, size: int | None = None) -> bytes:
     """Make a WAV file with the sizes in the place where those of large files are."""
-    whole, sound = wav(samples), samples.nbytes
+    whole, sound = wav(samples), samples.nbytes if size is None else size
     sizes = struct.pack("<4sIQQQI", b"ds64", 28, len(whole) + 28, sound, len(samples), 0)
     unknown = b"\xff" * 4
     return b"RF64" + unknown + b"WAVE" + sizes + whole[12:40] + unknown + whole[44:]
@@ -214,9 +214,10 @@ def sphere(samples: Samples) -> bytes:
 
 
 def dsf(seconds: float) -> bytes:
-    """Make a DSF file: silence, one bit a sample."""
+    """Make a DSF file of 440 Hz, one bit a sample: bits of which most are ones, then zeros."""
     blocks = round(seconds * 2_822_400 / 8 / 4096)
-    data = bytes([0x69]) * 4096 * blocks
+    period = bytes([0xDB]) * 401 + bytes([0x24]) * 401
+    data = (period * (blocks * 6))[: 4096 * blocks]
     head = struct.pack("<4sQQQ", b"DSD ", 28, 28 + 52 + 12 + len(data), 0)
     form = struct.pack(
         "<4sQIIIIIIQII", b"fmt ", 52, 1, 0, 1, 1, 2_822_400, 1, blocks * 4096 * 8, 4096, 0
@@ -230,3 +231,73 @@ def iff(samples: Samples) -> bytes:
     head = struct.pack(">IIIHBBI", len(body), 0, 0, 16_000, 1, 0, 0x10000)
     chunks = b"8SVXVHDR" + struct.pack(">I", 20) + head + b"BODY" + struct.pack(">I", len(body))
     return b"FORM" + struct.pack(">I", len(chunks) + len(body)) + chunks + body
+
+
+# --- headers that say another length ---
+
+
+def patched(data: bytes, at: int, form: str, value: int) -> bytes:
+    """Put a number into a file."""
+    new = struct.pack(form, value)
+    return data[:at] + new + data[at + len(new) :]
+
+
+def aiff(samples: Samples, *, sound: int | None = None, frames: int | None = None) -> bytes:
+    """Make an AIFF file whose header says so many bytes of sound, or so many frames."""
+    data = encode(samples, "aiff", "pcm_s16be")
+    if sound is not None:
+        data = patched(data, data.index(b"SSND") + 4, ">I", sound)
+    return data if frames is None else patched(data, data.index(b"COMM") + 10, ">I", frames)
+
+
+def streamed_aiff(samples: Samples) -> bytes:
+    """Make an AIFF file as FFmpeg writes it to a pipe: no length is known when it begins."""
+    return patched(aiff(samples, sound=0, frames=0), 4, ">I", 0)
+
+
+def caf(samples: Samples, size: int) -> bytes:
+    data = encode(samples, "caf", "pcm_s16be")
+    return patched(data, data.index(b"data") + 4, ">Q", size)
+
+
+def w64(samples: Samples, size: int) -> bytes:
+    data = encode(samples, "w64", "pcm_s16le")
+    return patched(data, data.index(b"data\xf3") + 16, "<Q", size)
+
+
+def au(samples: Samples, size: int) -> bytes:
+    return patched(encode(samples, "au", "pcm_s16be"), 8, ">I", size)
+
+
+def voc(samples: Samples, size: int) -> bytes:
+    """Make a VOC file of one block, which says that it is so large."""
+    head = b"Creative Voice File\x1a" + struct.pack("<HHH", 26, 0x010A, 0x1129)
+    form = struct.pack("<IBBHI", 16_000, 16, 1, 4, 0)
+    return head + b"\x09" + size.to_bytes(3, "little") + form + samples.tobytes() + b"\0"
+
+
+def without_end_flag(data: bytes) -> bytes:
+    """Make an Ogg file whose last page does not say that it is the last: a recorder was killed."""
+    at = data.rindex(b"OggS")
+    page = bytearray(data[at:])
+    page[5] &= ~4
+    page[22:26] = bytes(4)
+    page[22:26] = ogg_checksum(bytes(page)).to_bytes(4, "little")
+    return data[:at] + bytes(page)
+
+
+def ogg_checksum(data: bytes) -> int:
+    value = 0
+    for byte in data:
+        value = (value << 8 & 0xFFFFFFFF) ^ _CRC[value >> 24 ^ byte]
+    return value
+
+
+def _crc_row(value: int) -> int:
+    value <<= 24
+    for _ in range(8):
+        value = (value << 1 ^ (0x04C11DB7 if value >> 31 else 0)) & 0xFFFFFFFF
+    return value
+
+
+_CRC = [_crc_row(byte) for byte in range(256)]

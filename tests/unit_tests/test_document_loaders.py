@@ -175,7 +175,10 @@ def test_a_channel_that_there_is_not_is_an_error_in_its_place(
     load: Load, counting: LocalDashScope, call: Path
 ) -> None:
     (document,) = load(loader_of(counting, call, channel=2, on_error="document"))
-    assert "channel 2 was requested, and it has 2" in document.metadata["error"]
+    assert (
+        "channel 2 was requested, and the recording has 2 channels, 0 to 1"
+        in document.metadata["error"]
+    )
 
 
 @pytest.mark.parametrize("channel", [-1, "both"])

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.unit_tests._media.file_builders import box, fmt, id3, mp4, packed_frame, patched, table
+from tests.unit_tests.made_files import ogg_checksum
 from tests.unit_tests.recordings import read
 
 if TYPE_CHECKING:
@@ -187,25 +188,10 @@ def page(body: bytes, serial: int = 1, number: int = 0, flags: int = 2) -> bytes
     lacing = lacing[:255]
     head = struct.pack("<4sBBqIII", b"OggS", 0, flags, 0, serial, number, 0)
     data = bytearray(head + bytes([len(lacing)]) + lacing + body)
-    data[22:26] = _checksum(bytes(data)).to_bytes(4, "little")
+    data[22:26] = ogg_checksum(bytes(data)).to_bytes(4, "little")
     return bytes(data)
 
 
-def _checksum(data: bytes) -> int:
-    value = 0
-    for byte in data:
-        value = (value << 8 & 0xFFFFFFFF) ^ _CRC[value >> 24 ^ byte]
-    return value
-
-
-def _crc_row(value: int) -> int:
-    value <<= 24
-    for _ in range(8):
-        value = (value << 1 ^ (0x04C11DB7 if value >> 31 else 0)) & 0xFFFFFFFF
-    return value
-
-
-_CRC = [_crc_row(byte) for byte in range(256)]
 OPUS_HEAD = b"OpusHead" + struct.pack("<BBHIhB", 1, 1, 0, 48_000, 0, 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_qwen_audio import Audio
+from langchain_qwen_audio._media.joined import split_joined
 from tests.unit_tests import made_files as made
 from tests.unit_tests.recordings import encode, read, tone, wav
 
@@ -57,8 +59,15 @@ FORMATS: dict[str, list[Callable[[], bytes]]] = {
     "WebM": [lambda: piece("webm", "libopus", 48_000)],
     "MP4": [lambda: piece("ipod", "aac", 48_000), lambda: piece("ipod", "alac")],
     "CAF": [lambda: piece("caf", "pcm_s16le"), lambda: piece("caf", "alac", 44_100)],
+    "AIFF, AU, Wave64, VOC": [
+        lambda: piece("aiff", "pcm_s16be"),
+        lambda: piece("au", "pcm_s16be"),
+        lambda: piece("w64", "pcm_s16le"),
+        lambda: piece("voc", "pcm_s16le"),
+    ],
     "WavPack": [lambda: piece("wv", "wavpack"), lambda: piece("wv", "wavpack", 44_100)],
 }
+FORMATS["any of them"] = [make for kinds in FORMATS.values() for make in kinds]
 
 
 def onsets(samples: np.ndarray[tuple[int], np.dtype[np.int16]]) -> list[float]:
@@ -80,6 +89,37 @@ def test_all_of_each_part_is_there(kinds: list[Callable[[], bytes]], data: st.Da
     assert before_s == pytest.approx(LENGTH_S * len(parts), abs=allowed_s)
     expected = [ONSET_S + LENGTH_S * number for number in range(len(parts))]
     assert onsets(samples) == pytest.approx(expected, abs=allowed_s)
+
+
+class _CountingFile(io.BytesIO):
+    """A file that counts the bytes that are read."""
+
+    count = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        self.count += len(data)
+        return data
+
+
+MANY = {
+    "WAV and MP3": ("wav", lambda: wav(tone(0.05)) + piece("mp3", "libmp3lame")),
+    "FLAC and MP3": ("flac", lambda: piece("flac", "flac") + made.bare_mp3()),
+    "headers of WAV and True Audio": ("flac", lambda: b"fLaC\0\0\0\x22RIFF....WAVETTA1\1\0" * 9),
+    "tags": ("flac", lambda: b"fLaC\0\0\0\x22" + made.id3(0) * 99),
+}
+
+
+@pytest.mark.parametrize(("container", "make"), MANY.values(), ids=MANY)
+def test_what_is_read_to_find_parts_grows_no_faster_than_the_file(
+    container: str, make: Callable[[], bytes]
+) -> None:
+    counts = []
+    for times in (50, 200):
+        file = _CountingFile(make() * times)
+        split_joined(file, container)
+        counts.append(file.count)
+    assert counts[1] < 5 * counts[0]
 
 
 @settings(max_examples=25, deadline=None)

@@ -24,6 +24,7 @@ from langchain_qwen_audio._request.conversion import convert
 from langchain_qwen_audio._transcription.segments import split_recording
 from langchain_qwen_audio.errors import AudioError, ContextOverflowError
 from tests.unit_tests import made_files as made
+from tests.unit_tests._media.lying_files import page
 from tests.unit_tests.recordings import DATA, SPEECH_S, decode_all, encode, read, tone, wav
 
 if TYPE_CHECKING:
@@ -75,9 +76,10 @@ def late(name: str, container: str) -> Kind:
 
 
 def joined(make: Callable[[], bytes], *lengths: float, passes: bool = False) -> Kind:
-    """Make a kind of which each part begins with sound."""
+    """Make a kind of which each part begins with sound, and the last ends with some."""
     starts = [sum(lengths[:number]) for number in range(len(lengths))]
     loud = [(start + 0.05, start + 0.25) for start in starts]
+    loud.append((sum(lengths) - 0.2, sum(lengths) - 0.05))
     return Kind(make, sum(lengths), loud, passes=passes)
 
 
@@ -165,6 +167,89 @@ JOINED = {
     "WMA": joined(lambda: read("speech.wma") * 2, 1.114, 1.114),
 }
 
+FORMATS = {
+    "MP3, WAV": joined(lambda: made.xing_mp3() + wav(tone(1)), 1, 1),
+    "WAV, MP3": joined(lambda: wav(tone(1)) + made.xing_mp3(), 1, 1),
+    "WAV, MP3 without a tag": joined(lambda: wav(tone(1)) + made.bare_mp3(), 1, 1.08),
+    "WAV from a pipe, MP3": joined(lambda: read("piped.wav") + made.xing_mp3(), PIECE, 1),
+    "MP3, WAV, MP3, WAV": joined(lambda: (made.xing_mp3() + wav(tone(1))) * 2, 1, 1, 1, 1),
+    "Ogg, FLAC": joined(lambda: read("opus.ogg") + read("speech.flac"), SPEECH_S, SPEECH_S),
+    "Ogg with FLAC, MP3": joined(
+        lambda: made.copied("speech.flac", "ogg") + made.bare_mp3(), SPEECH_S, 1.08
+    ),
+    "FLAC, MP3, FLAC, MP3, no tags": joined(
+        lambda: (read("speech.flac") + made.bare_mp3()) * 2, SPEECH_S, 1.08, SPEECH_S, 1.08
+    ),
+    "WAV, Matroska with FLAC, FLAC": joined(
+        lambda: wav(tone(1)) + made.copied("speech.flac", "matroska") + read("speech.flac"),
+        1,
+        SPEECH_S,
+        SPEECH_S,
+    ),
+    "M4A, AAC": joined(lambda: read("alac.m4a") + read("speech.aac"), SPEECH_S, 1.173),
+    "AAC, M4A": joined(lambda: read("speech.aac") + read("alac.m4a"), 1.173, SPEECH_S),
+    "WebM, AMR": joined(lambda: read("live.webm") + read("pyav.amr"), 1.153, 1.16),
+    "AMR, WebM": joined(lambda: read("pyav.amr") + read("speech.webm"), 1.16, 1.153),
+    "AIFF, 8SVX": joined(lambda: made.aiff(tone(1)) + made.iff(tone(1)), 1, 1),
+    "CAF, padding, AIFF": joined(
+        lambda: read("speech.caf") + bytes(100) + read("speech.aiff"), PIECE, PIECE
+    ),
+    "VOC, AU": joined(lambda: encode(tone(1), "voc", "pcm_s16le") + read("speech.au"), 1, PIECE),
+    "WMA, MP3": joined(lambda: read("speech.wma") + made.xing_mp3(), 1.114, 1),
+}
+
+UNKNOWN = 2**64 - 1
+LENGTHS = {
+    "AIFF, as streamed": joined(lambda: made.streamed_aiff(tone(1)), 1),
+    "AIFF, as SoX streams it": joined(
+        lambda: made.aiff(tone(1), sound=0x7F00_0008, frames=0x3F80_0000), 1
+    ),
+    "AIFF, half is declared": joined(lambda: made.aiff(tone(1), sound=16_008, frames=8_000), 1),
+    "AIFF, fewer frames": joined(lambda: made.aiff(tone(1), frames=1_600), 1, passes=True),
+    "AIFF, the first one's header": joined(
+        lambda: made.aiff(tone(1)) + tone(1).byteswap().tobytes(), 1, 1
+    ),
+    "AIFF, as streamed, twice": joined(lambda: made.streamed_aiff(tone(1)) * 2, 1, 1),
+    "AIFF, then other chunks": joined(
+        lambda: made.aiff(tone(1)) + b"NAME\0\0\x20\0" + b"a" * 8_192, 1, passes=True
+    ),
+    "CAF, to the end": joined(lambda: made.caf(tone(1), UNKNOWN), 1),
+    "CAF, nothing is declared": joined(lambda: made.caf(tone(1), 0), 1),
+    "CAF, half is declared": joined(lambda: made.caf(tone(1), 16_004), 1),
+    "CAF, padding": joined(lambda: made.caf(tone(1), 32_004) + bytes(9_000), 1),
+    "W64, nothing is declared": joined(lambda: made.w64(tone(1), 0), 1),
+    "W64, unknown": joined(lambda: made.w64(tone(1), UNKNOWN), 1),
+    "W64, as streamed": joined(
+        lambda: made.patched(made.w64(tone(1), 2**63 - 1), 16, "<Q", 2**63 - 1), 1
+    ),
+    "W64, half is declared": joined(lambda: made.w64(tone(1), 16_024), 1),
+    "W64, no size of the whole": joined(
+        lambda: made.patched(made.w64(tone(1), 32_024), 16, "<Q", 0), 1
+    ),
+    "W64, padding": joined(lambda: made.w64(tone(1), 32_024) + bytes(9_000), 1),
+    "AU, unknown": joined(lambda: made.au(tone(1), 0xFFFF_FFFF), 1, passes=True),
+    "AU, nothing is declared": joined(lambda: made.au(tone(1), 0), 1),
+    "AU, as much as can be": joined(lambda: made.au(tone(1), 0x7FFF_FFFF), 1),
+    "AU, half is declared": joined(lambda: made.au(tone(1), 16_000), 1),
+    "AU, an ID3 tag at its end": joined(lambda: made.au(tone(1), 32_000) + made.id3(9_000), 1),
+    "RF64, nothing is declared": joined(lambda: made.rf64(tone(1), 0), 1),
+    "RF64, unknown": joined(lambda: made.rf64(tone(1), UNKNOWN), 1),
+    "RF64, half is declared": joined(lambda: made.rf64(tone(1), 16_000), 1),
+    "RF64, without its sizes": joined(lambda: made.rf64(tone(1))[:12] + made.rf64(tone(1))[48:], 1),
+    "BW64": joined(lambda: b"BW64" + made.rf64(tone(1))[4:], 1, passes=True),
+    "DSF, half is declared": joined(lambda: made.patched(made.dsf(1), 84, "<Q", 176_140), 1),
+    "DSF, fewer samples": joined(lambda: made.patched(made.dsf(1), 64, "<Q", 1_409_024), 1),
+    "DSF, an ID3 tag at its end": joined(lambda: made.dsf(1) + made.id3(9_000), 1, passes=True),
+    "VOC, to the end": joined(lambda: made.voc(tone(1), 0), 1, passes=True),
+    "VOC, half is declared": joined(lambda: made.voc(tone(1), 16_012), 1),
+    "MP3, padding": joined(lambda: made.xing_mp3() + bytes(9_000), 1),
+    "Ogg, its end is not marked": joined(
+        lambda: made.without_end_flag(read("vorbis.ogg")), SPEECH_S, passes=True
+    ),
+    "Ogg, padding": joined(lambda: read("opus.ogg") + bytes(9_000), SPEECH_S, passes=True),
+}
+ALL_OF_THEM = TIMES | JOINED | FORMATS | LENGTHS
+
 TWO_TRACKS = ("stereo48k.wav", "speech.wav")
 TRACKS = {
     "the default one": Kind(lambda: made.with_tracks(*TWO_TRACKS, default=1), SPEECH_S),
@@ -189,12 +274,24 @@ HALVES = {
         ("faststart.m4a", 4_000, 0.64),
         ("speech.wav", 20_000, 0.624),
         ("speech.flac", 20_000, 0.72),
+        ("vorbis.ogg", 6_300, 0.991),
+        ("opus.ogg", 2_300, 0.994),
     ]
+} | {
+    "half of a DSF file": Kind(
+        lambda: half(made.dsf(2)), 1, [(0, 0.95)], options={"allow_truncated": True}
+    ),
+    "half of a VOC file": Kind(
+        lambda: half(made.voc(tone(2), 64_012)), 1, [(0, 0.95)], options={"allow_truncated": True}
+    ),
+    "an AIFF file that declares more": Kind(
+        lambda: made.aiff(tone(1), sound=64_008), 1, [(0, 1)], options={"allow_truncated": True}
+    ),
 }
 
 OTHERS = {
     "NIST SPHERE": Kind(lambda: made.sphere(tone(1)), 1, [(0, 1)], passes=True),
-    "DSF": Kind(lambda: made.dsf(1), 1, silent=[(0.1, 1)], passes=True),
+    "DSF": Kind(lambda: made.dsf(1), 1, [(0, 1)], passes=True),
     "8SVX": Kind(lambda: made.iff(tone(1)), 1, [(0, 1)], passes=True),
     "RealAudio": Kind(
         lambda: encode(tone(1, 8_000), "rm", "real_144", 8_000), 1.02, [(0, 1)], passes=True
@@ -244,7 +341,7 @@ def encode_planar(container: str, codec: str) -> bytes:
     return encode(tone(1, 48_000), container, codec, 48_000)
 
 
-KINDS = TIMES | JOINED | TRACKS | HALVES | OTHERS
+KINDS = ALL_OF_THEM | TRACKS | HALVES | OTHERS
 KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
@@ -271,7 +368,7 @@ def test_all_of_a_recording_is_where_it_belongs(kind: Kind) -> None:
     assert audio.is_plain == kind.passes
 
 
-@pytest.mark.parametrize("kind", (TIMES | JOINED).values(), ids=TIMES | JOINED)
+@pytest.mark.parametrize("kind", ALL_OF_THEM.values(), ids=ALL_OF_THEM)
 def test_excerpts_and_segments_have_the_same_times(kind: Kind) -> None:
     audio = Audio.from_bytes(kind.make())
     for start_s, end_s in kind.loud:
@@ -283,7 +380,7 @@ def test_excerpts_and_segments_have_the_same_times(kind: Kind) -> None:
     assert segments[-1].end_s == pytest.approx(kind.seconds, abs=0.06)
 
 
-@pytest.mark.parametrize("kind", (TIMES | JOINED).values(), ids=TIMES | JOINED)
+@pytest.mark.parametrize("kind", ALL_OF_THEM.values(), ids=ALL_OF_THEM)
 def test_tokens_are_of_the_whole(kind: Kind) -> None:
     block = Audio.from_bytes(kind.make()).to_block()
     tokens = ChatQwenAudio(api_key="local").get_num_tokens_from_messages([HumanMessage([block])])
@@ -305,14 +402,9 @@ def short_webm() -> bytes:
     return bytes(data)
 
 
-def short_au() -> bytes:
-    data = encode(tone(1), "au", "pcm_s16be")
-    return data[:8] + (3_200).to_bytes(4, "big") + data[12:]
-
-
 SHORT: dict[str, tuple[Callable[[], bytes], float]] = {
     "WebM": (short_webm, SPEECH_S),
-    "AU": (short_au, 1.0),
+    "AIFF": (lambda: made.aiff(tone(1), frames=1_600), 1.0),
     "FLAC": (lambda: made.flac_of_length(tone(1), 1_600), 1.0),
     "NIST SPHERE": (
         lambda: made.sphere(tone(1)).replace(b"count -i 16000", b"count -i  1600"),
@@ -403,8 +495,12 @@ def test_a_channel_can_be_chosen() -> None:
 @pytest.mark.parametrize("channel", [3, -1])
 def test_a_channel_that_there_is_not_is_refused(channel: int) -> None:
     audio = Audio.from_bytes(made.one_after_the_other(3), channel=channel)
-    with pytest.raises(AudioError, match=f"channel {channel} was requested, and it has 3"):
+    with pytest.raises(AudioError) as caught:
         decoded(audio)
+    assert str(caught.value) == (
+        f"audio: channel {channel} was requested, and the recording has 3 channels, 0 to 2; "
+        "choose one of these, or leave channel= (--channel in the command) out"
+    )
 
 
 def test_each_channel_is_not_one_recording() -> None:
@@ -418,8 +514,18 @@ def test_each_channel_is_not_one_recording() -> None:
 @pytest.mark.parametrize("track", [2, -1])
 def test_a_track_that_there_is_not_is_refused(track: int) -> None:
     audio = Audio.from_bytes(made.with_tracks(*TWO_TRACKS), track=track)
-    with pytest.raises(AudioError, match=f"track {track} was requested.*2 sound tracks, 0 to 1"):
+    with pytest.raises(AudioError) as caught:
         _ = audio.duration_s
+    assert str(caught.value) == (
+        f"audio: track {track} was requested, and the recording has 2 tracks, 0 to 1; "
+        "choose one of these, or leave track= (--track in the command) out"
+    )
+
+
+def test_a_later_part_without_the_channel_is_named() -> None:
+    data = wav(np.repeat(tone(1), 2), channels=2) + made.xing_mp3()
+    with pytest.raises(AudioError, match=r"^audio: part 2 of 2 \(mp3, from byte 64,\d+ on\): chan"):
+        decoded(Audio.from_bytes(data, channel=1))
 
 
 def test_the_track_is_told() -> None:
@@ -499,6 +605,71 @@ UNREADABLE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "half of a FLAC file": (lambda: half(encode(tone(2), "flac", "flac")), "allow_truncated=True"),
     "half of a NIST SPHERE file": (lambda: half(made.sphere(tone(2))), "it is truncated"),
+    "half of an AIFF file": (lambda: half(made.aiff(tone(2))), "says 2.00 s, and only 1.00 s"),
+    "an AIFF file that declares more": (
+        lambda: made.aiff(tone(1), sound=64_008),
+        "its header says 64,000 bytes of sound, and only 32,000 are there; allow_truncated=True",
+    ),
+    "an AIFF file that declares more, but not all": (
+        lambda: made.patched(made.aiff(tone(1), sound=64_008), 4, ">I", 0),
+        "its header says 64,000 bytes of sound, and only 32,000 are there; allow_truncated=True",
+    ),
+    "a CAF file that declares more": (
+        lambda: made.caf(tone(1), 2**40),
+        "it is truncated.*allow_truncated=True",
+    ),
+    "a Wave64 file that declares more": (
+        lambda: made.w64(tone(1), 64_024),
+        "says 2.00 s, and only 1.00 s are there; allow_truncated=True",
+    ),
+    "an AU file that declares more": (
+        lambda: made.au(tone(1), 64_000),
+        "says 2.00 s, and only 1.00 s are there; allow_truncated=True",
+    ),
+    "an RF64 file that declares more": (
+        lambda: made.rf64(tone(1), 64_000),
+        "its header says 64,000 bytes of sound, and only 32,000 are there; allow_truncated=True",
+    ),
+    "half of a VOC file": (
+        lambda: half(made.voc(tone(2), 64_012)),
+        "its header says 64,012 bytes of sound, and only .* are there; allow_truncated=True",
+    ),
+    "half of a DSF file": (
+        lambda: half(made.dsf(2)),
+        "its header says 704,512 bytes of sound, and only .* are there; allow_truncated=True",
+    ),
+    "a DSF file that declares more": (
+        lambda: made.patched(made.dsf(1), 64, "<Q", 10**7),
+        "its header says 1,253,376 bytes of sound.*allow_truncated=True",
+    ),
+    "Vorbis, cut in a page": (
+        lambda: read("vorbis.ogg")[:6_300],
+        "its last page is cut in the middle; allow_truncated=True",
+    ),
+    "Opus, its last byte is missing": (
+        lambda: read("opus.ogg")[:-1],
+        "its last page is cut in the middle; allow_truncated=True",
+    ),
+    "Opus, cut in the header of a page": (
+        lambda: read("opus.ogg") + b"OggS\0\0\0\0",
+        "its last page is cut in the middle; allow_truncated=True",
+    ),
+    "Opus, cut in its only page": (
+        lambda: read("opus.ogg")[:1_200],
+        "its last page is cut in the middle, and nothing of it can be decoded",
+    ),
+    "Vorbis, a packet that goes on": (
+        lambda: read("vorbis.ogg") + page(b"a" * 70_000, serial=9, flags=0)[: 27 + 255 + 255 * 255],
+        "its last packet goes on in a page that is missing; allow_truncated=True",
+    ),
+    "half of a WAV, and an MP3": (
+        lambda: half(wav(tone(2))) + made.xing_mp3(),
+        r"part 1 of 2 \(wav, from byte 0 on\): it is truncated",
+    ),
+    "a WAV, and a protected M4A": (
+        lambda: wav(tone(1)) + made.renamed(read("speech.m4a"), b"drms"),
+        r"part 2 of 2 \(mov, from byte 32,044 on\): it is protected by DRM",
+    ),
     "a WAV, and half of one": (
         lambda: wav(tone(1)) + wav(tone(1))[:9_000],
         "part 2 of 2: it is truncated",
