@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from langchain_qwen_audio.audio import Audio
     from langchain_qwen_audio.chains import create_recording_qa_chain
     from langchain_qwen_audio.chat_models import ChatQwenAudio
+    from langchain_qwen_audio.costs import Cost
     from langchain_qwen_audio.document_loaders import (
         QwenAudioLoader,
         QwenAudioParser,
         TranscriptFormat,
     )
+    from langchain_qwen_audio.rate_limits import rate_limiter_for
     from langchain_qwen_audio.tools import AskAudio, ListAudio, LoadAudio, QwenAudioToolkit
 
 __version__ = "0.1.0"
@@ -25,6 +27,7 @@ __all__ = [
     "Audio",
     "AudioInfo",
     "ChatQwenAudio",
+    "Cost",
     "ListAudio",
     "LoadAudio",
     "QwenAudioLoader",
@@ -32,6 +35,7 @@ __all__ = [
     "QwenAudioToolkit",
     "TranscriptFormat",
     "create_recording_qa_chain",
+    "rate_limiter_for",
     "show_messages",
 ]
 
@@ -48,6 +52,8 @@ _HOME = {
     "show_messages": "langchain_qwen_audio._notebook.conversation",
     "create_recording_qa_chain": "langchain_qwen_audio.chains",
     "ChatQwenAudio": "langchain_qwen_audio.chat_models",
+    "Cost": "langchain_qwen_audio.costs",
+    "rate_limiter_for": "langchain_qwen_audio.rate_limits",
 }
 
 

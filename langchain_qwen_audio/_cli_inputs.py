@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import glob
 import mimetypes
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,32 @@ class CommandError(Exception):
         """Take the line, and the exit code, which is that of a wrong call by default."""
         super().__init__(message)
         self.code = code
+
+
+def parse_number(text: str) -> int:
+    """Read a number from 0."""
+    if text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} came, expected a number from 0")
+
+
+def parse_port(text: str) -> int:
+    """Read a port."""
+    if text.isdecimal() and int(text) <= 65_535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port; expected 0 to 65535")
+
+
+def stated_place(region: str | None) -> dict[str, Any]:
+    """Say where the service is; a region that is stated is the one that bills, at any address.
+
+    Args:
+        region: The region that an option gives.
+    """
+    if region:
+        return {"region": region, "base_url": None}
+    stated = os.environ.get("DASHSCOPE_REGION")
+    return {"region": stated} if stated else {}
 
 
 def parse_question(

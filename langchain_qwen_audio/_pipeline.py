@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
     from langchain_qwen_audio._models.routes import Route
+    from langchain_qwen_audio._protocols.base import ServiceReply
     from langchain_qwen_audio._request.parts import Part, RequestMessage
+    from langchain_qwen_audio._request.token_count import Counts
     from langchain_qwen_audio._settings import BaseChatQwenAudio
 
 # Fields that a single call may override and that are not parameters of the service.
@@ -87,6 +89,7 @@ class _Call(NamedTuple):
         return _PreparedCall(
             request=request,
             service=_service(self.settings, self.route),
+            region=self.settings.billing_region,
             tools_as_text=self.tools_as_text,
             as_blocks=speaks or self.settings.output_version == "v1",
         )
@@ -97,12 +100,21 @@ class _PreparedCall(NamedTuple):
 
     request: ServiceRequest
     service: Service
+    region: str | None
     tools_as_text: bool
     as_blocks: bool
 
+    def result(self, reply: ServiceReply) -> ChatResult:
+        return to_chat_result(
+            reply, self.request.model, self.region, tools_as_text=self.tools_as_text
+        )
+
     def decoder(self) -> StreamDecoder:
         return StreamDecoder(
-            self.request.model, tools_as_text=self.tools_as_text, as_blocks=self.as_blocks
+            self.request.model,
+            self.region,
+            tools_as_text=self.tools_as_text,
+            as_blocks=self.as_blocks,
         )
 
 
@@ -112,7 +124,7 @@ def generate(
     """Send messages, and wait for the whole answer."""
     call = _prepare(settings, messages, kwargs)
     reply = call.service.call(call.request)
-    return to_chat_result(reply, call.request.model, tools_as_text=call.tools_as_text)
+    return call.result(reply)
 
 
 async def agenerate(
@@ -121,7 +133,7 @@ async def agenerate(
     """Send messages, and wait for the whole answer."""
     call = await _aprepare(settings, messages, kwargs)
     reply = await call.service.acall(call.request)
-    return to_chat_result(reply, call.request.model, tools_as_text=call.tools_as_text)
+    return call.result(reply)
 
 
 def stream(
@@ -280,10 +292,10 @@ def _service(settings: BaseChatQwenAudio, route: Route) -> Service:
     return Service(endpoint, settings.http_client, settings.http_async_client)
 
 
-def count_message_tokens(settings: BaseChatQwenAudio, messages: Sequence[BaseMessage]) -> int:
-    """Count the tokens of messages, with no request."""
-    from langchain_qwen_audio._request.token_count import count_tokens
+def count_messages(settings: BaseChatQwenAudio, messages: Sequence[BaseMessage]) -> Counts:
+    """Count text and audio of messages, with no request."""
+    from langchain_qwen_audio._request.token_count import count
 
     route = settings.route()
     mapped = map_messages(messages, image_inputs=route.profile.images)
-    return count_tokens(mapped, clip_options(settings, settings.model, route))
+    return count(mapped, clip_options(settings, settings.model, route))

@@ -28,6 +28,7 @@ from langchain_qwen_audio._models.routes import (
     Route,
     find_route,
     is_own_server,
+    region_of,
     service_address,
 )
 from langchain_qwen_audio._protocols.openai import AudioEncoding
@@ -225,6 +226,12 @@ class BaseChatQwenAudio(BaseChatModel):
     def address(self) -> str:
         """The base URL of the service, or of the user's own server."""
         return (self.base_url or service_address(self.region, self.workspace)).rstrip("/")
+
+    @property
+    def billing_region(self) -> str | None:
+        """The region that bills; None if it is not known, as behind a gateway."""
+        stated = self.region if "region" in self.model_fields_set else None
+        return region_of(self.address) or stated
 
     @property
     def request_parameters(self) -> dict[str, Any]:

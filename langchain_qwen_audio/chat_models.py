@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
 
+    from langchain_qwen_audio._models.prices import Prices
+    from langchain_qwen_audio.costs import Cost
+
 
 class ChatQwenAudio(BaseChatQwenAudio):
     """Chat model over Alibaba Cloud's models that take audio: Qwen-Audio, Qwen-Omni and Qwen-ASR.
@@ -134,8 +137,16 @@ class ChatQwenAudio(BaseChatQwenAudio):
         answer.usage_metadata  # {"input_tokens": …, "input_token_details": {"audio": 179}, …}
         ```
 
+    Cost:
+        ```python
+        from langchain_qwen_audio import Cost
+
+        print(Cost.of(answer))  # by the service's price list; "unknown" where that says nothing
+        ```
+
     Response metadata:
-        `model_name`, `model_provider`, `finish_reason` and the service's `request_id`; of
+        `model_name`, `model_provider`, `region` if it is known, `finish_reason` and the service's
+        `request_id`; of
         qwen3-asr-flash also `annotations` (see `AudioInfo`) and `seconds`, which it bills.
 
         ```python
@@ -351,12 +362,29 @@ class ChatQwenAudio(BaseChatQwenAudio):
         Images, and what the service's own template adds, are not counted.
         https://help.aliyun.com/zh/model-studio/audio-language-model
         """
-        from langchain_qwen_audio._pipeline import count_message_tokens
+        from langchain_qwen_audio._pipeline import count_messages
         from langchain_qwen_audio._request.token_count import token_ids
 
         schemas = [json.dumps(convert_to_openai_tool(tool)) for tool in tools or ()]
         of_tools = sum(len(token_ids(schema)) for schema in schemas)
-        return of_tools + count_message_tokens(self, messages)
+        return of_tools + count_messages(self, messages).tokens
+
+    def estimate_cost(self, messages: LanguageModelInput, *, prices: Prices | None = None) -> Cost:
+        """Compute what the input of a request will cost, before it is sent; no request is made.
+
+        The output is not known before the call, so `amount` is None, `at_least` has the input, and
+        `unknown` says so. Models that are billed by the second have an `amount`. Tokens are counted
+        as `get_num_tokens_from_messages` does.
+
+        Args:
+            messages: What would be sent.
+            prices: Your own prices, in place of the service's list.
+        """
+        from langchain_qwen_audio._pipeline import count_messages
+        from langchain_qwen_audio.costs import estimate
+
+        counts = count_messages(self, self._convert_input(messages).to_messages())
+        return estimate(counts, self.model, self.billing_region, prices)
 
     def _resolve_model_profile(self) -> ModelProfile:
         own = is_own_model(self.model, self.base_url, self.protocol)

@@ -20,7 +20,10 @@ from langchain_qwen_audio._cli_inputs import (
     STANDARD,
     CommandError,
     find_recordings,
+    parse_number,
+    parse_port,
     parse_question,
+    stated_place,
 )
 from langchain_qwen_audio._models.routes import Region, is_own_server
 from langchain_qwen_audio._transcription.formats import FORMATS_BY_SUFFIX
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
     from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 
+    from langchain_qwen_audio._transcription.sources import Recording
     from langchain_qwen_audio._transcription.transcript_folder import TranscriptFolder
     from langchain_qwen_audio.chat_models import ChatQwenAudio
     from langchain_qwen_audio.document_loaders import QwenAudioParser
@@ -140,6 +144,11 @@ def _add_transcribe(transcribe: argparse.ArgumentParser) -> None:
         help="what to request of each segment instead of a transcript; for speech "
         "recognition models, names and terms that help them",
     )
+    add(
+        "--estimate",
+        action="store_true",
+        help="print length, tokens and price of the recordings, and send nothing; needs no key",
+    )
     _add_audio_options(transcribe)
     _add_model_options(transcribe, _ASR_MODEL)
     transcribe.set_defaults(
@@ -152,7 +161,7 @@ def _add_transcribe(transcribe: argparse.ArgumentParser) -> None:
 def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--port",
-        type=_port,
+        type=parse_port,
         default=8000,
         help="port on 127.0.0.1, 0 for a free one (default: %(default)s)",
     )
@@ -162,12 +171,12 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
 def _add_audio_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--track",
-        type=_number,
+        type=parse_number,
         metavar="N",
         help="sound track of films with several, from 0 (default: the one marked as default)",
     )
     parser.add_argument(
-        "--channel", type=_number, metavar="N", help="channel, from 0 (default: all are mixed)"
+        "--channel", type=parse_number, metavar="N", help="channel, from 0 (default: all are mixed)"
     )
     parser.add_argument(
         "--allow-truncated",
@@ -197,18 +206,6 @@ def _add_model_options(parser: argparse.ArgumentParser, model: str) -> None:
     )
 
 
-def _number(text: str) -> int:
-    if text.isdecimal():
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} came, expected a number from 0")
-
-
-def _port(text: str) -> int:
-    if text.isdecimal() and int(text) <= 65_535:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no port; expected 0 to 65535")
-
-
 def _audio_options(args: argparse.Namespace) -> dict[str, Any]:
     """Collect what of the recordings is taken, as far as it was given."""
     given = {name: getattr(args, name) for name in ("track", "channel", "allow_truncated")}
@@ -228,8 +225,7 @@ def _model(args: argparse.Namespace) -> Iterator[ChatQwenAudio]:
             yield _make_model(args, base_url=server.base_url, api_key="local")
     else:
         _require_key(args)
-        where = {"region": args.region, "base_url": None} if args.region else {}
-        yield _make_model(args, **where)
+        yield _make_model(args, **stated_place(args.region))
 
 
 def _require_key(args: argparse.Namespace) -> None:
@@ -269,6 +265,8 @@ def _make_model(args: argparse.Namespace, **where: Any) -> ChatQwenAudio:
 def _ask(args: argparse.Namespace) -> None:
     from langchain_core.messages import HumanMessage
 
+    from langchain_qwen_audio.costs import Cost
+
     content, prompt = parse_question(args.inputs, args.prompt, _audio_options(args))
     with _model(args) as model:
         if prompt is None and model.route().profile.text:
@@ -280,7 +278,8 @@ def _ask(args: argparse.Namespace) -> None:
     if usage := reply.usage_metadata:
         audio = usage.get("input_token_details", {}).get("audio", 0)
         print(
-            f"{usage['input_tokens']} tokens in ({audio} of audio), {usage['output_tokens']} out",
+            f"{usage['input_tokens']} tokens in ({audio} of audio), {usage['output_tokens']} out; "
+            f"cost {Cost.of(reply)}",
             file=sys.stderr,
         )
 
@@ -302,6 +301,9 @@ def _print_stream(model: ChatQwenAudio, message: HumanMessage) -> AIMessage:
 def _transcribe(args: argparse.Namespace) -> None:
     left_out: list[str] = []
     found, skipped = find_recordings(args.paths, left_out)
+    if args.estimate:
+        _estimate(args, found, [*left_out, *skipped])
+        return
     to_stdout = args.out == STANDARD or (args.out is None and args.paths == [STANDARD])
     if to_stdout and len(found) > 1 and args.format != "jsonl":
         raise CommandError(
@@ -325,13 +327,21 @@ def _transcribe(args: argparse.Namespace) -> None:
             whole += not _report_errors(segments)
             if text := _write_transcript(segments, args.format):
                 _deliver(text, target, None if to_stdout else folder)
-        print(parser.summary, file=sys.stderr)
+        print(f"{parser.summary}; cost {parser.summary.cost}", file=sys.stderr)
     if failed := len(found) + len(skipped) - whole:
         raise CommandError(
             f"{failed} of {len(found) + len(skipped)} recordings were not transcribed whole; the "
             "same command sends only what failed",
             1,
         )
+
+
+def _estimate(args: argparse.Namespace, found: list[Recording], left_out: list[str]) -> None:
+    from langchain_qwen_audio._cli_estimate import write_estimate
+
+    model = _make_model(args, **stated_place(args.region), api_key="unused")
+    print(*(f"left out: {it}\n" for it in left_out), sep="", end="", file=sys.stderr)
+    print(write_estimate(found, model, _audio_options(args)))
 
 
 def _folder(args: argparse.Namespace, *, to_stdout: bool) -> TranscriptFolder:

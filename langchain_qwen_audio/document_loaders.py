@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen_audio._transcription.sources import Recording, Source
     from langchain_qwen_audio.chat_models import ChatQwenAudio
+    from langchain_qwen_audio.costs import Cost
 
 __all__ = [
     "LoadOptions",
@@ -53,6 +54,10 @@ class LoadSummary:
         audio_s: Seconds of audio in all segments.
         usage: Tokens that this run used.
         left_out: Files of directories that are no recordings, and why.
+        model: The model.
+        region: The region that bills, if it is known.
+        billed_s: Seconds that the service bills; None if it did not report them.
+        uncounted: How many answers came without a count of audio tokens.
     """
 
     recordings: int = 0
@@ -65,6 +70,17 @@ class LoadSummary:
         default_factory=lambda: UsageMetadata(input_tokens=0, output_tokens=0, total_tokens=0)
     )
     left_out: list[str] = field(default_factory=list)
+    model: str = ""
+    region: str | None = None
+    billed_s: float | None = 0.0
+    uncounted: int = 0
+
+    @property
+    def cost(self) -> Cost:
+        """What this run cost, by the service's price list; `Cost.of` takes your own prices."""
+        from langchain_qwen_audio.costs import Cost
+
+        return Cost.of(self)
 
     def add(self, transcript: SegmentTranscript) -> None:
         """Count one more segment."""
@@ -74,8 +90,15 @@ class LoadSummary:
         self.incomplete += transcript.finish_reason is not None
         self.from_checkpoint += transcript.from_checkpoint
         self.audio_s += transcript.new_s
-        if transcript.usage and not transcript.from_checkpoint:
-            self.usage = add_usage(self.usage, transcript.usage)
+        if transcript.error is None and not transcript.from_checkpoint:
+            self._add_billed(transcript.usage, transcript.billed_s)
+
+    def _add_billed(self, usage: UsageMetadata | None, billed_s: float | None) -> None:
+        self.usage = add_usage(self.usage, usage)
+        details = usage.get("input_token_details", {}) if usage else {}
+        self.uncounted += "audio" not in details
+        unknown = self.billed_s is None or billed_s is None
+        self.billed_s = None if unknown else self.billed_s + billed_s  # type: ignore[operator]
 
     def __str__(self) -> str:
         length = format_time(self.audio_s)
@@ -123,9 +146,18 @@ class QwenAudioParser(BaseBlobParser):
         self.show_progress: bool = settings.pop("show_progress", False)
         if settings.get("segment_s") is None:
             settings["segment_s"] = FORMATS[self.transcript_format].segment_s
-        self.summary = LoadSummary()
-        """What the last run has transcribed so far."""
         self._transcriber = Transcriber(llm, **settings)
+        self.summary = self.new_summary([])
+        """What the last run has transcribed so far."""
+
+    def new_summary(self, left_out: list[str]) -> LoadSummary:
+        """Begin the summary of a run.
+
+        Args:
+            left_out: Where whoever finds recordings notes what is none.
+        """
+        llm = self._transcriber.llm
+        return LoadSummary(left_out=left_out, model=llm.model, region=llm.billing_region)
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:
         """Transcribe a recording, and yield its documents as they come.
@@ -244,7 +276,7 @@ class _Run:
         self._format = parser.transcript_format
         self._held: list[Document] = []  # of the recording that is being transcribed
         noted = [] if left_out is None else left_out
-        self.summary = parser.summary = LoadSummary(left_out=noted)
+        self.summary = parser.summary = parser.new_summary(noted)
         self._bar = _bar() if parser.show_progress else None
 
     def take(self, transcript: SegmentTranscript) -> list[Document]:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from langchain_qwen_audio._models.elsewhere import OTHER_WAYS
+from langchain_qwen_audio._models.prices import PRICES, Prices, SecondPrice, TokenPrices
 from langchain_qwen_audio._models.profiles import PROFILES, RETIRED, Profile
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "README.zh-CN.md", "docs/models.md")
+PAGES = ("README.md", "README.zh-CN.md", "docs/models.md", "docs/costs.md")
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 _UNITS = {"h": 3600.0, "min": 60.0, "s": 1.0}
 
@@ -149,6 +150,37 @@ def _overview(*, chinese: bool) -> list[list[str]]:
     return rows
 
 
+def _prices(cells: Callable[[Prices], list[str]]) -> list[list[str]]:
+    """One row for all models, and for all regions, that have the same prices."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for name, by_region in PRICES.items():
+        regions: dict[tuple[str, ...], list[str]] = {}
+        for region, prices in by_region.items():
+            regions.setdefault(tuple(cells(prices)), []).append(f"`{region}`")
+        for row, places in regions.items():
+            if row:
+                rows.setdefault((", ".join(places), *row), []).append(f"`{name}`")
+    return [[", ".join(names), *row] for row, names in rows.items()]
+
+
+def _of_tokens(prices: Prices) -> list[str]:
+    if isinstance(prices, SecondPrice):
+        return []
+    shown = (
+        *(prices.text_in, prices.audio_in, prices.image_in, prices.cached_in),
+        *(prices.text_out, prices.mixed_text_out, prices.audio_out, prices.batch_factor),
+    )
+    return ["–" if it is None else str(it) for it in shown]
+
+
+def _of_seconds(prices: Prices) -> list[str]:
+    return [] if isinstance(prices, TokenPrices) else [str(prices.second)]
+
+
+def _limits(profile: Profile) -> list[str]:
+    return [_count(profile.requests_per_minute), _count(profile.tokens_per_minute)]
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "overview": lambda: write_table(
         ("model", "for", "tokens a second", "a clip", "speaks", "tools", "state"),
@@ -172,6 +204,17 @@ TABLES: dict[str, Callable[[], str]] = {
         ),
         _by_profile(_served),
     ),
+    "rate-limits": lambda: write_table(
+        ("model", "requests per minute", "tokens per minute"), _by_profile(_limits)
+    ),
+    "token-prices": lambda: write_table(
+        (
+            *("model", "region", "text in", "audio in", "images, video in", "cached in"),
+            *("text out", "text out, mixed input", "speech out", "batch"),
+        ),
+        _prices(_of_tokens),
+    ),
+    "second-prices": lambda: write_table(("model", "region", "a second"), _prices(_of_seconds)),
     "retired": lambda: write_table(
         ("name", "successor"), ([f"`{name}`", f"`{next_}`"] for name, next_ in RETIRED.items())
     ),

@@ -36,12 +36,15 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._protocols.base import ReplyToolCall, ServiceReply, Speech
 
 
-def to_chat_result(reply: ServiceReply, model: str, *, tools_as_text: bool = False) -> ChatResult:
+def to_chat_result(
+    reply: ServiceReply, model: str, region: str | None = None, *, tools_as_text: bool = False
+) -> ChatResult:
     """Make the result of a whole call.
 
     Args:
         reply: The reply.
         model: The model of the request.
+        region: The region that bills, if it is known.
         tools_as_text: Whether tools were offered in the prompt, so that calls are in the text.
     """
     pieces: list[Piece] = [reply["text"]]
@@ -54,7 +57,7 @@ def to_chat_result(reply: ServiceReply, model: str, *, tools_as_text: bool = Fal
         content=_content(text, reply["refusal"], reply["speech"]),
         additional_kwargs=reasoning_kwargs(reply["reasoning"]),
         usage_metadata=to_usage_metadata(reply["usage"]),
-        response_metadata=response_metadata(reply, model),
+        response_metadata=response_metadata(reply, model, region),
         **_read_calls(calls),
     )
     return _result(message)
@@ -159,16 +162,18 @@ def tool_call_chunks(calls: list[ReplyToolCall]) -> list[ToolCallChunk]:
     ]
 
 
-def response_metadata(reply: Mapping[str, Any], model: str) -> dict[str, Any]:
+def response_metadata(reply: Mapping[str, Any], model: str, region: str | None) -> dict[str, Any]:
     """Say what else is known of an answer.
 
     Args:
         reply: A whole reply, or what is known of the events of a stream.
         model: The model of the request, where the reply does not say.
+        region: The region that bills, if it is known.
     """
     metadata = {
         "model_name": reply.get("model") or model,
         "model_provider": PROVIDER,
+        "region": region,
         "finish_reason": reply.get("finish_reason"),
         "request_id": reply.get("request_id"),
         "annotations": reply.get("annotations"),  # of qwen3-asr-flash, as is

@@ -52,13 +52,22 @@ class StreamDecoder:
 
     Args:
         model: The model of the request.
+        region: The region that bills, if it is known.
         tools_as_text: Whether tools were offered in the prompt, so that calls are in the text.
         as_blocks: Whether content is a list of blocks: speech was requested, or LangChain's content
             blocks (`output_version="v1"`), whose indexes must not be those of the tool calls.
     """
 
-    def __init__(self, model: str, *, tools_as_text: bool = False, as_blocks: bool = False) -> None:
+    def __init__(
+        self,
+        model: str,
+        region: str | None = None,
+        *,
+        tools_as_text: bool = False,
+        as_blocks: bool = False,
+    ) -> None:
         self._model = model
+        self._region = region
         self._as_blocks = as_blocks
         self._parser = ToolCallParser() if tools_as_text else None
         self._text: list[str] = []
@@ -98,7 +107,7 @@ class StreamDecoder:
         rest = self._chunks(self._parser.finish() if self._parser else self._invalid_calls())
         last = self._chunk(
             usage_metadata=to_usage_metadata(self._last.get("usage")),
-            response_metadata=response_metadata(self._last, self._model),
+            response_metadata=response_metadata(self._last, self._model, self._region),
             chunk_position="last",
         )
         speech = self._speech_chunk(self._speech.finish()) if self._speech else []

@@ -25,7 +25,10 @@ def to_usage_metadata(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
     outputs = _counts(usage.get("output_tokens_details") or usage.get("completion_tokens_details"))
     audio = inputs.get("audio_tokens", flat.get("audio_tokens"))
     cached = inputs.pop("cached_tokens", None)  # a part of the others
-    input_tokens = flat.get("input_tokens", flat.get("prompt_tokens", sum(inputs.values())))
+    reported = flat.get("input_tokens", flat.get("prompt_tokens"))
+    if audio is None and inputs and sum(inputs.values()) == reported:
+        audio = 0  # the details are all of the input
+    input_tokens = sum(inputs.values()) if reported is None else reported
     output_tokens = flat.get("output_tokens", flat.get("completion_tokens", sum(outputs.values())))
     includes_audio = bool(inputs) or flat.get("total_tokens") == input_tokens + output_tokens
     if audio and not includes_audio:
@@ -35,7 +38,12 @@ def to_usage_metadata(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
         output_tokens=output_tokens,
         total_tokens=input_tokens + output_tokens,
     )
-    of_input = {"audio": audio, "cache_read": cached}
+    of_input = {
+        "audio": audio,
+        "cache_read": cached,
+        "image": inputs.get("image_tokens"),
+        "video": inputs.get("video_tokens"),
+    }
     of_output = {"audio": outputs.get("audio_tokens"), "reasoning": outputs.get("reasoning_tokens")}
     if details := {name: count for name, count in of_input.items() if count is not None}:
         metadata["input_token_details"] = cast("InputTokenDetails", details)

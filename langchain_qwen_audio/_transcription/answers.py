@@ -10,6 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from langchain_qwen_audio._response.audio_info import AudioInfo
+from langchain_qwen_audio.costs import is_from_cache
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -34,20 +35,29 @@ class Answer(NamedTuple):
 
     values: StoredAnswer
     finish_reason: str | None
+    seconds: float | None = None  # what the service bills, if it reports that
+
+
+# What LangChain's own cache had, nobody bills.
+_NOTHING = UsageMetadata(
+    input_tokens=0, output_tokens=0, total_tokens=0, input_token_details={"audio": 0}
+)
 
 
 def read_answer(message: AIMessage) -> Answer:
     """Take from a message what is kept of it."""
+    is_free = is_from_cache(message)
     info = AudioInfo.from_message(message)
     values: StoredAnswer = {
         "text": message.text.strip(),
         "model": message.response_metadata.get("model_name"),
         "language": info.language,
         "emotion": info.emotion,
-        "usage": message.usage_metadata,
+        "usage": _NOTHING if is_free else message.usage_metadata,
     }
     reason = message.response_metadata.get("finish_reason")
-    return Answer(values, None if reason == "stop" else reason)
+    seconds = 0.0 if is_free else message.response_metadata.get("seconds")
+    return Answer(values, None if reason == "stop" else reason, seconds)
 
 
 def join_answers(cut: Answer, parts: list[Answer]) -> Answer:
@@ -60,4 +70,6 @@ def join_answers(cut: Answer, parts: list[Answer]) -> Answer:
         "usage": reduce(add_usage, (it.values["usage"] for it in [cut, *parts])),
     }
     reasons = (it.finish_reason for it in parts if it.finish_reason)
-    return Answer(values, next(reasons, None))
+    seconds = [it.seconds for it in [cut, *parts]]
+    known = [it for it in seconds if it is not None]
+    return Answer(values, next(reasons, None), sum(known) if len(known) == len(seconds) else None)

@@ -90,6 +90,7 @@ class SegmentTranscript:
         language: The language of the speech, if the model tells.
         emotion: The emotion of the speech, if the model tells.
         usage: The tokens used.
+        billed_s: The seconds that the service bills, if it reports them.
         finish_reason: Why the text is not whole ("length"); None if it is.
         from_checkpoint: An earlier run paid for it; it costs nothing now.
         error: What went wrong, if something did.
@@ -109,6 +110,7 @@ class SegmentTranscript:
     language: str | None = None
     emotion: str | None = None
     usage: UsageMetadata | None = None
+    billed_s: float | None = None
     finish_reason: str | None = None
     from_checkpoint: bool = False
     error: Exception | None = None
@@ -369,7 +371,12 @@ class Transcriber:
         """Make the transcript of an answer, and put it into the checkpoint if it is whole."""
         if self._store is not None and answer.finish_reason is None:
             self._store.write(task.key, lambda: STORED.dump_json(answer.values))
-        return replace(task.place, **answer.values, finish_reason=answer.finish_reason)
+        return replace(
+            task.place,
+            **answer.values,
+            billed_s=answer.seconds,
+            finish_reason=answer.finish_reason,
+        )
 
 
 def _key(digest: str, start_s: float, end_s: float, settings: str) -> str:

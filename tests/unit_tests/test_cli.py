@@ -27,7 +27,7 @@ import pytest
 
 from langchain_qwen_audio._models.routes import Region
 from langchain_qwen_audio.cli import main
-from langchain_qwen_audio.local import LocalDashScope, error_reply
+from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
 from tests.unit_tests.programs import STRICT
 
 from . import made_files as made
@@ -115,7 +115,7 @@ def test_ask_local_prints_what_the_sample_says_and_usage_apart(
     assert "not Qwen-Audio" in done.stdout
     notice, usage = done.stderr.splitlines()
     assert "not Qwen" in notice
-    assert re.fullmatch(r"\d+ tokens in \(179 of audio\), \d+ out", usage)
+    assert re.fullmatch(r"\d+ tokens in \(179 of audio\), \d+ out; cost unknown \(.+\)", usage)
 
 
 def test_several_recordings_need_no_prompt(run: Run) -> None:
@@ -414,7 +414,7 @@ def test_what_of_a_folder_is_no_recording_is_named_and_counted(
     assert done.returncode == 0
     assert "left out: in/notes.txt: it is text, not a recording: 'Buy milk.'" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("3 recordings, ")
-    assert done.stderr.splitlines()[-1].endswith("; 1 other files left out")
+    assert done.stderr.splitlines()[-1].split("; ")[1] == "1 other files left out"
 
 
 TAKEN = {
@@ -601,6 +601,81 @@ def test_an_interrupt_says_how_to_go_on_and_keeps_what_came(run: Run, five: Path
         done = run(*command, cwd=five.parent, env=variables(server))
         assert done.returncode == 0, done.stderr
         assert len(server.requests) == 1, "all responses that came were kept"
+
+
+# --- costs ------------------------------------------------------------------------------------
+
+
+BEIJING = {"DASHSCOPE_REGION": "cn-beijing"}
+PRICED = Reply("a", usage={"seconds": 7, "output_tokens_details": {"text_tokens": 6}})
+
+
+@pytest.mark.parametrize("how", [(), ("--no-stream",)], ids=["stream", "whole"])
+def test_ask_prints_the_cost_beside_the_tokens(run: Run, how: tuple[str, ...]) -> None:
+    with LocalDashScope(reply=PRICED) as server:
+        env = {**variables(server), **BEIJING}
+        done = run("ask", SAMPLE, "--model", "qwen3-asr-flash", *how, env=env)
+    cost = "0.00154 CNY (audio in 0.00154)"
+    assert done.stderr == f"0 tokens in (0 of audio), 6 out; cost {cost}\n"
+
+
+def test_transcribe_prints_the_cost_of_the_run(run: Run, recordings: Path, tmp_path: Path) -> None:
+    with LocalDashScope(reply=PRICED) as server:
+        env = {**variables(server), **BEIJING}
+        done = run("transcribe", str(recordings), "--out", str(tmp_path), env=env)
+    assert done.stderr.endswith("12 out; cost 0.00308 CNY (audio in 0.00308)\n")
+
+
+ESTIMATES: list[tuple[tuple[str, ...], str]] = [
+    ((), r"cost 0\.00483\d* CNY \(audio in 0\.00483\d*\)"),
+    (
+        ("--model", "qwen3.5-omni-flash"),
+        r"154 tokens of audio; cost at least 0\.002772 CNY \(the output is not known .*\)",
+    ),
+    (
+        ("--model", "qwen-audio-turbo"),
+        r"549 tokens of audio; cost unknown \(the price list of \S+ has no price .*\)",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", ESTIMATES, ids=["seconds", "tokens", "no price"])
+def test_an_estimate_prints_length_tokens_and_price_and_sends_nothing(
+    run: Run,
+    service: LocalDashScope,
+    recordings: Path,
+    tmp_path: Path,
+    case: tuple[tuple[str, ...], str],
+) -> None:
+    options, price = case
+    env = {"DASHSCOPE_BASE_URL": service.base_url, **BEIJING}  # and no key
+    done = run("transcribe", "--estimate", str(recordings), *options, env=env, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(rf"2 recordings, 00:21[,;] {price}\n", done.stdout), done.stdout
+    assert service.requests == []
+    assert list(tmp_path.iterdir()) == [], "nothing is written either"
+
+
+def test_an_estimate_takes_the_region(run: Run, recordings: Path) -> None:
+    prices = [
+        run("transcribe", "--estimate", str(recordings), "--region", region).stdout.split()[4]
+        for region in ("cn-beijing", "ap-southeast-1")
+    ]
+    assert float(prices[1]) / float(prices[0]) == pytest.approx(26 / 22, abs=0.001)
+
+
+def test_an_estimate_names_what_it_leaves_out(run: Run, tmp_path: Path) -> None:
+    shutil.copy(SAMPLE, tmp_path)
+    (tmp_path / "notes.txt").write_text("no recording")
+    done = run("transcribe", "--estimate", str(tmp_path), env=BEIJING)
+    assert done.stdout.startswith("1 recordings, 00:07; cost 0.001")
+    assert re.match(r"left out: \S+notes\.txt: ", done.stderr)
+
+
+def test_an_estimate_fetches_no_url(run: Run) -> None:
+    done = run("transcribe", "--estimate", "https://example.org/a.wav", env=BEIJING)
+    assert done.returncode == 2
+    assert "--estimate makes no request" in done.stderr
 
 
 # --- serve ------------------------------------------------------------------------------------

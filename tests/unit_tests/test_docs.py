@@ -37,6 +37,7 @@ def python_blocks(page: Path) -> list[str]:
         ("docs/streaming.md", 5),
         ("docs/agents.md", 1),
         ("docs/models.md", 2),
+        ("docs/costs.md", 0),
         ("docs/errors.md", 0),
         ("docs/recordings.md", 2),
         ("docs/production.md", 0),
@@ -73,8 +74,10 @@ def test_code_blocks_run(
 @pytest.mark.parametrize(
     ("documented", "count"),
     [
-        (langchain_qwen_audio.ChatQwenAudio, 10),
+        (langchain_qwen_audio.ChatQwenAudio, 11),
         (langchain_qwen_audio.Audio, 1),
+        (langchain_qwen_audio.Cost, 1),
+        (langchain_qwen_audio.rate_limiter_for, 1),
         (langchain_qwen_audio.QwenAudioParser, 1),
         (langchain_qwen_audio.QwenAudioLoader, 1),
         (langchain_qwen_audio.LoadAudio, 1),

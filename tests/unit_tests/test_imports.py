@@ -27,13 +27,14 @@ LAYERS = [
     ("_protocols",),
     ("_models",),
     ("_request", "_response"),
+    ("costs", "rate_limits"),
     ("_service",),
     ("_settings",),
     ("_pipeline",),
     ("chat_models",),
     ("_transcription", "_notebook"),
     ("document_loaders",),
-    ("chains", "tools", "ray", "llama_index", "_cli_inputs", "cli"),
+    ("chains", "tools", "ray", "llama_index", "_cli_inputs", "_cli_estimate", "cli"),
 ]
 KNOW_THE_SDK = {
     "_request/token_count.py",

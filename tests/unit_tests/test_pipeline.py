@@ -136,7 +136,12 @@ def test_a_model_that_only_streams_is_streamed_in_every_way_to_call(
         == [
             AIMessage(
                 "I hear",
-                usage_metadata={"input_tokens": 1, "output_tokens": 3, "total_tokens": 4},
+                usage_metadata={
+                    "input_tokens": 1,
+                    "output_tokens": 3,
+                    "total_tokens": 4,
+                    "input_token_details": {"audio": 0},
+                },
                 response_metadata={
                     "model_name": OMNI_3_5,
                     "model_provider": "dashscope",

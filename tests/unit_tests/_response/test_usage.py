@@ -107,13 +107,13 @@ USAGE: dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         TURBO,
         {},
         compatible_usage({"text_tokens": 207}, {"text_tokens": 9}, 207, 9),
-        counted(207, None, 9),
+        counted(207, 0, 9),
     ),
     "Omni, spoken": (
         OMNI_3,
         SPEECH,
         compatible_usage({"text_tokens": 207}, {"audio_tokens": 83, "text_tokens": 20}, 207, 103),
-        counted(207, None, 103, output_token_details={"audio": 83}),
+        counted(207, 0, 103, output_token_details={"audio": 83}),
     ),
     "Omni, thinking": (
         OMNI_3_8,
@@ -132,7 +132,7 @@ USAGE: dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         compatible_usage(
             {"audio_tokens": 7, "image_tokens": 300, "text_tokens": 5}, {"text_tokens": 4}, 312, 4
         ),
-        counted(305, 7, 4),
+        {**counted(305, 7, 4), "input_token_details": {"audio": 7, "image": 300}},
     ),
     "Omni, from the cache": (
         OMNI_3_8,

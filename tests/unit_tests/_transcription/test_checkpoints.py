@@ -133,7 +133,9 @@ def test_what_has_been_transcribed_is_not_requested_again(
     assert (paid.from_checkpoint, paid.usage["total_tokens"]) == (0, 5 * 32)
     again = loader_of(server, ten, checkpoint)
     assert load(again) == first
-    assert again.summary == LoadSummary(recordings=1, segments=5, from_checkpoint=5, audio_s=10.0)
+    assert again.summary == LoadSummary(
+        recordings=1, segments=5, from_checkpoint=5, audio_s=10.0, model=ASR
+    )
     assert len(server.requests) == 5
 
 

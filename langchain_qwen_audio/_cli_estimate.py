@@ -1,0 +1,42 @@
+"""What transcribing would cost: recordings are measured here, and nothing is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen_audio._cli_inputs import CommandError
+from langchain_qwen_audio._media.durations import format_time
+from langchain_qwen_audio._request.token_count import Counts
+from langchain_qwen_audio.costs import estimate
+
+if TYPE_CHECKING:
+    from langchain_qwen_audio._transcription.sources import Recording
+    from langchain_qwen_audio.chat_models import ChatQwenAudio
+
+
+def write_estimate(found: list[Recording], model: ChatQwenAudio, options: dict[str, Any]) -> str:
+    """Say how long recordings are, and what the input of their transcription costs.
+
+    Args:
+        found: The recordings.
+        model: The model.
+        options: What of the recordings is taken, as `AudioOptions`.
+
+    Raises:
+        CommandError: One is at a URL.
+    """
+    profile = model.route().profile
+    lengths = [_length_s(it, options) for it in found]
+    audio_s, tokens = sum(lengths), sum(map(profile.clip_tokens, lengths))
+    counted = "" if profile.transcribes else f", {tokens} tokens of audio"
+    cost = estimate(Counts(0, tokens, audio_s), model.model, model.billing_region)
+    return f"{len(found)} recordings, {format_time(audio_s)}{counted}; cost {cost}"
+
+
+def _length_s(recording: Recording, options: dict[str, Any]) -> float:
+    if recording.source.lower().startswith(("http://", "https://")):
+        raise CommandError(
+            f"{recording.source}: --estimate makes no request, so URLs are not measured; download "
+            "it first"
+        )
+    return recording.open().choose(**options).duration_s
