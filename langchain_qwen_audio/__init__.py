@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langchain_qwen_audio._notebook.conversation import show_messages
-    from langchain_qwen_audio._response.audio_info import AudioInfo
     from langchain_qwen_audio.audio import Audio
     from langchain_qwen_audio.chains import create_recording_qa_chain
     from langchain_qwen_audio.chat_models import ChatQwenAudio
@@ -19,13 +18,13 @@ if TYPE_CHECKING:
     )
     from langchain_qwen_audio.rate_limits import rate_limiter_for
     from langchain_qwen_audio.tools import AskAudio, ListAudio, LoadAudio, QwenAudioToolkit
+    from langchain_qwen_audio.transcripts import Transcript
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AskAudio",
     "Audio",
-    "AudioInfo",
     "ChatQwenAudio",
     "Cost",
     "ListAudio",
@@ -33,6 +32,7 @@ __all__ = [
     "QwenAudioLoader",
     "QwenAudioParser",
     "QwenAudioToolkit",
+    "Transcript",
     "TranscriptFormat",
     "create_recording_qa_chain",
     "rate_limiter_for",
@@ -48,7 +48,7 @@ _HOME = {
         "langchain_qwen_audio.document_loaders",
     ),
     "Audio": "langchain_qwen_audio.audio",
-    "AudioInfo": "langchain_qwen_audio._response.audio_info",
+    "Transcript": "langchain_qwen_audio.transcripts",
     "show_messages": "langchain_qwen_audio._notebook.conversation",
     "create_recording_qa_chain": "langchain_qwen_audio.chains",
     "ChatQwenAudio": "langchain_qwen_audio.chat_models",

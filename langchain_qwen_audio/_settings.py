@@ -55,15 +55,31 @@ _PARAMETERS = (
 
 
 class AsrOptions(TypedDict, total=False):
-    """What helps qwen3-asr-flash to transcribe.
+    """What helps a model of speech recognition to transcribe; each has some of these.
 
-    https://help.aliyun.com/zh/model-studio/qwen-asr-api-reference
+    https://help.aliyun.com/zh/model-studio/qwen-asr-api-reference (qwen3-asr-flash)
+    https://help.aliyun.com/zh/model-studio/fun-asr-flash-recorded-speech-recognition-http-api
+    (qwen-audio-3.x-asr-flash, fun-asr-flash)
     """
 
     language: str
-    """The language spoken ("zh", "en", …), if it is known."""
+    """qwen3-asr-flash: the language spoken ("zh", "en", …), if it is known."""
     enable_itn: bool
-    """Whether numbers are written as digits; in Chinese and English only."""
+    """qwen3-asr-flash: whether numbers are written as digits; in Chinese and English only."""
+    language_hints: list[str]
+    """The languages that may be spoken: 4 at most, and 1 for fun-asr-flash."""
+    vocabulary: dict[str, int]
+    """qwen-audio-3.x: words to expect, with their weights: 1 to 5, or 50 for the surest."""
+    vocabulary_id: str
+    """The id of a vocabulary that is stored at the service."""
+    speaker_diarization_enabled: bool
+    """qwen-audio-3.1: whether each sentence says who speaks (see `Transcript`); not together with
+    `language_hints` and `keep_dialect`, which the service would ignore."""
+    keep_dialect: bool
+    """qwen-audio-3.1: whether dialect is written as it is spoken; by default, as Mandarin."""
+    disfluency_removal_enabled: bool
+    """qwen-audio-3.1: whether "um" and repeated words are left out. No page names this parameter;
+    a third party saw it work."""
 
 
 class BaseChatQwenAudio(BaseChatModel):
@@ -134,7 +150,7 @@ class BaseChatQwenAudio(BaseChatModel):
     """The voice it speaks with; by default one that the model has."""
 
     asr_options: AsrOptions | None = None
-    """What helps qwen3-asr-flash to transcribe: `language`, `enable_itn`."""
+    """What helps a model of speech recognition to transcribe; see `AsrOptions`."""
 
     timeout: float = Field(default=DEFAULT_TIMEOUT_S, gt=0, le=MAX_TIMEOUT_S)
     """Seconds to wait for a connection, and for each next sign of life from the service: a whole
@@ -175,8 +191,9 @@ class BaseChatQwenAudio(BaseChatModel):
     that have no native calling, or as the model takes them ("auto")."""
 
     protocol: ProtocolName | None = None
-    """DashScope's "native" protocol or its OpenAI-compatible one ("openai"); by default as the
-    model takes it. Models that this package does not know may need to be told."""
+    """DashScope's "native" protocol, its OpenAI-compatible one ("openai"), or that of speech
+    recognition with times ("recognition"); by default as the model takes it. Models that this
+    package does not know may need to be told."""
 
     audio_encoding: AudioEncoding | None = None
     """How clips are written for an OpenAI-compatible server: `input_audio` with a data URI

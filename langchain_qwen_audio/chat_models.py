@@ -19,7 +19,8 @@ from langchain_core.callbacks import (
 from langchain_core.language_models import LangSmithParams, ModelProfile
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from langchain_qwen_audio._models.profiles import PROVIDER, model_profile, profile_of
+from langchain_qwen_audio._models.langchain_profile import model_profile
+from langchain_qwen_audio._models.profiles import PROVIDER, profile_of
 from langchain_qwen_audio._models.routes import is_own_model, profile_in, region_of
 from langchain_qwen_audio._settings import BaseChatQwenAudio
 
@@ -146,8 +147,8 @@ class ChatQwenAudio(BaseChatQwenAudio):
 
     Response metadata:
         `model_name`, `model_provider`, `region` if it is known, `finish_reason` and the service's
-        `request_id`; of
-        qwen3-asr-flash also `annotations` (see `AudioInfo`) and `seconds`, which it bills.
+        `request_id`; of speech recognition also `annotations` or `sentences`, and `seconds`, which
+        it bills (see `Transcript`).
 
         ```python
         answer.response_metadata

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
     from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 
+    from langchain_qwen_audio._settings import AsrOptions
     from langchain_qwen_audio._transcription.sources import Recording
     from langchain_qwen_audio._transcription.transcript_folder import TranscriptFolder
     from langchain_qwen_audio.chat_models import ChatQwenAudio
@@ -244,19 +245,26 @@ def _make_model(args: argparse.Namespace, **where: Any) -> ChatQwenAudio:
 
     from langchain_qwen_audio.chat_models import ChatQwenAudio
 
-    if args.language:
-        where["asr_options"] = {"language": args.language}
     try:
         model = ChatQwenAudio(model=args.model, local_files=True, **where)
     except ValidationError as error:
         reasons = (it["msg"].removeprefix("Value error, ") for it in error.errors())
         raise CommandError("; ".join(reasons)) from error
-    if args.language and not model.route().profile.transcribes:
+    if args.language:
+        model.asr_options = _language_options(args, model)
+    return model
+
+
+def _language_options(args: argparse.Namespace, model: ChatQwenAudio) -> AsrOptions:
+    profile = model.route().profile
+    if not profile.transcribes:
         raise CommandError(
             f"--language is for speech recognition models such as {_ASR_MODEL}; {args.model} "
             'takes a prompt: --prompt "Transcribe this recording, which is in German."'
         )
-    return model
+    if "language" in profile.asr_options:
+        return {"language": args.language}
+    return {"language_hints": [args.language]}
 
 
 # --- ask --------------------------------------------------------------------------------------

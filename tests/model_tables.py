@@ -27,6 +27,11 @@ _PURPOSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "转写，附语种和情绪",
     ),
     (
+        ("qwen-audio-3.1-asr-flash", "qwen-audio-3.0-asr-flash", "fun-asr-flash-2026-06-15"),
+        "transcripts, with times of words",
+        "转写，附逐字时间戳",
+    ),
+    (
         ("qwen3-omni-30b-a3b-captioner",),
         "captions of any sound, in English",
         "用英文描述任意声音",
@@ -57,7 +62,6 @@ OTHER_NAMES = (
     *("`qwen-audio-3.*-realtime-*`, `*-omni-*-realtime`",),
     *("`qwen3-asr-flash-realtime`, `*-streaming`, `qwen-audio-3.1-asr-flash-message`",),
     *("`qwen3.5-livetranslate-flash`, `qwen3-livetranslate-flash`", "`*-filetrans`"),
-    "`qwen-audio-3.0-asr-flash`, `qwen-audio-3.1-asr-flash`, `fun-asr-flash-2026-06-15`",
     *("`fun-asr`, `fun-asr-mtl`, `paraformer-*`", "`qwen-mt-*`"),
 )
 

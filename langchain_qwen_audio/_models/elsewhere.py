@@ -66,15 +66,8 @@ OTHER_WAYS: tuple[OtherWay, ...] = (
         _TRANSLATES,
     ),
     OtherWay(re.compile(r"-filetrans" + _END), f"transcribes files in {_JOBS}", _LOADS),
-    OtherWay(  # the recognition format
-        re.compile(r"^(qwen-audio-3\.\d+-asr-flash|fun-asr-flash)" + _END),
-        "transcribes in a message schema of its own (POST "
-        "/api/v1/services/aigc/multimodal-generation/generation with `input_audio` parts and "
-        "`parameters.format`)",
-        _TRANSCRIBES,
-    ),
     OtherWay(
-        re.compile(r"^(fun-asr|paraformer|sensevoice|gummy)(-|$)"),
+        re.compile(r"^(fun-asr(?!-flash)|paraformer|sensevoice|gummy)(-|$)"),
         f"transcribes files in {_JOBS}",
         _LOADS,
     ),

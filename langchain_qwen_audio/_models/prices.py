@@ -156,7 +156,7 @@ PRICES: dict[str, dict[str, Prices]] = {
     "qwen3-asr-flash-2025-09-08-us": _US,
     "qwen3-asr-flash-filetrans": _FILES,
     "fun-asr": _FILES,
-    "fun-asr-flash": _FILES,
+    "fun-asr-flash-2026-06-15": _FILES,  # the list says fun-asr-flash; there is no other one
     "qwen-audio-3.0-asr-flash": _FILES,
     "qwen-audio-3.0-asr-flash-filetrans": _FILES,
     "qwen3-asr-flash-realtime": _LIVE,

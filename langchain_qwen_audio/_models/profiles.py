@@ -9,6 +9,7 @@ https://help.aliyun.com/zh/model-studio/qwen3-8-omni-flash
 https://help.aliyun.com/zh/model-studio/qwen3-5-omni-plus
 https://help.aliyun.com/zh/model-studio/qwen-structured-output (JSON mode)
 https://help.aliyun.com/zh/model-studio/rate-limit
+https://help.aliyun.com/zh/model-studio/fun-asr-flash-recorded-speech-recognition-http-api
 As of November 2026.
 """
 
@@ -16,14 +17,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import ModelProfile
+from typing import Literal, TypeAlias
 
 Status: TypeAlias = Literal["live", "trial", "uncertain"]
 
-ProtocolName: TypeAlias = Literal["native", "openai"]
+ProtocolName: TypeAlias = Literal["native", "openai", "recognition"]
 
 PROVIDER = "dashscope"  # as LangChain calls it
 
@@ -38,7 +36,7 @@ class Profile:
 
     Attributes:
         protocols: The wire formats: DashScope's native protocol, the OpenAI-compatible one, or
-            both, the preferred one first.
+            both, the preferred one first; or that of speech recognition with times.
         max_input_tokens: Tokens of text and audio that one request may hold; None if not known.
         max_output_tokens: Tokens of the longest answer; None if not known.
         max_clip_s: Seconds of the longest clip that it takes whole.
@@ -56,10 +54,13 @@ class Profile:
         max_url_clips: Clips of a request that travel as URLs; None if not known.
         text: Whether users may write, besides speaking; if not, exactly one clip is taken.
         system: Whether there may be a system message.
-        history: Whether there may be more than one question.
+        history: Whether there may be more than one question; without text, earlier messages are
+            context that helps to transcribe.
         images: Whether images are seen.
         mixes: Whether one message may hold audio and images.
-        transcribes: Whether it writes down speech and nothing else, told by `asr_options`.
+        transcribes: Whether it writes down speech and nothing else.
+        asr_options: The `asr_options` that it has.
+        max_language_hints: How many `language_hints` it takes.
         native_tools: Whether the endpoint has function calling for it.
         tool_regions: The only regions where the endpoint has it; empty is no such limit.
         json_mode: Whether `response_format` is allowed; None if not known.
@@ -107,6 +108,8 @@ class Profile:
     images: bool = False
     mixes: bool = False
     transcribes: bool = False
+    asr_options: tuple[str, ...] = ()
+    max_language_hints: int = 0
     native_tools: bool = False
     tool_regions: tuple[str, ...] = ()
     json_mode: bool | None = None
@@ -147,7 +150,8 @@ class Profile:
 
 
 # What the service suggests for each purpose: https://help.aliyun.com/zh/model-studio/asr-model .
-# For transcripts it is qwen-audio-3.1-asr-flash, which this package does not support.
+# For transcripts it is qwen-audio-3.1-asr-flash; qwen3-asr-flash, which has been tried by more
+# people and tells emotions, stays the one that this package suggests.
 UNDERSTANDING, SPEECH, TRANSCRIPTS = "qwen3.8-omni-flash", "qwen3.5-omni-flash", "qwen3-asr-flash"
 
 QWEN_AUDIO = Profile(
@@ -179,6 +183,7 @@ ASR = Profile(
     text=False,
     history=False,
     transcribes=True,
+    asr_options=("language", "enable_itn", "enable_lid"),
     json_mode=False,
     regions=("cn-beijing", "ap-southeast-1", "us-east-1"),
     native_only_regions=("us-east-1",),
@@ -188,6 +193,44 @@ _ASR_UNCERTAIN = replace(ASR, status="uncertain", successor=TRANSCRIPTS)
 # The pages call the models of the US by either name: with "-us", and without.
 _ASR_US = replace(
     ASR, protocols=("native",), regions=("us-east-1",), native_only_regions=(), successor=""
+)
+
+# Tokens in are 7,168 for 3.1, and how many a second takes is not documented; 5 minutes fit. Of its
+# formats, WAV, MP3 and Opus are named; M4A is known from a third party.
+_RECOGNITION = Profile(
+    protocols=("recognition",),
+    max_clip_s=300.0,
+    formats=(
+        ("audio/wav", "pcm_s16le"),
+        ("audio/mpeg", "mp3"),
+        ("audio/ogg", "opus"),
+        ("audio/mp4", "aac"),
+    ),
+    takes_other_formats=False,
+    transports=("inline",),  # uploads are not documented
+    max_clips=1,
+    text=False,
+    transcribes=True,
+    json_mode=False,
+    requests_per_minute=600,
+)
+RECOGNITION_3_0 = replace(
+    _RECOGNITION,
+    asr_options=("language_hints", "vocabulary", "vocabulary_id"),
+    max_language_hints=4,
+)
+RECOGNITION_3_1 = replace(
+    RECOGNITION_3_0,
+    max_output_tokens=1_024,
+    max_clip_bytes=2 * 1024**3,
+    asr_options=(
+        *RECOGNITION_3_0.asr_options,
+        *("speaker_diarization_enabled", "keep_dialect", "disfluency_removal_enabled"),
+    ),
+)
+# One page says 10 MB, another 2 GB.
+_FUN_RECOGNITION = replace(
+    _RECOGNITION, asr_options=("language_hints", "vocabulary_id"), max_language_hints=1
 )
 
 CAPTIONER = Profile(
@@ -317,6 +360,9 @@ PROFILES: dict[str, Profile] = {
     "qwen3-asr-flash-2026-02-10": _ASR_UNCERTAIN,
     "qwen3-asr-flash-us": _ASR_US,
     "qwen3-asr-flash-2025-09-08-us": _ASR_US,
+    "qwen-audio-3.0-asr-flash": RECOGNITION_3_0,
+    "qwen-audio-3.1-asr-flash": RECOGNITION_3_1,
+    "fun-asr-flash-2026-06-15": _FUN_RECOGNITION,
     "qwen3-omni-30b-a3b-captioner": CAPTIONER,
     "qwen-omni-turbo": OMNI_TURBO,
     "qwen-omni-turbo-latest": OMNI_TURBO,
@@ -331,6 +377,8 @@ PROFILES: dict[str, Profile] = {
     "qwen3.5-omni-flash-2026-03-15": _OMNI_3_5_SNAPSHOT,
     "qwen3.8-omni-flash": OMNI_3_8,
 }
+
+_RECOGNITION_NAME = re.compile(r"qwen-audio-3\.\d+-asr-flash|fun-asr-flash")
 
 # Names that the service no longer knows → what is suggested instead.
 # https://help.aliyun.com/zh/model-studio/model-depreciation ; that the first one is gone is known
@@ -366,49 +414,8 @@ def profile_of(
         return OWN_QWEN2_AUDIO if name.startswith("qwen2-audio") else OWN_SERVER
     if model in PROFILES:
         return PROFILES[model]
+    if protocol == "recognition" or (protocol is None and _RECOGNITION_NAME.match(name)):
+        return RECOGNITION_3_0
     if "omni" in name or (protocol == "openai" and "asr" not in name):
         return OMNI_3_5
     return ASR if "asr" in name else QWEN_AUDIO
-
-
-def model_profile(model: str, profile: Profile) -> ModelProfile:
-    """Say what a model can do in LangChain's own terms; what is not known is left out."""
-    known: ModelProfile = {
-        "name": _display_name(model),
-        "text_inputs": profile.text,
-        "audio_inputs": True,
-        "image_inputs": profile.images,
-        "image_url_inputs": profile.images,
-        "pdf_inputs": False,
-        "video_inputs": False,
-        "text_outputs": True,
-        "audio_outputs": bool(profile.voice),
-        "image_outputs": False,
-        "video_outputs": False,
-        "reasoning_output": profile.thinking is not None,
-        "tool_calling": profile.text,  # where the endpoint has none, in the prompt
-        "tool_choice": profile.native_tools,  # in the prompt it cannot be enforced
-        "tool_call_streaming": profile.text,
-        "structured_output": False,
-        "temperature": True,
-    }
-    if profile.max_input_tokens is not None:
-        known["max_input_tokens"] = profile.max_input_tokens
-    if profile.max_output_tokens is not None:
-        known["max_output_tokens"] = profile.max_output_tokens
-    if profile.efforts:
-        known["reasoning_effort_levels"] = list(profile.efforts)
-        known["reasoning_effort_default"] = profile.default_effort
-    if model in PROFILES and profile.status in LANGCHAIN_STATUS:
-        known["status"] = LANGCHAIN_STATUS[profile.status]
-    return known
-
-
-LANGCHAIN_STATUS: dict[Status, str] = {"live": "active", "uncertain": "deprecated"}
-
-
-def _display_name(model: str) -> str:
-    """Write a model's name as the service's pages do: qwen3-asr-flash is Qwen3-ASR-Flash."""
-    words = model.rpartition("/")[2].split("-")
-    short = re.compile(r"asr|us|a?\d+b")
-    return "-".join(it.upper() if short.fullmatch(it) else it[:1].upper() + it[1:] for it in words)

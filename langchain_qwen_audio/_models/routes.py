@@ -23,6 +23,7 @@ from langchain_qwen_audio._models.profiles import (
 from langchain_qwen_audio._protocols.base import WireProtocol
 from langchain_qwen_audio._protocols.native import NativeProtocol
 from langchain_qwen_audio._protocols.openai import AudioEncoding, OpenAIProtocol
+from langchain_qwen_audio._protocols.recognition import RecognitionProtocol
 from langchain_qwen_audio.errors import InvalidRequestError, NotFoundError
 
 LongAudio: TypeAlias = Literal["split", "truncate", "error"]
@@ -48,10 +49,15 @@ _WORKSPACE_HOST = "https://{workspace}.{region}.maas.aliyuncs.com"
 _WORKSPACE_NAME = re.compile(r"[^.]+\.(?P<region>[a-z0-9-]+)\.maas\.aliyuncs\.com")
 
 # Where each protocol lives on a host of the service, and on whatever stands in for one.
-_PATHS: dict[ProtocolName, str] = {"native": "/api/v1", "openai": "/compatible-mode/v1"}
+_PATHS: dict[ProtocolName, str] = {
+    "native": "/api/v1",
+    "openai": "/compatible-mode/v1",
+    "recognition": "/api/v1",
+}
 _WIRE: dict[ProtocolName, Callable[[AudioEncoding], WireProtocol]] = {
     "native": lambda _: NativeProtocol(),
     "openai": OpenAIProtocol,
+    "recognition": lambda _: RecognitionProtocol(),
 }
 _SERVICE = re.compile("(/api/v1|/compatible-mode/v1)$")
 

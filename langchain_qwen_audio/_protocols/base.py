@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias, TypedDict
 
 from langchain_qwen_audio.errors import APIError
 
@@ -44,13 +45,15 @@ class ServiceReply(TypedDict):
         model: The model that answered, if the reply says.
         usage: What was used, as the service writes it.
         has_answer: Whether it holds something of an answer; an event may hold usage alone.
-        finish_reason: Why the answer ended; None while it goes on.
+        finish_reason: Why the answer ended; None while it goes on; "" where it goes on although an
+            earlier event of the stream said that it had ended.
         text: Text, or in a stream the next piece of it.
         refusal: Why the model refuses to answer, or the next piece of that.
         reasoning: What the model thought, or the next piece of it.
         tool_calls: Its tool calls, or the next pieces of them.
         speech: What it says aloud, or the next piece of it.
         annotations: What qwen3-asr-flash says of the audio.
+        sentences: The sentences of a transcript that have ended so far, as the service has them.
     """
 
     request_id: str | None
@@ -64,6 +67,11 @@ class ServiceReply(TypedDict):
     tool_calls: list[ReplyToolCall]
     speech: Speech | None
     annotations: list[Any] | None
+    sentences: list[dict[str, Any]] | None
+
+
+ReadReply: TypeAlias = Callable[[Any], ServiceReply]
+"""A JSON body → what it says."""
 
 
 class WireProtocol(ABC):
@@ -77,6 +85,9 @@ class WireProtocol(ABC):
 
     takes_uploads: ClassVar[bool]
     """Whether the service resolves the `oss://` URLs of uploads in this format."""
+
+    may_not_stream: ClassVar[bool] = False
+    """Whether a whole reply may come where a stream was requested."""
 
     @abstractmethod
     def write(
@@ -100,6 +111,10 @@ class WireProtocol(ABC):
         Raises:
             APIError: It has another shape than replies have.
         """
+
+    def stream_reader(self) -> ReadReply:
+        """Make what reads the events of one stream, in their order."""
+        return self.read
 
     def check_audio_url(self, url: str, model: str) -> None:  # noqa: B027  # most take any URL
         """Require that the server fetches this URL.
@@ -190,6 +205,7 @@ def read_message(
         "tool_calls": [_read_call(call) for call in calls] if calls else [],
         "speech": _read_speech(message["audio"]) if message.get("audio") else None,
         "annotations": annotations,
+        "sentences": None,
     }
 
 

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 from langchain_qwen_audio._request.parts import AudioPart, AudioUrlPart, ImagePart, TextPart
 from langchain_qwen_audio.errors import InvalidRequestError, MessageError
 
+# https://help.aliyun.com/zh/model-studio/fun-asr-flash-recorded-speech-recognition-http-api
+MAX_CONTEXT_CHARACTERS = 400
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -58,19 +61,35 @@ def _message_refusals(
 ) -> Iterator[str]:
     role, content = message.role, message.content
     texts = [part.text for part in content if isinstance(part, TextPart)]
-    if role == "user" and not profile.text and any(texts):
+    images, clips = _count(content, ImagePart), _count_clips(content)
+    is_context = profile.history and not clips
+    if role == "user" and not profile.text and any(texts) and not is_context:
         yield _no_text(profile)
+    if profile.history and not profile.text:
+        yield from _context_refusals(role, texts, clips)
     if role == "system" and not profile.system:
         yield "takes no system message: it captions the audio alone"
     if role == "system" and speaks and not profile.system_while_speaking:
         yield "takes no system message with speech output: put the text into the user's message"
     if role not in {"user", "system"} and not profile.history:
         yield "takes one recording and no conversation: send each recording in a request of its own"
-    images, clips = _count(content, ImagePart), _count_clips(content)
     if images and clips and not profile.mixes:
         yield "takes text and one other kind of content in a message: send the image by itself"
     if profile.max_clips is not None and clips > profile.max_clips:
         yield f"takes {profile.max_clips} recording a message, and {clips} came"
+
+
+def _context_refusals(role: str, texts: list[str], clips: int) -> Iterator[str]:
+    if role not in {"user", "system", "assistant"}:
+        yield f"takes a recording and its context, and a message of the role {role!r} came"
+    if role != "user" and clips:
+        yield "takes one recording, in the last message"
+    for text in texts:
+        if len(text) > MAX_CONTEXT_CHARACTERS:
+            yield (
+                f"takes {MAX_CONTEXT_CHARACTERS} characters of context a message, and "
+                f"{len(text):,} came: shorten it, or use vocabulary (asr_options)"
+            )
 
 
 def _no_text(profile: Profile) -> str:
@@ -96,7 +115,11 @@ def _conversation_refusals(profile: Profile, messages: Messages) -> Iterator[str
     if profile.text:
         return
     users = [message for message in messages if message.role == "user"]
-    if len(users) != 1:
+    if profile.history:
+        clips = [_count_clips(message.content) for message in messages]
+        if sum(clips) != 1 or not clips[-1]:
+            yield f"takes one recording, in the last message, and {sum(clips)} came"
+    elif len(users) != 1:
         yield f"takes one message with a recording, and {len(users)} user messages came"
     elif not _count_clips(users[0].content):
         yield "takes one recording, and none came"
@@ -112,8 +135,8 @@ def _parameter_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iter
         yield "takes no instructions: it calls no tools and writes no JSON"
     if parameters.get("response_format") and profile.json_mode is False:
         yield "has no response_format; with_structured_output(…) requests JSON in the prompt"
-    if parameters.get("asr_options") and not profile.transcribes:
-        yield "takes no asr_options: they are for qwen3-asr-flash"
+    if options := parameters.get("asr_options"):
+        yield from _asr_refusals(profile, options)
     if parameters.get("enable_thinking") and profile.thinking is None:
         yield "has no thinking mode (enable_thinking): qwen3.8-omni-flash has one"
     if parameters.get("enable_thinking") and _forces(parameters.get("tool_choice")):
@@ -123,6 +146,23 @@ def _parameter_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iter
         )
     if requests_speech(parameters):
         yield from _speech_refusals(profile, parameters)
+
+
+def _asr_refusals(profile: Profile, options: Mapping[str, Any]) -> Iterator[str]:
+    if not profile.transcribes:
+        yield "takes no asr_options: they are for speech recognition, as qwen3-asr-flash"
+        return
+    for name in options:
+        if name not in profile.asr_options:
+            yield f"has no asr_options[{name!r}]; it has {', '.join(profile.asr_options)}"
+    hints = options.get("language_hints") or ()
+    if len(hints) > profile.max_language_hints:
+        yield f"takes {profile.max_language_hints} language_hints, and {len(hints)} came"
+    if options.get("speaker_diarization_enabled") and (hints or options.get("keep_dialect")):
+        yield (
+            "ignores language_hints and keep_dialect with speaker_diarization_enabled: leave out "
+            "one or the other"
+        )
 
 
 def _speech_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:

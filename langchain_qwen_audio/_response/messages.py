@@ -170,6 +170,7 @@ def response_metadata(reply: Mapping[str, Any], model: str, region: str | None) 
         model: The model of the request, where the reply does not say.
         region: The region that bills, if it is known.
     """
+    usage = reply.get("usage") or {}
     metadata = {
         "model_name": reply.get("model") or model,
         "model_provider": PROVIDER,
@@ -177,6 +178,7 @@ def response_metadata(reply: Mapping[str, Any], model: str, region: str | None) 
         "finish_reason": reply.get("finish_reason"),
         "request_id": reply.get("request_id"),
         "annotations": reply.get("annotations"),  # of qwen3-asr-flash, as is
-        "seconds": (reply.get("usage") or {}).get("seconds"),  # what qwen3-asr-flash bills
+        "sentences": reply.get("sentences"),  # of speech recognition with times, as is
+        "seconds": usage.get("seconds", usage.get("duration")),  # what speech recognition bills
     }
     return {name: value for name, value in metadata.items() if value is not None}

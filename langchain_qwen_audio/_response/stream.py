@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen_audio._protocols.base import ReplyToolCall, ServiceReply, Speech
 
-_KEPT = ("request_id", "usage", "model", "annotations", "finish_reason")
+_KEPT = ("request_id", "usage", "model", "annotations", "sentences", "finish_reason")
 
 
 class StreamDecoder:
@@ -78,6 +78,8 @@ class StreamDecoder:
 
     def decode(self, reply: ServiceReply) -> list[ChatGenerationChunk]:
         """Make the chunks of one event; none where it has nothing new."""
+        if reply["finish_reason"] == "":
+            self._last.pop("finish_reason", None)
         for name in _KEPT:
             if value := reply[name]:  # type: ignore[literal-required]
                 self._last[name] = value

@@ -195,10 +195,13 @@ class Service:
                 ):
                     if not is_event_stream(response):
                         response.read()
-                        _refuse_whole(response)
-                    timer = time_events(response)
+                        whole = _read_unstreamed(response, request.protocol)
+                        attempts.begin()
+                        yield whole
+                        return
+                    timer, read = time_events(response), request.protocol.stream_reader()
                     for body in events_of(response):
-                        reply = request.protocol.read(body)
+                        reply = read(body)
                         attempts.begin()
                         yield reply
                         if reply["has_answer"]:
@@ -223,11 +226,14 @@ class Service:
                     async with contextlib.aclosing(response):
                         if not is_event_stream(response):
                             await response.aread()
-                            _refuse_whole(response)
-                        timer = time_events(response)
+                            whole = _read_unstreamed(response, request.protocol)
+                            attempts.begin()
+                            yield whole
+                            return
+                        timer, read = time_events(response), request.protocol.stream_reader()
                         async with contextlib.aclosing(aevents_of(response)) as bodies:
                             async for body in bodies:
-                                reply = request.protocol.read(body)
+                                reply = read(body)
                                 attempts.begin()
                                 yield reply
                                 if reply["has_answer"]:
@@ -270,7 +276,15 @@ def _read_whole(response: httpx.Response, protocol: WireProtocol) -> ServiceRepl
     return reply
 
 
-def _refuse_whole(response: httpx.Response) -> None:
+def _read_unstreamed(response: httpx.Response, protocol: WireProtocol) -> ServiceReply:
+    """Read what came in place of a stream: a refusal, or where the format has that, a whole reply.
+
+    Raises:
+        DashScopeError: It is a refusal.
+        APIError: It is something else, or not the whole of an answer.
+    """
     check_response(response)
     kind = response.headers.get("content-type")
+    if protocol.may_not_stream and str(kind).lower().startswith("application/json"):
+        return _read_whole(response, protocol)
     raise APIError(f"a stream was requested, and a body of type {kind!r} came")

@@ -152,8 +152,17 @@ TABLE = (
         advice="upload it (audio_transport='upload'), or shorten it",
     ),
     KnownError(
+        errors.AudioError, code="AUDIO_DURATION_TOO_LONG|FILE_TOO_LARGE", advice="send it in parts"
+    ),
+    KnownError(
+        errors.InvalidRequestError,
+        message="format is empty",
+        advice="say the format of the recording: pass format='mp3' (or wav, …)",
+    ),
+    KnownError(
         errors.AudioError,
-        message="audio is too long|[Aa]udio length must|input audio is longer",
+        message="audio is too long|[Aa]udio length must|input audio is longer"
+        "|AUDIO_DURATION_TOO_LONG",
         advice="send it in parts",
     ),
     KnownError(

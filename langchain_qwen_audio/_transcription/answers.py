@@ -9,8 +9,8 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-from langchain_qwen_audio._response.audio_info import AudioInfo
 from langchain_qwen_audio.costs import is_from_cache
+from langchain_qwen_audio.transcripts import Transcript
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -47,7 +47,7 @@ _NOTHING = UsageMetadata(
 def read_answer(message: AIMessage) -> Answer:
     """Take from a message what is kept of it."""
     is_free = is_from_cache(message)
-    info = AudioInfo.from_message(message)
+    info = Transcript.from_message(message)
     values: StoredAnswer = {
         "text": message.text.strip(),
         "model": message.response_metadata.get("model_name"),

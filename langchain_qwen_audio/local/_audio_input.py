@@ -126,7 +126,7 @@ def decode_samples(data: bytes, model: Model = QWEN_AUDIO) -> "Samples":
         with av.open(io.BytesIO(data), mode="r", options=options, **lenient) as container:
             for samples in _decode_stream(container):
                 if len(samples) > missing and not model.cuts:
-                    raise invalid_parameter("The audio is too long")
+                    raise _too_long(model)
                 pieces.append(samples[:missing])
                 missing -= len(pieces[-1])
                 if not missing and model.cuts:
@@ -137,6 +137,17 @@ def decode_samples(data: bytes, model: Model = QWEN_AUDIO) -> "Samples":
     if not pieces:
         raise invalid_parameter("The audio is empty")
     return np.concatenate(pieces)
+
+
+def _too_long(model: Model) -> Refusal:
+    if model.family != "recognition":
+        return invalid_parameter("The audio is too long")
+    seconds = model.max_clip_s
+    msg = (
+        f"AUDIO_DURATION_TOO_LONG: audio duration (over {seconds * 1000:.1f}ms) over service "
+        f"process ({seconds:.0f}s)"
+    )
+    return invalid_parameter(msg)
 
 
 def _decode_stream(container: "av.container.InputContainer") -> "Iterator[Samples]":

@@ -1,7 +1,7 @@
 """A request to a model, read by its protocol. Plain data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_qwen_audio.local._models.table import Model
@@ -24,6 +24,7 @@ class ModelRequest:
         speech: Speech is requested as well as text.
         thinking: The model is to think first.
         asr_options: The options of speech recognition, as they came.
+        recognition_options: Those of speech recognition with times.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ModelRequest:
     speech: bool = False
     thinking: bool = False
     asr_options: object = None
+    recognition_options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def audios(self) -> list[str]:

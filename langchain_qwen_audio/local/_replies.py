@@ -39,6 +39,8 @@ class Reply:
         pause_s: Seconds between the chunks of a stream.
         request_id: A new one is made when this is `None`.
         annotations: The message's `annotations`, as the speech recognition models return them.
+        sentences: The sentences of speech recognition with times, as the service writes them; what
+            they leave out is added. By default each fragment, or the whole text, is one.
         reasoning: Its reasoning, before its text, as `reasoning_content`; on the compatible path
             alone.
         tool_calls: Its tool calls, after its text: each a mapping with `name`, `arguments` (JSON
@@ -57,6 +59,7 @@ class Reply:
     pause_s: float = 0
     request_id: str | None = None
     annotations: Sequence[Mapping[str, Any]] | None = None
+    sentences: Sequence[Mapping[str, Any]] | None = None
     reasoning: str = ""
     tool_calls: Sequence[Mapping[str, Any]] = ()
     audio: bytes = b""

@@ -24,6 +24,7 @@ STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 # One of each kind; the others of the table share its profile, or differ in dates and limits.
 QWEN_AUDIO = "qwen-audio-turbo"
 ASR, CAPTIONER = "qwen3-asr-flash", "qwen3-omni-30b-a3b-captioner"
+RECOGNITION = "qwen-audio-3.1-asr-flash"
 TURBO, OMNI_3 = "qwen-omni-turbo", "qwen3-omni-flash"
 OMNI_3_5, OMNI_3_8 = "qwen3.5-omni-flash", "qwen3.8-omni-flash"
 KINDS = [QWEN_AUDIO, ASR, CAPTIONER, TURBO, OMNI_3, OMNI_3_5, OMNI_3_8]

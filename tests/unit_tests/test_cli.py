@@ -28,6 +28,7 @@ import pytest
 from langchain_qwen_audio._models.routes import Region
 from langchain_qwen_audio.cli import main
 from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
+from tests.unit_tests.models import RECOGNITION
 from tests.unit_tests.programs import STRICT
 
 from . import made_files as made
@@ -376,6 +377,18 @@ def test_language_and_prompt_help_speech_recognition(
     (request,) = service.requests
     assert request.parameters["asr_options"] == {"language": "de"}
     assert request.messages[0] == {"role": "system", "content": [{"text": "Names: Ada."}]}
+
+
+def test_speech_recognition_with_times_is_told_the_same_in_its_own_terms(
+    transcribe: Run, service: LocalDashScope, tmp_path: Path
+) -> None:
+    told = ("--model", RECOGNITION, "--language", "de", "--prompt", "Names: Ada.")
+    assert transcribe(SAMPLE, *told, cwd=tmp_path).returncode == 0
+    (request,) = service.requests
+    assert request.parameters == {"format": "wav", "language_hints": ["de"]}
+    context, recording = request.messages
+    assert context == {"role": "user", "content": [{"type": "input_text", "text": "Names: Ada."}]}
+    assert recording["content"][0]["type"] == "input_audio"
 
 
 def test_a_prompt_is_what_other_models_are_sent(

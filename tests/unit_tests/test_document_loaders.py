@@ -26,6 +26,7 @@ from tests.unit_tests.loading import (
     texts,
 )
 from tests.unit_tests.made_files import with_tracks
+from tests.unit_tests.models import RECOGNITION
 from tests.unit_tests.recordings import DATA, wav
 
 if TYPE_CHECKING:
@@ -46,6 +47,16 @@ def test_each_segment_is_a_document_with_its_start_and_end(
             [("0 1 2 3", 0.0, 4.0), ("4 5 6 7", 4.0, 8.0), ("8 9", 8.0, 10.0)]
         )
     ]
+
+
+def test_speech_recognition_with_times_loads_segments_like_any_other(load: Load, ten: Path) -> None:
+    with LocalDashScope(reply=" words \n") as server:
+        llm = llm_of(server, model=RECOGNITION)
+        documents = load(QwenAudioLoader(ten, llm=llm, segment_s=4, prompt=SystemMessage("Ada")))
+    assert [it.page_content for it in documents] == ["words"] * 3
+    assert {it.metadata["model"] for it in documents} == {RECOGNITION}
+    context = {"role": "user", "content": [{"type": "input_text", "text": "Ada"}]}
+    assert [it.messages[0] for it in server.requests] == [context] * 3
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ LAYERS = [
     ("errors", "_locks", "_daemon_threads"),
     ("_certificates",),
     ("_media", "_models.profiles", "_notebook.player", "_notebook.waveform"),
-    ("audio",),
+    ("audio", "transcripts"),
     ("_tool_calling", "_request.parts"),
     ("_protocols",),
     ("_models",),

@@ -129,7 +129,7 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
         2: ["qwen-audio-turbo-latest             6144         179   yes      no      no\n"],
         3: [
             f"{WELCOME}",
-            "AudioInfo(language='en', emotion=None, seconds=7)\nlocal-test-server/whisper-tiny.en",
+            "en None 7.0\nlocal-test-server/whisper-tiny.en",
         ],
         4: [OMNI_TRANSCRIPT, "['text', 'audio'] b'RIFF'"],
         5: ["6.2 s, audio/wav, 24000 Hz", "<Audio 'answer from 0 s'", "<audio controls"],

@@ -47,6 +47,13 @@ def answer_request(
             annotations=[{"type": "audio_info", "language": "en"}],
             model=f"local-test-server/whisper-{transcriber.name}",
         )
+    if request.model.family == "recognition":
+        sentences = transcriber.transcribe_sentences(recordings[0])
+        return Reply(
+            "".join(sentence["text"] for sentence in sentences),
+            sentences=sentences,
+            model=f"local-test-server/whisper-{transcriber.name}",
+        )
     answer = _Answer(request, recordings, transcriber)
     return replace(
         answer.act() or answer.describe(),

@@ -6,12 +6,13 @@ import threading
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
+    from faster_whisper.transcribe import Segment, Word
 
     from langchain_qwen_audio.local._audio_input import Samples
 
@@ -21,7 +22,7 @@ _NO_SPEECH = 0.6
 
 _ONE_AT_A_TIME = threading.Lock()
 # By the model and the recording, for all servers of this process: a test makes a server of its own.
-_transcripts: LRUCache[tuple[str, bytes], str] = LRUCache(256)
+_transcripts: LRUCache[tuple[str, bool, bytes], "list[Segment]"] = LRUCache(256)
 
 
 class WhisperTranscriber:
@@ -57,21 +58,67 @@ class WhisperTranscriber:
         Args:
             samples: Mono, 16 kHz, of shape `(n,)`.
         """
-        key = (self._whisper or "", hashlib.sha256(samples.data).digest())
+        spoken = self._segments(samples, times=False)
+        return "".join(segment.text for segment in spoken).strip()
+
+    def transcribe_sentences(self, samples: "Samples") -> list[dict[str, Any]]:
+        """Return Whisper's segments with their words, as the service writes sentences.
+
+        The blank between two of them is at the end of the first, so that the texts can be joined.
+
+        Args:
+            samples: Mono, 16 kHz, of shape `(n,)`.
+        """
+        sentences = [_write_sentence(it) for it in self._segments(samples, times=True)]
+        for sentence in sentences[:-1]:
+            sentence["text"] += " "
+        return sentences
+
+    def _segments(self, samples: "Samples", *, times: bool) -> "list[Segment]":
+        key = (self._whisper or "", times, hashlib.sha256(samples.data).digest())
         with _ONE_AT_A_TIME:
             if key not in _transcripts:
-                _transcripts[key] = self._run(samples)
+                _transcripts[key] = self._run(samples, times=times)
             return _transcripts[key]
 
-    def _run(self, samples: "Samples") -> str:
+    def _run(self, samples: "Samples", *, times: bool) -> "list[Segment]":
         if abs(samples).max() < _SILENCE:
-            return ""
+            return []
         # Greedy and without fallback temperatures, so that the same clip gives the same words.
         segments, _ = _load(self._whisper or _bundled_model()).transcribe(
-            samples, beam_size=1, temperature=0, condition_on_previous_text=False
+            samples,
+            beam_size=1,
+            temperature=0,
+            condition_on_previous_text=False,
+            word_timestamps=times,
         )
-        spoken = (segment.text for segment in segments if segment.no_speech_prob < _NO_SPEECH)
-        return "".join(spoken).strip()
+        return [segment for segment in segments if segment.no_speech_prob < _NO_SPEECH]
+
+
+def _write_sentence(segment: "Segment") -> dict[str, Any]:
+    return {
+        "begin_time": _milliseconds(segment.start),
+        "end_time": _milliseconds(segment.end),
+        "text": segment.text.strip(),
+        "words": [_write_word(word) for word in segment.words or []],
+    }
+
+
+def _write_word(word: "Word") -> dict[str, Any]:
+    text = word.word.strip()
+    bare = text.rstrip(",.?!;:")
+    return {
+        "begin_time": _milliseconds(word.start),
+        "end_time": _milliseconds(word.end),
+        "text": bare,
+        "punctuation": text[len(bare) :],
+        "fixed": True,
+        "speaker_id": None,
+    }
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(float(seconds) * 1000)
 
 
 @cache

@@ -29,7 +29,18 @@ def check_limits(request: ModelRequest) -> None:
     _check_clip_counts(request)
     if request.model.family == "asr":
         _check_asr_options(request.asr_options or {})
+    if request.model.family == "recognition":
+        _check_recognition(request)
     _check_answer(request)
+
+
+def _check_recognition(request: ModelRequest) -> None:
+    if len(request.audios) != 1:
+        raise invalid_parameter("The messages should hold one audio")
+    hints = request.recognition_options.get("language_hints") or []
+    if not isinstance(hints, list) or len(hints) > request.model.max_language_hints:
+        msg = f"language_hints should be a list of {request.model.max_language_hints} at most"
+        raise invalid_parameter(msg)
 
 
 def _check_asr_options(options: object) -> None:

@@ -3,6 +3,7 @@
 Sources, and what they leave open:
 https://help.aliyun.com/zh/model-studio/audio-language-model
 https://help.aliyun.com/zh/model-studio/qwen-asr-api-reference
+https://help.aliyun.com/zh/model-studio/fun-asr-flash-recorded-speech-recognition-http-api
 https://help.aliyun.com/zh/model-studio/qwen3-omni-captioner
 https://help.aliyun.com/zh/model-studio/qwen-omni (Omni by the compatible path, and qwen-omni-turbo
 natively too, in streams; every user message holds text and one other thing, but for 3.5 and later)
@@ -13,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-Family: TypeAlias = Literal["qwen-audio", "asr", "captioner", "omni"]
+Family: TypeAlias = Literal["qwen-audio", "asr", "recognition", "captioner", "omni"]
 
 _MIB = 1024 * 1024
 
@@ -41,6 +42,8 @@ class Model:
         speaks_after_system: It takes a system message also where speech is requested.
         thinking: Whether it thinks by default; "never": it cannot.
         native_tools: It has function calling.
+        max_language_hints: How many `language_hints` it takes.
+        bills_tokens: Speech recognition that counts tokens, besides seconds.
     """
 
     family: Family
@@ -61,6 +64,8 @@ class Model:
     speaks_after_system: bool = True
     thinking: Literal["never", "off", "on"] = "never"
     native_tools: bool = False
+    max_language_hints: int = 0
+    bills_tokens: bool = False
 
 
 Models: TypeAlias = Mapping[str, Mapping[str, Model]]
@@ -70,6 +75,16 @@ QWEN_AUDIO = Model("qwen-audio", 30, 25, cuts=True)
 
 _AUDIO_ALONE = frozenset({"audio"})
 _ASR = Model("asr", 5 * 60, 25, takes=_AUDIO_ALONE, max_clips=1, one_turn=True)
+_RECOGNITION = Model(
+    "recognition",
+    5 * 60,
+    25,  # a guess: none is documented
+    takes=frozenset({"text", "audio"}),
+    max_clips=1,
+    max_language_hints=4,
+)
+_RECOGNITION_3_1 = replace(_RECOGNITION, max_file_bytes=2048 * _MIB, bills_tokens=True)
+_FUN_RECOGNITION = replace(_RECOGNITION, max_language_hints=1)
 _CAPTIONER = Model(
     "captioner", 40 * 60, 12.5, 1024 * _MIB, takes=_AUDIO_ALONE, max_clips=1, one_turn=True
 )
@@ -142,6 +157,9 @@ _KNOWN: dict[str, dict[str, Model]] = {
     "qwen3-asr-flash-2026-02-10": {"native": _ASR, "openai": _ASR},
     "qwen3-asr-flash-us": {"native": _ASR},
     "qwen3-asr-flash-2025-09-08-us": {"native": _ASR},
+    "qwen-audio-3.0-asr-flash": {"recognition": _RECOGNITION},
+    "qwen-audio-3.1-asr-flash": {"recognition": _RECOGNITION_3_1},
+    "fun-asr-flash-2026-06-15": {"recognition": _FUN_RECOGNITION},
     "qwen3-omni-30b-a3b-captioner": {"native": _CAPTIONER, "openai": _CAPTIONER},
     "qwen-omni-turbo": {"native": _NATIVE_TURBO, "openai": _OMNI_TURBO},
     "qwen-omni-turbo-latest": {"native": _NATIVE_TURBO, "openai": _OMNI_TURBO},

@@ -6,11 +6,12 @@ from langchain_qwen_audio.local._protocols.checks import check_json, check_model
 from langchain_qwen_audio.local._protocols.native import NATIVE
 from langchain_qwen_audio.local._protocols.openai import OPENAI
 from langchain_qwen_audio.local._protocols.protocol import ServerProtocol
+from langchain_qwen_audio.local._protocols.recognition import RECOGNITION
 from langchain_qwen_audio.local._received_request import ReceivedRequest
 from langchain_qwen_audio.local._refusal import Refusal
 from langchain_qwen_audio.local._replies import RawReply
 
-PROTOCOLS = (NATIVE, OPENAI)
+PROTOCOLS = (NATIVE, RECOGNITION, OPENAI)
 
 
 def protocols_at(path: str) -> list[ServerProtocol]:

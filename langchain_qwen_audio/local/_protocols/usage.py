@@ -31,7 +31,7 @@ def write_native_usage(
     details = {"output_tokens_details": {"text_tokens": output_tokens}}
     if family == "asr":
         text = {"text_tokens": input_tokens.text}
-        return {"input_tokens_details": text, **details, "seconds": _seconds(input_tokens)}
+        return {"input_tokens_details": text, **details, "seconds": seconds_of(input_tokens)}
     return {
         "input_tokens": input_tokens.total,
         "output_tokens": output_tokens,
@@ -58,7 +58,7 @@ def write_openai_usage(
         "completion_tokens_details": completion_details,
         "prompt_tokens_details": _input_details(input_tokens),
     }
-    return {**usage, "seconds": _seconds(input_tokens)} if family == "asr" else usage
+    return {**usage, "seconds": seconds_of(input_tokens)} if family == "asr" else usage
 
 
 def _input_details(tokens: InputTokens) -> dict[str, int]:
@@ -66,6 +66,6 @@ def _input_details(tokens: InputTokens) -> dict[str, int]:
     return {**audio, "text_tokens": tokens.text}
 
 
-def _seconds(tokens: InputTokens) -> int:
+def seconds_of(tokens: InputTokens) -> int:
     """Count whole seconds: the page's sample has 42 tokens and 1 second."""
     return (tokens.audio or 0) // _ASR_TOKENS_PER_S

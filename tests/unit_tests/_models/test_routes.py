@@ -18,7 +18,9 @@ from langchain_qwen_audio import Audio, ChatQwenAudio, errors
 from langchain_qwen_audio._models.elsewhere import other_way
 from langchain_qwen_audio._models.profiles import PROFILES, RETIRED
 from langchain_qwen_audio._models.routes import find_route, region_of
+from langchain_qwen_audio._protocols.native import NativeProtocol
 from langchain_qwen_audio._protocols.openai import OpenAIProtocol
+from langchain_qwen_audio._protocols.recognition import RecognitionProtocol
 from langchain_qwen_audio.local import LocalDashScope
 from tests.unit_tests.conftest import ainvoke, astream, invoke, stream
 from tests.unit_tests.recordings import (
@@ -58,7 +60,8 @@ def route_of(model: str, address: str, *told: Any) -> tuple[str, str, str]:
     route = find_route(model, address, *told)
     if isinstance(route.protocol, OpenAIProtocol):
         return route.address, "openai", route.protocol.audio_encoding
-    return route.address, "native", "data_uri"
+    names = {NativeProtocol: "native", RecognitionProtocol: "recognition"}
+    return route.address, names[type(route.protocol)], "data_uri"
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -67,6 +70,16 @@ def test_a_known_model_has_its_own_path_whichever_is_given(host: str, path: str)
     asr, omni = "qwen3-asr-flash", "qwen3.5-omni-flash"
     assert route_of(asr, host + path) == (host + NATIVE, "native", "data_uri")
     assert route_of(omni, host + path) == (host + COMPATIBLE, "openai", "data_uri")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["qwen-audio-3.1-asr-flash-2026-09-22", "someone/Qwen-Audio-3.2-ASR-Flash", "fun-asr-flash"],
+)
+def test_speech_recognition_of_an_unknown_version_has_the_format_of_the_known_ones(
+    name: str,
+) -> None:
+    assert route_of(name, BEIJING + NATIVE)[1] == "recognition"
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -137,14 +150,6 @@ def test_an_unknown_model_answers_in_the_protocol_told(
 
 # By kind: names, how the service serves them, and what this package has instead.
 NOT_HERE: dict[str, tuple[list[str], str, str]] = {
-    "the recognition format": (
-        [
-            *("qwen-audio-3.0-asr-flash", "qwen-audio-3.1-asr-flash", "fun-asr-flash-2026-06-15"),
-            *("qwen-audio-3.1-asr-flash-2026-09-22", "someone/Qwen-Audio-3.1-ASR-Flash"),
-        ],
-        "a message schema of its own",
-        "ChatQwenAudio(model='qwen3-asr-flash')",
-    ),
     "jobs": (
         [
             *("qwen3-asr-flash-filetrans", "qwen3-asr-flash-filetrans-2025-11-17"),

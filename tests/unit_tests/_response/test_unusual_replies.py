@@ -10,7 +10,7 @@ import pytest
 from langchain_core.exceptions import ModelRefusalError
 from langchain_core.messages import AIMessage, HumanMessage
 
-from langchain_qwen_audio import AudioInfo, ChatQwenAudio, errors
+from langchain_qwen_audio import ChatQwenAudio, Transcript, errors
 from langchain_qwen_audio.local import RawReply, sse_event
 from tests.unit_tests.conftest import astream, invoke, stream
 
@@ -287,7 +287,7 @@ def test_odd_annotations_tell_nothing(server: LocalDashScope, annotations: Any) 
     server.script(scripted(native("a", annotations=annotations)))
     answer = invoke(model_of(server, "native"), "?")
     assert answer.response_metadata["annotations"] == annotations
-    assert AudioInfo.from_message(answer) == AudioInfo()
+    assert Transcript.from_message(answer) == Transcript(text=answer.text)
     assert (
-        AudioInfo.from_message(AIMessage("", response_metadata={"annotations": 5})) == AudioInfo()
+        Transcript.from_message(AIMessage("", response_metadata={"annotations": 5})) == Transcript()
     )

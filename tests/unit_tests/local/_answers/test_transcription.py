@@ -1,6 +1,7 @@
 """Recordings → their transcripts, by Whisper."""
 
 import importlib.util
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,7 +31,8 @@ def test_a_recording_is_transcribed_once_by_each_model(monkeypatch: pytest.Monke
     samples = decode_samples(WELCOME_WAV)
     transcript = WhisperTranscriber().transcribe(samples)
     assert words(transcript) == WELCOME
-    monkeypatch.setattr(WhisperTranscriber, "_run", lambda *_: "of another model")
+    other = [SimpleNamespace(text=" of another model")]
+    monkeypatch.setattr(WhisperTranscriber, "_run", lambda *_, **__: other)
     assert WhisperTranscriber().transcribe(samples) == transcript
     assert WhisperTranscriber("other/tiny.en").transcribe(samples) == "of another model"
 

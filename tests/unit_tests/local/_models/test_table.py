@@ -90,13 +90,17 @@ def test_turbo_streams_text_natively_and_no_speech(server: LocalDashScope) -> No
     assert_refused(refused, 400, "InvalidParameter", message)
 
 
+RECOGNITION = ["qwen-audio-3.0-asr-flash", "qwen-audio-3.1-asr-flash", "fun-asr-flash-2026-06-15"]
+
+
 @pytest.mark.parametrize("model", ["qwen-audio-chat", "qwen-audio-turbo-2024-12-04", "gpt-4o"])
 def test_retired_and_unknown_names_are_not_found_natively(
     server: LocalDashScope, model: str
 ) -> None:
+    served = ", ".join(sorted([*NATIVE, *TURBO, *RECOGNITION]))
     message = (
         f"Model can not be found. The model `{model}` does not exist or you do not have access to "
-        f"it. (This local test server serves: {', '.join(sorted([*NATIVE, *TURBO]))}.)"
+        f"it. (This local test server serves: {served}.)"
     )
     assert_refused(generate(server, model=model), 404, "ModelNotFound", message)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from langchain_core.messages import AIMessage
 
-from langchain_qwen_audio import AudioInfo
+from langchain_qwen_audio import Transcript
 from langchain_qwen_audio.local import LocalDashScope, Reply
 from tests.unit_tests.models import ASR, BLOCK, both_protocols, model_at, user
 
@@ -34,24 +34,27 @@ def test_annotations_come_as_they_are_and_typed_with_the_seconds(
     assert answer.content == "欢迎使用阿里云"
     assert answer.response_metadata["annotations"] == ANNOTATIONS
     assert answer.response_metadata["seconds"] == 1
-    assert AudioInfo.from_message(answer) == AudioInfo("zh", "neutral", 1)
+    assert Transcript.from_message(answer) == Transcript(
+        text="欢迎使用阿里云", language="zh", emotion="neutral", seconds=1
+    )
 
 
-ANNOTATED: dict[str, tuple[dict[str, Any], AudioInfo]] = {
-    "nothing": ({}, AudioInfo()),
-    "another kind": ({"annotations": [{"type": "url"}, "x"]}, AudioInfo()),
+ANNOTATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "nothing": ({}, {}),
+    "another kind": ({"annotations": [{"type": "url"}, "x"]}, {}),
     "after another kind": (
         {"annotations": [{"type": "url"}, *ANNOTATIONS]},
-        AudioInfo("zh", "neutral"),
+        {"language": "zh", "emotion": "neutral"},
     ),
-    "a language": ({"annotations": [{"type": "audio_info", "language": "en"}]}, AudioInfo("en")),
-    "seconds": ({"seconds": 2.5}, AudioInfo(seconds=2.5)),
+    "a language": ({"annotations": [{"type": "audio_info", "language": "en"}]}, {"language": "en"}),
+    "seconds": ({"seconds": 2.5}, {"seconds": 2.5}),
 }
 
 
 @pytest.mark.parametrize(("metadata", "info"), ANNOTATED.values(), ids=ANNOTATED)
-def test_what_is_not_annotated_is_not_known(metadata: dict[str, Any], info: AudioInfo) -> None:
-    assert AudioInfo.from_message(AIMessage("x", response_metadata=metadata)) == info
+def test_what_is_not_annotated_is_not_known(metadata: dict[str, Any], info: dict[str, Any]) -> None:
+    message = AIMessage("x", response_metadata=metadata)
+    assert Transcript.from_message(message) == Transcript(text="x", **info)
 
 
 def test_annotations_of_a_stream_are_not_added_up(
