@@ -255,6 +255,8 @@ def _input_cost(usage: UsageMetadata, prices: TokenPrices) -> tuple[bool | None,
     details: dict[str, int] = {**usage.get("input_token_details", {})}  # type: ignore[dict-item]
     image = details.get("image", 0) + details.get("video", 0)
     audio = details.get("audio")
+    if audio is None and prices.text_in is None:
+        audio = usage["input_tokens"] - image  # there is one price for all that comes in
     tokens: dict[Item, int] = {"text_in": usage["input_tokens"] - image - (audio or 0)}
     tokens |= {"audio_in": audio or 0, "image_in": image}
     if audio is None and tokens["text_in"] and prices.audio_in != prices.text_in:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pytest
+from langchain_core.messages.ai import UsageMetadata
 
 from langchain_qwen_audio import Cost
 from langchain_qwen_audio._models.prices import PRICES, TokenPrices
@@ -24,9 +24,6 @@ from tests.unit_tests.priced_usage import (
     answer,
     used,
 )
-
-if TYPE_CHECKING:
-    from langchain_core.messages.ai import UsageMetadata
 
 # A million tokens of each kind, so that the amounts are sums of the page's own numbers.
 BY_TOKEN: list[tuple[str, str, UsageMetadata, str]] = [
@@ -95,7 +92,7 @@ HOUR: list[tuple[str, str, str]] = [
         for name in (
             "qwen3-asr-flash-filetrans",
             "fun-asr",
-            "fun-asr-flash",
+            "fun-asr-flash-2026-06-15",
             "qwen-audio-3.0-asr-flash",
             "qwen-audio-3.0-asr-flash-filetrans",
         )
@@ -119,6 +116,11 @@ def test_tokens_cost_what_the_list_says(
 ) -> None:
     cost = Cost.of(usage, model=model, region=region)
     assert (cost.amount, cost.currency) == (Decimal(amount), "CNY")
+
+
+def test_all_that_comes_in_is_audio_where_audio_alone_has_a_price() -> None:
+    usage = UsageMetadata(input_tokens=1_000_000, output_tokens=1_000_000, total_tokens=2_000_000)
+    assert Cost.of(usage, model=ASR_3_1, region=BEIJING).amount == Decimal("3.5")
 
 
 @pytest.mark.parametrize(("model", "region", "amount"), HOUR)
