@@ -244,7 +244,8 @@ def _write_native_choice(parameters: dict[str, Any], *, thinks_by_default: bool)
     if not choice:
         return
     parameters["tool_choice"] = native_choice(choice, parameters.get("tools") or [])
-    if choice not in {"auto", "none"} and thinks_by_default:
+    is_off = parameters.get("reasoning_effort") == "none"
+    if choice not in {"auto", "none"} and thinks_by_default and not is_off:
         # A model cannot be made to call a tool while it thinks.
         parameters.setdefault("enable_thinking", False)
 

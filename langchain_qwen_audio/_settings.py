@@ -49,6 +49,8 @@ _PARAMETERS = (
     "repetition_penalty",
     "presence_penalty",
     "enable_thinking",
+    "reasoning_effort",
+    "thinking_budget",
     "modalities",
     "asr_options",
 )
@@ -142,6 +144,16 @@ class BaseChatQwenAudio(BaseChatModel):
 
     enable_thinking: bool | None = None
     """Whether a model that can think does; what it thought is in `content_blocks`."""
+
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = (
+        None
+    )
+    """How much qwen3.8-omni-flash thinks; "none" is not at all. By default the service decides,
+    which means "xhigh". Thoughts are billed as output. "minimal" counts as "low", "high" and "max"
+    as "xhigh". https://help.aliyun.com/zh/model-studio/qwen-omni"""
+
+    thinking_budget: int | None = Field(default=None, gt=0)
+    """Tokens that a model may think at most; not together with `reasoning_effort`."""
 
     modalities: list[Literal["text", "audio"]] | None = None
     """`["text", "audio"]` has a Qwen-Omni model speak its answer; by default it writes."""

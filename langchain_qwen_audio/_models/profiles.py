@@ -65,7 +65,7 @@ class Profile:
         tool_regions: The only regions where the endpoint has it; empty is no such limit.
         json_mode: Whether `response_format` is allowed; None if not known.
         thinking: Whether it thinks "on" or "off" by default; None if it cannot.
-        efforts: Values of `reasoning_effort`, if it has that.
+        efforts: Values of `reasoning_effort`, if it has that; None if not known.
         default_effort: The value that the service takes by default.
         must_stream: Whether the service refuses to answer it whole.
         voice: The voice that it speaks with by default; "" if it cannot speak.
@@ -114,7 +114,7 @@ class Profile:
     tool_regions: tuple[str, ...] = ()
     json_mode: bool | None = None
     thinking: Literal["on", "off"] | None = None
-    efforts: tuple[str, ...] = ()
+    efforts: tuple[str, ...] | None = ()
     default_effort: str = ""
     must_stream: bool = False
     voice: str = ""
@@ -339,6 +339,7 @@ OWN_SERVER = Profile(
     mixes=True,
     native_tools=True,
     thinking="off",
+    efforts=None,
     regions=(),
 )
 # https://github.com/vllm-project/vllm/pull/9248 : more than 30 s of a clip are cut off.

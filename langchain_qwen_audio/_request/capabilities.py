@@ -137,15 +137,32 @@ def _parameter_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iter
         yield "has no response_format; with_structured_output(…) requests JSON in the prompt"
     if options := parameters.get("asr_options"):
         yield from _asr_refusals(profile, options)
-    if parameters.get("enable_thinking") and profile.thinking is None:
-        yield "has no thinking mode (enable_thinking): qwen3.8-omni-flash has one"
-    if parameters.get("enable_thinking") and _forces(parameters.get("tool_choice")):
-        yield (
-            "cannot be made to call a tool in thinking mode: leave out tool_choice or "
-            "enable_thinking"
-        )
+    if names := _requests_thinking(parameters):
+        yield from _thinking_refusals(profile, parameters, names)
     if requests_speech(parameters):
         yield from _speech_refusals(profile, parameters)
+
+
+def _requests_thinking(parameters: Mapping[str, Any]) -> list[str]:
+    """List the parameters by which thinking is requested."""
+    names = ("enable_thinking", "reasoning_effort", "thinking_budget")
+    return [name for name in names if parameters.get(name) not in {None, False, "none"}]
+
+
+def _thinking_refusals(
+    profile: Profile, parameters: Mapping[str, Any], names: list[str]
+) -> Iterator[str]:
+    if profile.thinking is None:
+        yield f"has no thinking mode ({', '.join(names)}): qwen3.8-omni-flash has one"
+    if "reasoning_effort" in names and profile.efforts == ():
+        yield "has no reasoning_effort: qwen3.8-omni-flash has it; use enable_thinking"
+    if {"reasoning_effort", "thinking_budget"} <= set(names):
+        yield "takes reasoning_effort or thinking_budget, and both came: leave out one"
+    if _forces(parameters.get("tool_choice")):
+        yield (
+            "cannot be made to call a tool in thinking mode: leave out tool_choice or "
+            f"{', '.join(names)}"
+        )
 
 
 def _asr_refusals(profile: Profile, options: Mapping[str, Any]) -> Iterator[str]:
@@ -173,8 +190,10 @@ def _speech_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterato
         yield f"has no voice {voice!r}; it has {', '.join(profile.voices)}"
     if parameters.get("tools"):
         yield "has no tools with speech output: leave out modalities, or the tools"
-    if parameters.get("enable_thinking"):
-        yield "has no thinking mode with speech output: leave out modalities, or enable_thinking"
+    if names := _requests_thinking(parameters):
+        yield (
+            f"has no thinking mode with speech output: leave out modalities, or {', '.join(names)}"
+        )
 
 
 def _forces(choice: object) -> bool:

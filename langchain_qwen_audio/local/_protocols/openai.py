@@ -185,7 +185,10 @@ def _wants_speech(fields: Mapping[str, Any], model: Model) -> bool:
 
 
 def _wants_thinking(fields: Mapping[str, Any], model: Model) -> bool:
-    if model.thinking == "never" or fields.get("reasoning_effort") == "none":
+    effort = fields.get("reasoning_effort")
+    if effort is not None and fields.get("thinking_budget") is not None:
+        raise invalid_parameter("reasoning_effort and thinking_budget cannot be set together.")
+    if model.thinking == "never" or effort == "none":
         return False
     wanted = fields.get("enable_thinking")
     return model.thinking == "on" if wanted is None else wanted is True

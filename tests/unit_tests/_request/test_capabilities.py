@@ -109,6 +109,21 @@ REFUSED: dict[str, Refused] = {
     "3.5: thinking": Refused(
         OMNI_3_5, [user(BLOCK)], "has no thinking mode", {"enable_thinking": True}
     ),
+    "3-flash: an effort": Refused(
+        OMNI_3, [user(BLOCK)], "has no reasoning_effort", {"reasoning_effort": "low"}
+    ),
+    "3.5: an effort": Refused(
+        OMNI_3_5, [user(BLOCK)], r"no thinking mode \(reasoning_effort", {"reasoning_effort": "low"}
+    ),
+    "3.8: an effort and a budget": Refused(
+        OMNI_3_8,
+        [user(BLOCK)],
+        "reasoning_effort or thinking_budget, and both came",
+        {"reasoning_effort": "low", "thinking_budget": 99},
+    ),
+    "3.5: speech and a budget": Refused(
+        OMNI_3_5, [user(BLOCK)], "has no thinking mode", {**SPEECH, "thinking_budget": 99}
+    ),
     "turbo: a long clip": Refused(
         TURBO,
         [user(Audio.from_array(tone(181, 8_000), 8_000).to_block())],
@@ -180,6 +195,8 @@ def test_several_clips_are_taken_where_they_may_be(server: LocalDashScope, name:
         ({}, None, None),
         ({"enable_thinking": False}, "any", False),
         ({"enable_thinking": True}, "auto", True),
+        ({"reasoning_effort": "none"}, "any", None),
+        ({"reasoning_effort": "low"}, "auto", None),
     ],
 )
 def test_a_model_that_must_call_does_not_think(
@@ -196,12 +213,26 @@ def test_a_model_that_must_call_does_not_think(
     assert server.requests[-1].json.get("enable_thinking") is sent
 
 
+@pytest.mark.parametrize(
+    "fields", [{"enable_thinking": True}, {"reasoning_effort": "low"}, {"thinking_budget": 99}]
+)
 def test_thinking_and_a_forced_call_are_refused_together(
-    call_model: CallModel, server: LocalDashScope
+    call_model: CallModel, server: LocalDashScope, fields: dict[str, Any]
 ) -> None:
-    model = ChatQwenAudio(
-        model=OMNI_3_8, base_url=server.base_url, api_key="local", enable_thinking=True
-    )
+    model = ChatQwenAudio(model=OMNI_3_8, base_url=server.base_url, api_key="local", **fields)
     with pytest.raises(errors.InvalidRequestError, match="in thinking mode"):
         call_model(model.bind_tools([ADD], tool_choice="any"), "Add 1 and 2.")
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"reasoning_effort": "minimal"}, {"reasoning_effort": "none"}, {"thinking_budget": 99}],
+)
+def test_how_much_a_model_thinks_is_sent_as_the_service_names_it(
+    call_model: CallModel, server: LocalDashScope, fields: dict[str, Any]
+) -> None:
+    call_model(model_at(server, OMNI_3_8, **fields), "2 + 2?")
+    sent = server.requests[-1].json
+    names = ("reasoning_effort", "thinking_budget", "enable_thinking")
+    assert {name: sent[name] for name in names if name in sent} == fields
