@@ -23,6 +23,7 @@ _NAMES = dict.fromkeys((0xF0, 0xF1, 0xF8, 0xF9), "aac") | dict.fromkeys(
 )
 _SYNC = re.compile(rb"\xff[%b]" % re.escape(bytes(_NAMES)))
 _SYNC_BYTES = 2
+_LIKE_AAC = {"flac", "ogg"}  # FLAC's frames, in Ogg too, begin with the bytes of AAC's
 
 
 def frames_at(file: BinaryIO, at: int) -> str:
@@ -53,7 +54,7 @@ def find_frames(file: BinaryIO, start: int, end: int, name: str) -> Iterator[tup
     others = ((at, _NAMES[sync[1]]) for at, sync in syncs)
     tries = 0
     for at, kind in others:
-        if kind == name:
+        if kind == name or (kind == "aac" and name in _LIKE_AAC):
             continue
         if frames_at(file, at) == kind:
             name = kind

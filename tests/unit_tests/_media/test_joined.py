@@ -110,6 +110,29 @@ MANY = {
 }
 
 
+REGULAR = {
+    "silence": np.zeros(20 * RATE, np.int16),
+    "a square wave": np.repeat(np.tile(np.array([999, -999], np.int16), 20 * RATE // 80), 40),
+}
+
+
+@pytest.mark.parametrize("samples", REGULAR.values(), ids=REGULAR)
+@pytest.mark.parametrize(
+    ("container", "codec", "demuxer"),
+    [
+        ("flac", "flac", "flac"),
+        ("mp3", "libmp3lame", "mp3"),
+        ("adts", "aac", "aac"),
+        ("ogg", "libopus", "ogg"),
+    ],
+)
+def test_frames_that_are_all_alike_are_no_other_format(
+    container: str, codec: str, demuxer: str, samples: np.ndarray[tuple[int], np.dtype[np.int16]]
+) -> None:
+    data = encode(samples, container, codec)
+    assert len(split_joined(io.BytesIO(data), demuxer)) == 1
+
+
 @pytest.mark.parametrize(("container", "make"), MANY.values(), ids=MANY)
 def test_what_is_read_to_find_parts_grows_no_faster_than_the_file(
     container: str, make: Callable[[], bytes]
