@@ -133,6 +133,11 @@ def test_frames_that_are_all_alike_are_no_other_format(
     assert len(split_joined(io.BytesIO(data), demuxer)) == 1
 
 
+def test_long_silence_in_flac_is_no_aac() -> None:
+    data = encode(np.zeros(1_200 * 8_000, np.int16), "flac", "flac", 8_000)
+    assert len(split_joined(io.BytesIO(data), "flac")) == 1
+
+
 @pytest.mark.parametrize(("container", "make"), MANY.values(), ids=MANY)
 def test_what_is_read_to_find_parts_grows_no_faster_than_the_file(
     container: str, make: Callable[[], bytes]
