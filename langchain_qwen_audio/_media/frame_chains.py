@@ -6,6 +6,7 @@ Reads headers only; knows nothing of FFmpeg.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -21,7 +22,6 @@ _MAX_PLACES = 200_000  # more than by chance, in files that can be kept in memor
 _NAMES = dict.fromkeys((0xF0, 0xF1, 0xF8, 0xF9), "aac") | dict.fromkeys(
     (0xE2, 0xE3, 0xF2, 0xF3, 0xF4, 0xF5, 0xFA, 0xFB, 0xFC, 0xFD), "mp3"
 )
-_SYNC = re.compile(rb"\xff[%b]" % re.escape(bytes(_NAMES)))
 _SYNC_BYTES = 2
 _LIKE_AAC = {"flac", "ogg"}  # FLAC's frames, in Ogg too, begin with the bytes of AAC's
 
@@ -48,20 +48,32 @@ def find_tagged_frames(file: BinaryIO, start: int, end: int, name: str) -> Itera
     return (at for at in tags if frames_at(file, at) == name)
 
 
-def find_frames(file: BinaryIO, start: int, end: int, name: str) -> Iterator[tuple[int, str]]:
+def find_frames(
+    file: BinaryIO, start: int, end: int, name: str, tries: Iterator[int]
+) -> Iterator[tuple[int, str]]:
     """Find where frames of MP3 and AAC take turns in a stretch that begins with format `name`."""
-    syncs = find_pattern(file, _SYNC, _SYNC_BYTES, start + 1, end)
-    others = ((at, _NAMES[sync[1]]) for at, sync in syncs)
-    tries = 0
-    for at, kind in others:
-        if kind == name or (kind == "aac" and name in _LIKE_AAC):
-            continue
+    found: tuple[int, str] | None = start, name
+    while found and (found := _find_others(file, *found, end, tries)):
+        yield found
+
+
+def _find_others(
+    file: BinaryIO, start: int, name: str, end: int, tries: Iterator[int]
+) -> tuple[int, str] | None:
+    """Find the first frames after `start` that are not of the format `name`."""
+    syncs = find_pattern(file, _sync_of_others(name), _SYNC_BYTES, start + 1, end)
+    for (at, sync), _ in zip(syncs, tries, strict=False):
+        kind = _NAMES[sync[1]]
         if frames_at(file, at) == kind:
-            name = kind
-            yield at, kind
-        tries += 1
-        if tries > _MAX_PLACES:
-            return
+            return at, kind
+    return None
+
+
+@lru_cache
+def _sync_of_others(name: str) -> re.Pattern[bytes]:
+    left_out = {name, "aac"} if name in _LIKE_AAC else {name}
+    others = bytes(byte for byte, kind in _NAMES.items() if kind not in left_out)
+    return re.compile(rb"\xff[%b]" % re.escape(others))
 
 
 def _frame(head: bytes) -> tuple[str, int, object]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TAG = 512  # bytes after the sound that are left where they are
+# Chunks, frames and tags that are looked at where a file may begin, and none does; in all searches
+# of a file. More than honest files have; a few seconds of work.
+MAX_TRIES = 200_000
 
 
 def split_joined(file: BinaryIO, container: str) -> list[FilePart]:
@@ -31,16 +34,20 @@ def split_joined(file: BinaryIO, container: str) -> list[FilePart]:
         container: FFmpeg's name of what it begins with.
 
     Returns:
-        The parts in order; the whole file if it is one, or if there are absurdly many.
+        The parts in order; the whole file if it is one, or if there are absurdly many,
+        or absurdly many places that look like beginnings.
     """
     whole = whole_file(file)
     ((start, end),) = whole.ranges
-    runs = split_formats(file, container, start, end)
+    tries = iter(range(MAX_TRIES))
+    runs = split_formats(file, container, start, end, tries)
     parts = [
         replace(part, container=run.container) if len(runs) > 1 else part
         for run in runs
-        for part in _split(file, run)
+        for part in _split(file, run, tries)
     ]
+    if next(tries, None) is None:
+        return [whole]
     return parts if 1 < len(parts) <= MAX_PARTS or _is_rewritten(parts, whole) else [whole]
 
 
@@ -51,21 +58,22 @@ def readable_file(file: BinaryIO) -> FilePart:
     if begins(file, start, "wav"):
         file.seek(start)
         is_large = file.read(4) != b"RIFF"
-        return split_wav(file, start, end)[0] if is_large else whole
+        tries = iter(range(MAX_TRIES))
+        return split_wav(file, start, end, tries)[0] if is_large else whole
     for container in SIZED:
         if begins(file, start, container):
             return with_right_size(file, whole, container)
     return whole
 
 
-def _split(file: BinaryIO, run: Run) -> list[FilePart]:
+def _split(file: BinaryIO, run: Run, tries: Iterator[int]) -> list[FilePart]:
     """Split a run into the files of one format that it was joined of."""
     container, start, end = run
     match container:
         case "mp3":
-            return split_mp3(file, start, end)
+            return split_mp3(file, start, end, tries)
         case "wav":
-            return split_wav(file, start, end)
+            return split_wav(file, start, end, tries)
         case _:
             starts = [start, *_later_beginnings(file, run)]
             ends = [*starts[1:], end]

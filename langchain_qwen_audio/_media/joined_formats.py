@@ -35,7 +35,9 @@ class Run(NamedTuple):
     end: int
 
 
-def split_formats(file: BinaryIO, container: str, start: int, end: int) -> list[Run]:
+def split_formats(
+    file: BinaryIO, container: str, start: int, end: int, tries: Iterator[int]
+) -> list[Run]:
     """Split a file where one of another format begins; most files are one run."""
     whole = Run(container, start, end)
     starts = [(start, container), *_places_of_headers(file, whole)]
@@ -43,7 +45,7 @@ def split_formats(file: BinaryIO, container: str, start: int, end: int) -> list[
         Run(name, at, stop)
         for (at, name), stop in zip(starts, [*(at for at, _ in starts[1:]), end], strict=True)
     ]
-    pieces = [piece for stretch in stretches for piece in _split_at_frames(file, stretch)]
+    pieces = [piece for stretch in stretches for piece in _split_at_frames(file, stretch, tries)]
     runs = [
         Run(name, group[0].start, group[-1].end)
         for name, group in ((name, list(it)) for name, it in groupby(pieces, lambda it: it[0]))
@@ -72,7 +74,7 @@ def _places(file: BinaryIO, run: Run) -> Iterator[int]:
     return find(file, start, end, name)
 
 
-def _split_at_frames(file: BinaryIO, run: Run) -> list[Run]:
+def _split_at_frames(file: BinaryIO, run: Run, tries: Iterator[int]) -> list[Run]:
     """Split a stretch where MP3 or AAC without a tag begins."""
     container, start, end = run
     if _first_place(file, run) >= end:
@@ -80,9 +82,9 @@ def _split_at_frames(file: BinaryIO, run: Run) -> list[Run]:
     own_end = _own_end(file, run)
     starts = [(start, container)]
     if own_end is not None and (name := frames_at(file, own_end)):
-        starts += [(own_end, name), *find_frames(file, own_end, end, name)]
+        starts += [(own_end, name), *find_frames(file, own_end, end, name, tries)]
     elif container in _COMPRESSED:
-        starts += find_frames(file, start, end, container)
+        starts += find_frames(file, start, end, container, tries)
     ends = [*(at for at, _ in starts[1:]), end]
     return [Run(name, at, stop) for (at, name), stop in zip(starts, ends, strict=True)]
 

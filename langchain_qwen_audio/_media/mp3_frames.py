@@ -5,11 +5,12 @@ Reads headers only; knows nothing of FFmpeg.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeAlias
 
-from langchain_qwen_audio._media.file_parts import FilePart, find_all, tag_size
+from langchain_qwen_audio._media.file_parts import FilePart, find_pattern, tag_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,7 @@ _SAMPLE_RATES = (44_100, 48_000, 32_000)
 _VERSIONS = {0: 4, 2: 2, 3: 1}  # by their bits: what divides the sample rate
 _HEAD_BYTES = 56  # of a frame: what says how many frames follow is in these
 _COUNT_AT = {(True, False): 36, (True, True): 21, (False, False): 21, (False, True): 13}
+_SYNC = re.compile(rb"\xff(?=[\xe2-\xff])")
 _SLACK = 10  # frames by which counts of honest files are off, and one in a hundred
 
 
@@ -86,9 +88,9 @@ def read_frame(head: bytes) -> Frame | None:
     return Frame(size, (divisor, layer, sample_rate, head[3] >> 6 == 3))
 
 
-def split_mp3(file: BinaryIO, start: int, end: int) -> list[FilePart]:
+def split_mp3(file: BinaryIO, start: int, end: int, tries: Iterator[int]) -> list[FilePart]:
     """Split an MP3 file where another one begins: after its count, at tags, and at other rates."""
-    spans = [part for span in _spans(file, start, end) for part in _by_claim(span)]
+    spans = [part for span in _spans(file, start, end, tries) for part in _by_claim(span)]
     return [FilePart(((span.start, span.end),)) for span in spans if span.frames]
 
 
@@ -103,7 +105,7 @@ def _by_claim(span: _Span) -> list[_Span]:
     ]
 
 
-def _spans(file: BinaryIO, start: int, end: int) -> Iterator[_Span]:
+def _spans(file: BinaryIO, start: int, end: int, tries: Iterator[int]) -> Iterator[_Span]:
     span, shape = _Span(start, start), None
     position: int | None = start
     while position is not None and position < end:
@@ -115,9 +117,10 @@ def _spans(file: BinaryIO, start: int, end: int) -> Iterator[_Span]:
             if skipped and span.frames:
                 yield span
                 span = _Span(position, position)
-            position = (
-                position + skipped if skipped else _next_frame(file, position + 1, end, shape)
-            )
+            if skipped and next(tries, None) is not None:
+                position += skipped
+            else:
+                position = _next_frame(file, position + 1, end, shape, tries)
             continue
         count = _frame_count(head, frame)
         if span.frames and (count is not None or _changes(file, position, frame, shape)):
@@ -169,9 +172,11 @@ def _is_followed(file: BinaryIO, position: int, frame: Frame) -> bool:
     return following is not None and following.shape == frame.shape
 
 
-def _next_frame(file: BinaryIO, start: int, end: int, shape: _Shape | None) -> int | None:
+def _next_frame(
+    file: BinaryIO, start: int, end: int, shape: _Shape | None, tries: Iterator[int]
+) -> int | None:
     """Find the next frame, or tag, after bytes that are none."""
-    for at in find_all(file, b"\xff", start, end):
+    for (at, _), _ in zip(find_pattern(file, _SYNC, 2, start, end), tries, strict=False):
         file.seek(at)
         frame = read_frame(file.read(4))
         if frame and (frame.shape == shape or _is_followed(file, at, frame)):

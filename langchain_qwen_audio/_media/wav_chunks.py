@@ -16,12 +16,13 @@ from langchain_qwen_audio._media.chunks import (
     read_chunks,
     sound_follows,
 )
-from langchain_qwen_audio._media.file_parts import FilePart, find_all
+from langchain_qwen_audio._media.file_parts import FilePart, find_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _RIFF = re.compile(rb"(?:RIFF|RF64|BW64)....WAVE", re.DOTALL)
+_RIFF_BYTES = 12
 _LAYOUT = LAYOUTS["wav"]
 _MAX_FMT = 4096
 _UNKNOWN = b"\xff\xff\xff\xff"
@@ -53,13 +54,13 @@ class _Blob(NamedTuple):
     is_truncated: bool
 
 
-def split_wav(file: BinaryIO, start: int, end: int) -> list[FilePart]:
+def split_wav(file: BinaryIO, start: int, end: int, tries: Iterator[int]) -> list[FilePart]:
     """Find the sound of WAV files in one file; those of one format become one part.
 
     Returns:
         The parts; a single one without a head is the file as it came.
     """
-    blobs = list(_blobs(file, start, end))
+    blobs = list(_blobs(file, start, end, tries))
     if not blobs or (len(blobs) == 1 and not _goes_on(blobs[0], end)):
         return [FilePart(((start, end),))]
     parts: list[FilePart] = []
@@ -89,10 +90,11 @@ def _part_of(file: BinaryIO, blobs: list[_Blob]) -> FilePart:
     return FilePart(tuple((it.header.data, it.end) for it in blobs), head)
 
 
-def _blobs(file: BinaryIO, start: int, end: int) -> Iterator[_Blob]:
-    header = _read_header(file, start, end)
-    for at in _later_starts(file, start, end):
-        following = _read_header(file, at, end)
+def _blobs(file: BinaryIO, start: int, end: int, tries: Iterator[int]) -> Iterator[_Blob]:
+    header = _read_header(file, start, end, tries)
+    starts = find_pattern(file, _RIFF, _RIFF_BYTES, start + 1, end)
+    for (at, _), _ in zip(starts, tries, strict=False):
+        following = _read_header(file, at, end, tries)
         if header and following:
             yield _measure(file, header, at, end)
         header = following or header
@@ -100,21 +102,14 @@ def _blobs(file: BinaryIO, start: int, end: int) -> Iterator[_Blob]:
         yield _measure(file, header, end, end)
 
 
-def _later_starts(file: BinaryIO, start: int, end: int) -> Iterator[int]:
-    for found in find_all(file, b"WAVE", start + 1, end):
-        at = found - 8
-        file.seek(max(at, 0))
-        if at > start and _RIFF.match(file.read(12)):
-            yield at
-
-
-def _read_header(file: BinaryIO, start: int, end: int) -> _Header | None:
+def _read_header(file: BinaryIO, start: int, end: int, tries: Iterator[int]) -> _Header | None:
     file.seek(start)
-    head = file.read(12)
+    head = file.read(_RIFF_BYTES)
     if not _RIFF.match(head):
         return None
     fmt, size_of_large = b"", 0
-    for name, _, body, size in read_chunks(file, _LAYOUT, start + _LAYOUT.first, end):
+    chunks = read_chunks(file, _LAYOUT, start + _LAYOUT.first, end)
+    for (name, _, body, size), _ in zip(chunks, tries, strict=False):
         file.seek(body)
         if name == b"data":
             known = size if size < UNKNOWN_SIZE else size_of_large

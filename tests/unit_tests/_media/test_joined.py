@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_qwen_audio import Audio
+from langchain_qwen_audio._media import joined
+from langchain_qwen_audio._media.file_parts import whole_file
 from langchain_qwen_audio._media.joined import split_joined
 from tests.unit_tests import made_files as made
 from tests.unit_tests.recordings import encode, read, tone, wav
@@ -148,6 +150,23 @@ def test_what_is_read_to_find_parts_grows_no_faster_than_the_file(
         split_joined(file, container)
         counts.append(file.count)
     assert counts[1] < 5 * counts[0]
+
+
+SEARCHED = {
+    "WAV": ("wav", lambda: wav(beep()) + wav(beep(8_000), 8_000)),
+    "MP3 with tags": ("mp3", lambda: (piece("mp3", "libmp3lame") + made.id3()) * 2),
+    "FLAC and bare MP3": ("flac", lambda: piece("flac", "flac") + made.bare_mp3()),
+}
+
+
+@pytest.mark.parametrize(("container", "make"), SEARCHED.values(), ids=SEARCHED)
+def test_after_too_many_tries_a_file_is_read_as_one(
+    container: str, make: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = io.BytesIO(make())
+    assert len(split_joined(file, container)) > 1
+    monkeypatch.setattr(joined, "MAX_TRIES", 0)
+    assert split_joined(file, container) == [whole_file(file)]
 
 
 @settings(max_examples=25, deadline=None)
