@@ -28,7 +28,8 @@ _SAMPLE_RATES = (44_100, 48_000, 32_000)
 _VERSIONS = {0: 4, 2: 2, 3: 1}  # by their bits: what divides the sample rate
 _HEAD_BYTES = 56  # of a frame: what says how many frames follow is in these
 _COUNT_AT = {(True, False): 36, (True, True): 21, (False, False): 21, (False, True): 13}
-_SYNC = re.compile(rb"\xff(?=[\xe2-\xff])")
+# A header as far as its bit rate; runs of ones, as erased memory has them, are none.
+_SYNC, _SYNC_BYTES = re.compile(rb"\xff(?=[\xe2-\xff][\x10-\xef])"), 3
 _SLACK = 10  # frames by which counts of honest files are off, and one in a hundred
 
 
@@ -176,7 +177,8 @@ def _next_frame(
     file: BinaryIO, start: int, end: int, shape: _Shape | None, tries: Iterator[int]
 ) -> int | None:
     """Find the next frame, or tag, after bytes that are none."""
-    for (at, _), _ in zip(find_pattern(file, _SYNC, 2, start, end), tries, strict=False):
+    syncs = find_pattern(file, _SYNC, _SYNC_BYTES, start, end)
+    for (at, _), _ in zip(syncs, tries, strict=False):
         file.seek(at)
         frame = read_frame(file.read(4))
         if frame and (frame.shape == shape or _is_followed(file, at, frame)):

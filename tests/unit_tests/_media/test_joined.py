@@ -169,6 +169,12 @@ def test_after_too_many_tries_a_file_is_read_as_one(
     assert split_joined(file, container) == [whole_file(file)]
 
 
+def test_erased_memory_between_mp3_files_is_no_search_without_end() -> None:
+    part = piece("mp3", "libmp3lame")
+    erased = b"\xff" * (2 * joined.MAX_TRIES)
+    assert len(split_joined(io.BytesIO(part + erased + part), "mp3")) == 2
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     gaps=st.lists(st.floats(0.3, 40.0), min_size=1, max_size=3),
