@@ -75,7 +75,11 @@ class WorkerPool:
         atexit.register(self.close)
 
     def is_available(self) -> bool:
-        """Tell whether workers can be started here; the first time, start one and see."""
+        """Tell whether workers can be started here; the first time, start one and see.
+
+        Raises:
+            OSError: The machine is too busy to see.
+        """
         with self._lock:
             if self._works is None:
                 self._works, reason = self._try()
@@ -139,6 +143,8 @@ class WorkerPool:
             return False, reason
         try:
             worker = self._start()
+        except TimeoutError as error:  # a busy machine is no reason to decode without limits
+            raise OSError(f"the process to decode it was not ready in {START_S:g} s") from error
         except (OSError, EOFError) as error:
             return False, repr(error)
         self._put_back(worker, is_reusable=True)

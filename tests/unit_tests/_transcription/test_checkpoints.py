@@ -380,6 +380,24 @@ def test_a_value_that_cannot_be_read_is_requested_again(
     assert len(server.requests) == 6
 
 
+@both_ways
+def test_a_file_that_can_be_neither_read_nor_written_loses_no_transcript(
+    load: Callable[[QwenAudioLoader], list[Document]],
+    server: LocalDashScope,
+    ten: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder = tmp_path / "checkpoint"
+    documents = load(loader_of(server, ten, folder))
+    unusable = sorted(folder.iterdir())[1]
+    unusable.unlink()
+    unusable.mkdir()  # as a file of another user is, for anybody but root
+    assert load(loader_of(server, ten, folder)) == documents
+    assert caplog.text.count("is requested, and paid for, again") == 1
+    assert caplog.text.count("is returned, but not kept") == 1
+
+
 class Unreadable(InMemoryByteStore):
     """A store whose service is not there."""
 
