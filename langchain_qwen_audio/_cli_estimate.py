@@ -27,7 +27,7 @@ def write_estimate(found: list[Recording], model: ChatQwenAudio, options: dict[s
     """
     profile = model.route().profile
     lengths = [_length_s(it, options) for it in found]
-    audio_s, tokens = sum(lengths), sum(map(profile.clip_tokens, lengths))
+    audio_s, tokens = sum(lengths), sum(profile.clip_tokens(it) or 0 for it in lengths)
     counted = "" if profile.transcribes else f", {tokens} tokens of audio"
     cost = estimate(Counts(0, tokens, audio_s), model.model, model.billing_region)
     return f"{len(found)} recordings, {format_time(audio_s)}{counted}; cost {cost}"

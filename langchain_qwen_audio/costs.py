@@ -183,6 +183,8 @@ def estimate(counts: Counts, model: str, region: str | None, prices: Prices | No
     if isinstance(found, SecondPrice):
         return _by_second(counts.audio_s, found) + Cost(unknown=counts.uncounted)
     gaps = (*counts.uncounted, "the output is not known before the call")
+    if counts.audio_s and not counts.audio:
+        gaps = ("how many tokens this model counts a second of audio is not known", *gaps)
     return _by_token(_Bill(model, region, usage), found) + Cost(unknown=gaps)
 
 

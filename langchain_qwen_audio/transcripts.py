@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from langchain_qwen_audio._response.usage import finite_or_none
+
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
@@ -102,7 +104,7 @@ class Transcript(BaseModel):
             sentences=[_sentence(it) for it in _dicts(metadata.get("sentences"))],
             language=_string_or_none(info.get("language")),
             emotion=_string_or_none(info.get("emotion")),
-            seconds=_number_or_none(metadata.get("seconds")),
+            seconds=finite_or_none(metadata.get("seconds")),
         )
 
     def __str__(self) -> str:
@@ -141,16 +143,12 @@ def _string_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _number_or_none(value: object) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 def _int_or_none(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _seconds(milliseconds: object) -> float | None:
-    number = _number_or_none(milliseconds)
+    number = finite_or_none(milliseconds)
     return None if number is None else number / 1000
 
 

@@ -53,6 +53,7 @@ _CHINESE = {
     "live": "在线",
     "trial": "试用",
     "uncertain": "不确定",
+    "unknown": "未知",
     "s": "秒",
     "min": "分钟",
     "h": "小时",
@@ -107,7 +108,7 @@ def _taken(profile: Profile) -> list[str]:
     return [
         _count(profile.max_input_tokens),
         _count(profile.max_output_tokens),
-        f"{profile.tokens_per_s:g}",
+        _rate(profile),
         " ".join(_length(profile.max_clip_s)),
         clips,
         *map(_yes, (profile.text, profile.system, profile.history, profile.images)),
@@ -131,9 +132,13 @@ def _served(profile: Profile) -> list[str]:
     ]
 
 
+def _rate(profile: Profile) -> str:
+    return "unknown" if profile.tokens_per_s is None else f"{profile.tokens_per_s:g}"
+
+
 def _overview(*, chinese: bool) -> list[list[str]]:
     def word(text: str) -> str:
-        return _CHINESE[text] if chinese else text
+        return _CHINESE.get(text, text) if chinese else text
 
     rows = []
     for names, english, other in _PURPOSES:
@@ -146,7 +151,7 @@ def _overview(*, chinese: bool) -> list[list[str]]:
             [
                 ("、" if chinese else ", ").join(quoted),
                 other if chinese else english,
-                f"{profile.tokens_per_s:g}",
+                word(_rate(profile)),
                 f"{number} {word(unit)}",
                 *map(word, cells),
             ]

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from langchain_qwen_audio._media.beginnings import begins, find_beginnings
 from langchain_qwen_audio._media.file_parts import FilePart, whole_file
-from langchain_qwen_audio._media.joined_formats import MAX_PARTS, Run, split_formats
+from langchain_qwen_audio._media.joined_formats import (
+    MAX_PARTS,
+    Run,
+    split_formats,
+    warn_of_too_many,
+)
 from langchain_qwen_audio._media.mp3_frames import split_mp3
 from langchain_qwen_audio._media.ogg_pages import read_page
 from langchain_qwen_audio._media.sound_sizes import SIZED, with_right_size
@@ -46,9 +51,10 @@ def split_joined(file: BinaryIO, container: str) -> list[FilePart]:
         for run in runs
         for part in _split(file, run, tries)
     ]
-    if next(tries, None) is None:
+    if len(parts) > MAX_PARTS or next(tries, None) is None:
+        warn_of_too_many()
         return [whole]
-    return parts if 1 < len(parts) <= MAX_PARTS or _is_rewritten(parts, whole) else [whole]
+    return parts if len(parts) > 1 or _is_rewritten(parts, whole) else [whole]
 
 
 def readable_file(file: BinaryIO) -> FilePart:

@@ -6,6 +6,7 @@ any format are looked for. Knows nothing of FFmpeg.
 
 from __future__ import annotations
 
+import logging
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -17,6 +18,8 @@ from langchain_qwen_audio._media.sound_sizes import size_of_sound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+logger = logging.getLogger(__name__)
 
 _CHAINED = {"mp3", "aac"}
 # In what these hold, frames that follow each other are no coincidence, and no sound of theirs.
@@ -50,7 +53,10 @@ def split_formats(
         Run(name, group[0].start, group[-1].end)
         for name, group in ((name, list(it)) for name, it in groupby(pieces, lambda it: it[0]))
     ]
-    return runs if len(runs) <= MAX_PARTS else [whole]
+    if len(runs) <= MAX_PARTS:
+        return runs
+    warn_of_too_many()
+    return [whole]
 
 
 def _places_of_headers(file: BinaryIO, run: Run) -> list[tuple[int, str]]:
@@ -64,7 +70,15 @@ def _places_of_headers(file: BinaryIO, run: Run) -> list[tuple[int, str]]:
         for at in _places(file, Run(name, first - 1, run.end))
     )
     found = list(islice(places, MAX_PARTS + 1))
-    return sorted(found) if len(found) <= MAX_PARTS else []
+    if len(found) <= MAX_PARTS:
+        return sorted(found)
+    warn_of_too_many()
+    return []
+
+
+def warn_of_too_many() -> None:
+    """Log that a search for joined files ended without a result."""
+    logger.warning("too many places look like the beginning of a joined file: it is read as one")
 
 
 def _places(file: BinaryIO, run: Run) -> Iterator[int]:

@@ -132,7 +132,7 @@ PRICES: dict[str, dict[str, Prices]] = {
         _million("2.2 18 2.2", "13.3 13.3 72"), _million("3 22.48 3", "16.49 16.49 89.18")
     ),
     "qwen3-omni-flash": _OMNI_3_FLASH,
-    "qwen3-omni-flash-2025-12-01": _OMNI_3_FLASH,  # said to equal the main model
+    "qwen3-omni-flash-2025-12-01": _OMNI_3_FLASH,  # its page says that it equals the main model
     "qwen-omni-turbo": _both(
         _million("0.4 25 1.5", "1.6 4.5 50", batch="0.5"),
         _million("0.514 32.586 1.541", "1.982 4.624 65.246"),
@@ -151,7 +151,7 @@ PRICES: dict[str, dict[str, Prices]] = {
     "qwen-audio-3.1-asr-flash-streaming": _AUDIO_3_1_LIVE,
     "qwen-audio-3.1-asr-flash-message": _AUDIO_3_1_LIVE,
     "qwen3-asr-flash": {**_FILES, **_US},
-    "qwen3-asr-flash-2025-09-08": {**_FILES, **_US},  # said to equal the main model
+    "qwen3-asr-flash-2025-09-08": {**_FILES, **_US},  # its page says that it equals the main model
     "qwen3-asr-flash-us": _US,
     "qwen3-asr-flash-2025-09-08-us": _US,
     "qwen3-asr-flash-filetrans": _FILES,

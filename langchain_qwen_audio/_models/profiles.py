@@ -48,7 +48,8 @@ class Profile:
             would make larger may go as it came.
         transports: How a clip may travel, besides as a URL that the service fetches: "inline" as
             base64, or by "upload".
-        tokens_per_s: Audio tokens per second of a clip; a shorter clip counts as a second.
+        tokens_per_s: Audio tokens per second of a clip; a shorter clip counts as a second. None if
+            not known.
         max_clips: Clips that one message may hold; None is any number.
         max_inline_clips: Clips of a request that do not travel as URLs; None if not known.
         max_url_clips: Clips of a request that travel as URLs; None if not known.
@@ -98,7 +99,7 @@ class Profile:
     )
     takes_other_formats: bool = True
     transports: tuple[str, ...] = ("inline", "upload")
-    tokens_per_s: float = 25.0
+    tokens_per_s: float | None = 25.0
     max_clips: int | None = None
     max_inline_clips: int | None = None
     max_url_clips: int | None = None
@@ -130,8 +131,8 @@ class Profile:
     @property
     def max_input_s(self) -> float:
         """Seconds of audio that one request may hold, if it holds nothing else."""
-        tokens = self.max_input_tokens
-        return float("inf") if tokens is None else tokens / self.tokens_per_s
+        tokens, rate = self.max_input_tokens, self.tokens_per_s
+        return float("inf") if tokens is None or rate is None else tokens / rate
 
     @property
     def max_sent_bytes(self) -> int:
@@ -144,14 +145,15 @@ class Profile:
         """Seconds of the longest clip that it takes, and that can be sent as good speech."""
         return min(self.max_clip_s, self.max_sent_bytes * 8 / MIN_BIT_RATE)
 
-    def clip_tokens(self, duration_s: float) -> int:
-        """Count the tokens of a clip of `duration_s` seconds."""
-        return round(max(duration_s, 1.0) * self.tokens_per_s)
+    def clip_tokens(self, duration_s: float) -> int | None:
+        """Count the tokens of a clip of `duration_s` seconds; None if that is not known."""
+        rate = self.tokens_per_s
+        return None if rate is None else round(max(duration_s, 1.0) * rate)
 
 
 # What the service suggests for each purpose: https://help.aliyun.com/zh/model-studio/asr-model .
-# For transcripts it is qwen-audio-3.1-asr-flash; qwen3-asr-flash, which has been tried by more
-# people and tells emotions, stays the one that this package suggests.
+# For transcripts it is qwen-audio-3.1-asr-flash there. Here it is qwen3-asr-flash, which also tells
+# emotions, is in the US too, and takes uploads.
 UNDERSTANDING, SPEECH, TRANSCRIPTS = "qwen3.8-omni-flash", "qwen3.5-omni-flash", "qwen3-asr-flash"
 
 QWEN_AUDIO = Profile(
@@ -208,6 +210,7 @@ _RECOGNITION = Profile(
     ),
     takes_other_formats=False,
     transports=("inline",),  # uploads are not documented
+    tokens_per_s=None,
     max_clips=1,
     text=False,
     transcribes=True,

@@ -133,7 +133,9 @@ def _model_facts(audio: Playable, wave: Waveform, model: str | None, cuts: int) 
     if model not in PROFILES:
         return
     profile, length_s = PROFILES[model], _length_s(audio, wave)
-    yield f"{profile.clip_tokens(length_s):,} tokens for {model}"
+    tokens = profile.clip_tokens(length_s)
+    if tokens is not None:
+        yield f"{tokens:,} tokens for {model}"
     if profile.max_clips is not None and length_s > profile.max_part_s:
         yield f"longer than the {profile.max_part_s:g} s that it takes"
     if cuts:

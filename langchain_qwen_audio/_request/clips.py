@@ -130,7 +130,7 @@ class _Preparation:
     def _prepare_clip(self, clip: Audio) -> list[PreparedPart]:
         clips = _converted(clip, self._options)
         profile = self._options.profile
-        self._tokens += sum(profile.clip_tokens(it.duration_s) for it in clips)
+        self._tokens += sum(profile.clip_tokens(it.duration_s) or 0 for it in clips)
         self._require_context()
         return [_travelling(it, self._options) for it in clips]
 

@@ -173,7 +173,7 @@ def context_overflow(what: str, length: str, profile: Profile) -> Exception:
     """Make the error of more audio than one request holds."""
     return ContextOverflowError(
         f"{what} {length}; one request holds at most {profile.max_input_s:.1f} s of audio "
-        f"({profile.max_input_tokens or 0:,} tokens, {profile.tokens_per_s:g} a second); send "
+        f"({profile.max_input_tokens or 0:,} tokens, {profile.tokens_per_s or 0:g} a second); send "
         "one part at a time, as QwenAudioLoader does for long recordings"
     )
 

@@ -39,7 +39,7 @@ class Counts(NamedTuple):
 
     Attributes:
         text: Tokens of text.
-        audio: Tokens of audio.
+        audio: Tokens of audio; 0 where the model does not say how many a second has.
         audio_s: Seconds of audio.
         uncounted: What is not in these numbers, or only as a bound.
     """
@@ -96,4 +96,4 @@ def _count_clip(clip: Audio | None, options: ClipOptions) -> Counts:
     if options.long_audio == "truncate":
         length_s = min(length_s, profile.max_clip_s)
     unknown = () if clip else ("the length of a recording at a URL is not known: the limit counts",)
-    return Counts(0, profile.clip_tokens(length_s), length_s, unknown)
+    return Counts(0, profile.clip_tokens(length_s) or 0, length_s, unknown)

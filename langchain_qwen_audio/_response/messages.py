@@ -27,7 +27,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_qwen_audio._media.wav import close_wav
 from langchain_qwen_audio._models.profiles import PROVIDER
 from langchain_qwen_audio._response.speech import SpeechDecoder
-from langchain_qwen_audio._response.usage import to_usage_metadata
+from langchain_qwen_audio._response.usage import billed_seconds, to_usage_metadata
 from langchain_qwen_audio._tool_calling.parser import Piece, ToolCallParser, read_arguments
 
 if TYPE_CHECKING:
@@ -179,6 +179,6 @@ def response_metadata(reply: Mapping[str, Any], model: str, region: str | None) 
         "request_id": reply.get("request_id"),
         "annotations": reply.get("annotations"),  # of qwen3-asr-flash, as is
         "sentences": reply.get("sentences"),  # of speech recognition with times, as is
-        "seconds": usage.get("seconds", usage.get("duration")),  # what speech recognition bills
+        "seconds": billed_seconds(usage),
     }
     return {name: value for name, value in metadata.items() if value is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
@@ -50,6 +51,20 @@ def to_usage_metadata(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
     if details := {name: count for name, count in of_output.items() if count is not None}:
         metadata["output_token_details"] = cast("OutputTokenDetails", details)
     return metadata
+
+
+def billed_seconds(usage: Mapping[str, Any]) -> float | None:
+    """Find the seconds that speech recognition bills; None if no such number came."""
+    seconds = finite_or_none(usage.get("seconds", usage.get("duration")))
+    return None if seconds is None or seconds < 0 else seconds
+
+
+def finite_or_none(value: object) -> float | None:
+    """Keep a number that can be counted with; None for anything else."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    is_usable = abs(value) <= sys.float_info.max  # not inf, nan, nor an integer beyond all floats
+    return value if is_usable else None
 
 
 def _counts(usage: Any) -> dict[str, int]:

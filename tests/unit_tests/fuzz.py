@@ -328,7 +328,22 @@ _OPENAI = {
 _ERROR = {"code": "InvalidParameter", "message": "no", "request_id": "r"}
 _OPENAI_ERROR = {"error": {"message": "no", "type": "t", "code": "c", "param": None}}
 _OLD = {"output": {"text": "ab", "finish_reason": "stop"}, "usage": _USAGE, "request_id": "r"}
-REPLIES = [_NATIVE, _NATIVE, _OPENAI, _OPENAI, _ERROR, _OPENAI_ERROR, _OLD]
+_SENTENCE = {
+    "sentence_id": 1,
+    "sentence_end": True,
+    "begin_time": 0,
+    "end_time": 900,
+    "text": "ab",
+    "channel_id": 0,
+    "speaker_id": 0,
+    "words": [{"text": "ab", "begin_time": 0, "end_time": 900, "punctuation": "."}],
+}
+_RECOGNISED = {
+    "output": {"text": "ab", "sentence": _SENTENCE},
+    "usage": {"duration": 1},
+    "request_id": "r",
+}
+REPLIES = [_NATIVE, _NATIVE, _OPENAI, _OPENAI, _ERROR, _OPENAI_ERROR, _OLD, _RECOGNISED]
 _DELTA = {"index": 0, "finish_reason": None, "delta": {"content": "a", "tool_calls": [_CALL]}}
 _DOING = {
     "output": {"choices": [{"finish_reason": "null", "message": _MESSAGE}]},
@@ -338,5 +353,6 @@ EVENTS: list[dict[str, Any]] = [
     _DOING,
     {"id": "r", "choices": [_DELTA]},
     {"id": "r", "choices": [], "usage": {}},
+    _RECOGNISED,
     _NATIVE,
 ]

@@ -29,6 +29,7 @@ from tests.unit_tests.models import (
     OMNI_3_5,
     OMNI_3_8,
     QWEN_AUDIO,
+    RECOGNITION,
     SPEECH,
     model_at,
     user,
@@ -306,6 +307,12 @@ def test_an_estimate_is_of_the_counted_tokens_of_the_input(
 def test_an_estimate_of_speech_recognition_is_whole(server: LocalDashScope) -> None:
     cost = model_at(server, ASR, region=BEIJING).estimate_cost([user(BLOCK)])
     assert cost.amount == Decimal("0.00011")
+
+
+def test_an_estimate_does_not_guess_how_many_tokens_a_second_has(server: LocalDashScope) -> None:
+    cost = model_at(server, RECOGNITION, region=BEIJING).estimate_cost([user(BLOCK)])
+    assert cost.at_least == 0
+    assert "how many tokens this model counts" in cost.unknown[0]
 
 
 @pytest.mark.parametrize(

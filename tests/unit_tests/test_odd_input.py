@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
+from operator import add
+from typing import TYPE_CHECKING
 
 import pytest
+from langchain_core.messages import AIMessage
 
-from langchain_qwen_audio import ChatQwenAudio
+from langchain_qwen_audio import ChatQwenAudio, Cost, Transcript
 from langchain_qwen_audio.errors import QwenAudioError
 from langchain_qwen_audio.local import LocalDashScope, RawReply
 from tests.unit_tests.fuzz import Fuzz
+from tests.unit_tests.models import BLOCK, OMNI_3_8, QWEN_AUDIO, RECOGNITION, model_at, user
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langchain_core.messages import AIMessageChunk
 
 SOON = {"retry-after": "0"}
 
@@ -27,12 +37,13 @@ def test_odd_messages_are_sent_or_refused(seed: int, model: ChatQwenAudio) -> No
 
 
 @pytest.mark.parametrize("streams", [False, True])
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("name", [QWEN_AUDIO, RECOGNITION, OMNI_3_8])
+@pytest.mark.parametrize("seed", range(8))
 def test_odd_replies_are_read_or_refused(
-    seed: int, streams: bool, server: LocalDashScope, model: ChatQwenAudio
+    seed: int, name: str, streams: bool, server: LocalDashScope
 ) -> None:
-    fuzz = Fuzz(seed)
-    once = model.model_copy(update={"max_retries": 0})
+    fuzz, model = Fuzz(seed), model_at(server, name)
+    question = [user(BLOCK)] if name == RECOGNITION else "hi"
     for _ in range(10):
         body = fuzz.events() if streams else fuzz.body()
         content_type = "text/event-stream" if streams else "application/json"
@@ -40,6 +51,14 @@ def test_odd_replies_are_read_or_refused(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                list(once.stream("hi")) if streams else once.invoke("hi")
+                answer = message_of(model.stream(question) if streams else model.invoke(question))
             except QwenAudioError as error:
                 assert str(error)  # noqa: PT017
+                continue
+        assert str(Cost.of(answer, region="cn-beijing"))
+        assert str(Transcript.from_message(answer)) or not answer.text
+
+
+def message_of(answer: AIMessage | Iterator[AIMessageChunk]) -> AIMessage:
+    """An answer, or the sum of its chunks."""
+    return answer if isinstance(answer, AIMessage) else functools.reduce(add, answer)

@@ -33,11 +33,24 @@ def test_a_transcript_is_stored_and_loaded() -> None:
     assert Transcript.model_validate_json(SPOKEN.model_dump_json()) == SPOKEN
 
 
-ODD = [5, [5, None], [{"text": 5, "begin_time": "1", "speaker_id": True, "words": {"text": "a"}}]]
+ODD_SENTENCES = [
+    {"text": 5, "begin_time": "1", "speaker_id": True, "words": {"text": "a"}},
+    {"begin_time": float("inf"), "end_time": float("nan")},
+    {"begin_time": 10**400, "end_time": -(10**400)},
+]
+ODD = [5, [5, None], *([sentence] for sentence in ODD_SENTENCES)]
+ODD_SECONDS = [True, "1", [], float("inf"), float("nan"), 10**400]
 
 
-@pytest.mark.parametrize("sentences", ODD)
-def test_what_cannot_be_read_is_not_known(sentences: object) -> None:
-    message = AIMessage("a", response_metadata={"sentences": sentences, "seconds": True})
-    known = [Sentence(text="")] if sentences == ODD[2] else []
+@pytest.mark.parametrize("sentences", ODD, ids=range(len(ODD)))
+def test_sentences_that_cannot_be_read_are_not_known(sentences: object) -> None:
+    message = AIMessage("a", response_metadata={"sentences": sentences})
+    is_sentence = isinstance(sentences, list) and sentences[0] in ODD_SENTENCES
+    known = [Sentence(text="")] if is_sentence else []
     assert Transcript.from_message(message) == Transcript(text="a", sentences=known)
+
+
+@pytest.mark.parametrize("seconds", ODD_SECONDS, ids=range(len(ODD_SECONDS)))
+def test_seconds_that_are_no_number_are_not_known(seconds: object) -> None:
+    message = AIMessage("a", response_metadata={"seconds": seconds})
+    assert Transcript.from_message(message) == Transcript(text="a")

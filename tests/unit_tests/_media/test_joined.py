@@ -161,12 +161,18 @@ SEARCHED = {
 
 @pytest.mark.parametrize(("container", "make"), SEARCHED.values(), ids=SEARCHED)
 def test_after_too_many_tries_a_file_is_read_as_one(
-    container: str, make: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+    container: str,
+    make: Callable[[], bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     file = io.BytesIO(make())
     assert len(split_joined(file, container)) > 1
+    assert caplog.messages == []
     monkeypatch.setattr(joined, "MAX_TRIES", 0)
     assert split_joined(file, container) == [whole_file(file)]
+    (logged,) = caplog.messages
+    assert "it is read as one" in logged
 
 
 def test_erased_memory_between_mp3_files_is_no_search_without_end() -> None:

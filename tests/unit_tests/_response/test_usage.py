@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from langchain_qwen_audio._response.usage import billed_seconds
 from langchain_qwen_audio.local import LocalDashScope, Reply
 from tests.unit_tests.models import (
     ASR,
@@ -162,6 +163,15 @@ def test_the_usage_of_each_family_is_langchains(
     answer = call_model(model_at(server, name, **fields), [user(BLOCK)])
     assert answer.usage_metadata == expected
     assert answer.response_metadata.get("seconds") == reported.get("seconds")
+
+
+ODD_SECONDS = [None, True, "5", [5], -1, float("inf"), float("nan"), 10**400]
+
+
+@pytest.mark.parametrize("seconds", ODD_SECONDS, ids=range(len(ODD_SECONDS)))
+def test_seconds_that_nobody_can_bill_are_left_out(seconds: object) -> None:
+    assert billed_seconds({"seconds": seconds}) is None
+    assert billed_seconds({"duration": 1.5}) == 1.5
 
 
 def test_the_usage_of_a_stream_comes_once(
