@@ -11,20 +11,23 @@ import asyncio
 import contextlib
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langchain_qwen_audio._request.capabilities import (
-    check_messages,
-    check_parameters,
-    requests_speech,
-)
+from langchain_qwen_audio._request.capabilities import check_messages
 from langchain_qwen_audio._request.clips import (
     ClipOptions,
     prepare_clips,
     urls_to_download,
 )
 from langchain_qwen_audio._request.messages import map_messages, without_empty_texts
-from langchain_qwen_audio._response.messages import to_chat_result
+from langchain_qwen_audio._request.parameters import (
+    add_defaults,
+    check_parameters,
+    request_json,
+    requests_speech,
+)
+from langchain_qwen_audio._response.messages import Origin, to_chat_result
 from langchain_qwen_audio._response.stream import StreamDecoder
 from langchain_qwen_audio._service.client import Service, ServiceRequest
 from langchain_qwen_audio._service.default_timeouts import MAX_TIMEOUT_S
@@ -68,7 +71,9 @@ class _Call(NamedTuple):
 
     @property
     def clip_options(self) -> ClipOptions:
-        return clip_options(self.settings, self.model, self.route)
+        keeps_channels = bool(self.parameters.get("use_multichannel"))
+        options = clip_options(self.settings, self.model, self.route)
+        return replace(options, keeps_channels=True) if keeps_channels else options
 
     @property
     def urls_to_download(self) -> list[str]:
@@ -86,10 +91,11 @@ class _Call(NamedTuple):
             deadline=self.deadline,
         )
         speaks = requests_speech(self.parameters)
+        searches = bool(self.parameters.get("enable_search"))
         return _PreparedCall(
             request=request,
             service=_service(self.settings, self.route),
-            region=self.settings.billing_region,
+            origin=Origin(self.model, self.settings.billing_region, searches),
             tools_as_text=self.tools_as_text,
             as_blocks=speaks or self.settings.output_version == "v1",
         )
@@ -100,21 +106,16 @@ class _PreparedCall(NamedTuple):
 
     request: ServiceRequest
     service: Service
-    region: str | None
+    origin: Origin
     tools_as_text: bool
     as_blocks: bool
 
     def result(self, reply: ServiceReply) -> ChatResult:
-        return to_chat_result(
-            reply, self.request.model, self.region, tools_as_text=self.tools_as_text
-        )
+        return to_chat_result(reply, self.origin, tools_as_text=self.tools_as_text)
 
     def decoder(self) -> StreamDecoder:
         return StreamDecoder(
-            self.request.model,
-            self.region,
-            tools_as_text=self.tools_as_text,
-            as_blocks=self.as_blocks,
+            self.origin, tools_as_text=self.tools_as_text, as_blocks=self.as_blocks
         )
 
 
@@ -197,10 +198,10 @@ def _map(settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[
     profile = route.profile
     merged = {**settings.request_parameters, **own["model_kwargs"], **rest}
     parameters = {name: value for name, value in merged.items() if name not in _NOT_SENT}
-    voice = parameters.pop("voice", None) or settings.voice or profile.voice
-    if requests_speech(parameters):
-        parameters.setdefault("audio", {"voice": voice, "format": "wav"})
+    add_defaults(parameters, profile, settings.voice)
     check_parameters(model, profile, parameters)
+    if "json_prompt" in parameters:
+        request_json(parameters, profile)
 
     native = settings.has_native_tools(profile)
     prompts, tools_as_text = _take_prompts(parameters, native=native)
@@ -274,7 +275,7 @@ def _take_prompts(parameters: dict[str, Any], *, native: bool) -> tuple[list[str
 def clip_options(settings: BaseChatQwenAudio, model: str, route: Route) -> ClipOptions:
     """Say what may be read, how clips are converted, and how they travel."""
     return ClipOptions(
-        profile=route.profile,
+        profile=route.profile.with_transport(settings.audio_transport),
         protocol=route.protocol,
         model=model,
         long_audio=settings.long_audio,

@@ -51,6 +51,9 @@ _PARAMETERS = (
     "enable_thinking",
     "reasoning_effort",
     "thinking_budget",
+    "enable_search",
+    "search_options",
+    "use_multichannel",
     "modalities",
     "asr_options",
 )
@@ -154,6 +157,20 @@ class BaseChatQwenAudio(BaseChatModel):
 
     thinking_budget: int | None = Field(default=None, gt=0)
     """Tokens that a model may think at most; not together with `reasoning_effort`."""
+
+    enable_search: bool | None = None
+    """Whether a Qwen-Omni model may search the web before it answers; its searches are billed
+    apart. Qwen3.8-Omni is requested as a stream then.
+    https://help.aliyun.com/zh/model-studio/qwen-omni"""
+
+    search_options: dict[str, Any] | None = None
+    """How it searches, as the service names it; by default {"search_strategy": "agent"} where a
+    model has that strategy alone."""
+
+    use_multichannel: bool | None = None
+    """Whether recordings of 2 channels (stereo) and of 4 (first-order ambisonics, W, Y, Z, X) are
+    sent with all of them, as WAV; by default they are mixed to one. For qwen3.8-omni-flash.
+    https://help.aliyun.com/zh/model-studio/qwen-omni"""
 
     modalities: list[Literal["text", "audio"]] | None = None
     """`["text", "audio"]` has a Qwen-Omni model speak its answer; by default it writes."""

@@ -225,8 +225,12 @@ class ChatQwenAudio(BaseChatQwenAudio):
                 yield chunk
 
     def _must_stream(self, overrides: dict[str, Any]) -> bool:
-        """Tell a model that the service does not answer whole."""
-        return self.route(overrides.get("model")).profile.must_stream
+        """Tell a request that the service does not answer whole.
+
+        While a model thinks, a search needs a stream; it is a third party that says so.
+        """
+        searches = overrides.get("enable_search", self.enable_search)
+        return bool(searches) or self.route(overrides.get("model")).profile.must_stream
 
     # --- LangChain's interface ---
 

@@ -207,7 +207,7 @@ def _bill_of(used: AIMessage | UsageMetadata | Metered) -> _Bill:
             known.get("region"),
             used.usage_metadata,
             known.get("seconds"),
-            _uncounted_speech(used),
+            (*_uncounted_speech(used), *_uncounted_searches(used)),
         )
     if isinstance(used, dict):
         return _Bill(None, None, used)
@@ -222,6 +222,11 @@ def _uncounted_speech(message: AIMessage) -> tuple[str, ...]:
     is_spoken = any(isinstance(it, dict) and it.get("type") == "audio" for it in blocks)
     is_uncounted = is_spoken and "audio" not in details
     return ("the speech in the answer is not counted",) if is_uncounted else ()
+
+
+def _uncounted_searches(message: AIMessage) -> tuple[str, ...]:
+    searches = message.response_metadata.get("enable_search")
+    return ("searches of the web are billed apart, and are not counted",) if searches else ()
 
 
 def _find_prices(model: str | None, region: str | None) -> Prices | str:

@@ -126,6 +126,7 @@ def _served(profile: Profile) -> list[str]:
         profile.thinking or "no",
         _tools(profile) + only,
         json_mode,
+        _yes(profile.search),
         "all six" if len(regions) == 6 else ", ".join(regions),
         profile.status,
         f"`{profile.successor}`" if profile.successor else "none",
@@ -209,7 +210,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "served": lambda: write_table(
         (
             *("model", "protocol", "streams only", "speaks", "thinks", "tools", "JSON mode"),
-            *("regions", "state", "successor"),
+            *("search", "regions", "state", "successor"),
         ),
         _by_profile(_served),
     ),

@@ -48,6 +48,7 @@ class Profile:
             would make larger may go as it came.
         transports: How a clip may travel, besides as a URL that the service fetches: "inline" as
             base64, or by "upload".
+        optional_transports: Those that work and are not documented: used where the user says so.
         tokens_per_s: Audio tokens per second of a clip; a shorter clip counts as a second. None if
             not known.
         max_clips: Clips that one message may hold; None is any number.
@@ -64,7 +65,11 @@ class Profile:
         max_language_hints: How many `language_hints` it takes.
         native_tools: Whether the endpoint has function calling for it.
         tool_regions: The only regions where the endpoint has it; empty is no such limit.
-        json_mode: Whether `response_format` is allowed; None if not known.
+        json_mode: Whether `response_format` is allowed, while it does not think; None if not known.
+        search: Whether it can search the web.
+        search_strategy: The only strategy of a search that it has; "" is no such limit.
+        tools_with_search: Whether it calls tools in a request that searches the web.
+        multichannel: Whether it takes recordings of 2 and 4 channels as such.
         thinking: Whether it thinks "on" or "off" by default; None if it cannot.
         efforts: Values of `reasoning_effort`, if it has that; None if not known.
         default_effort: The value that the service takes by default.
@@ -99,6 +104,7 @@ class Profile:
     )
     takes_other_formats: bool = True
     transports: tuple[str, ...] = ("inline", "upload")
+    optional_transports: tuple[str, ...] = ()
     tokens_per_s: float | None = 25.0
     max_clips: int | None = None
     max_inline_clips: int | None = None
@@ -114,6 +120,10 @@ class Profile:
     native_tools: bool = False
     tool_regions: tuple[str, ...] = ()
     json_mode: bool | None = None
+    search: bool = False
+    search_strategy: str = ""
+    tools_with_search: bool = True
+    multichannel: bool = False
     thinking: Literal["on", "off"] | None = None
     efforts: tuple[str, ...] | None = ()
     default_effort: str = ""
@@ -127,6 +137,11 @@ class Profile:
     tokens_per_minute: int | None = None
     status: Status = "live"
     successor: str = ""
+
+    def with_transport(self, transport: str) -> Profile:
+        """Take another way for clips, if it is one that has to be chosen."""
+        is_chosen = transport in self.optional_transports
+        return replace(self, transports=(transport,)) if is_chosen else self
 
     @property
     def max_input_s(self) -> float:
@@ -254,10 +269,12 @@ CAPTIONER = Profile(
 )
 
 # Native calls to Omni are documented for qwen-omni-turbo, in streams; for the others they are
-# not, and not known to be refused: they go if the user says so. Uploaded clips are not documented.
+# not, and not known to be refused: they go if the user says so. The same for uploaded clips, which
+# a third party's tool sends.
 _OMNI = Profile(
     protocols=("openai", "native"),
     transports=("inline",),
+    optional_transports=("upload",),
     images=True,
     must_stream=True,
     requests_per_minute=60,
@@ -280,6 +297,7 @@ OMNI_3_FLASH = replace(
     max_input_tokens=49_152,
     max_output_tokens=16_384,
     max_clip_s=20 * 60.0,
+    max_clip_bytes=100 * 1024**2,
     tokens_per_s=12.5,
     max_clips=1,
     native_tools=True,
@@ -295,12 +313,15 @@ OMNI_3_5 = replace(  # a context of 262,144 tokens
     max_input_tokens=196_608,
     max_output_tokens=65_536,
     max_clip_s=3 * 3600.0,
+    max_clip_bytes=2 * 1024**3,
     tokens_per_s=7.0,
     max_inline_clips=250,
     max_url_clips=2_048,
     mixes=True,
     native_tools=True,
     tool_regions=("cn-beijing",),
+    search=True,
+    tools_with_search=False,
     voice="Tina",
 )
 _OMNI_3_5_PLUS = replace(OMNI_3_5, json_mode=True)  # its card says no, the page on JSON yes
@@ -310,12 +331,16 @@ OMNI_3_8 = replace(
     max_input_tokens=991_808,
     max_output_tokens=131_072,
     max_clip_s=3 * 3600.0,
+    max_clip_bytes=2 * 1024**3,
     tokens_per_s=7.0,
     max_inline_clips=250,
     max_url_clips=2_048,
     mixes=True,
     native_tools=True,
     json_mode=True,
+    search=True,
+    search_strategy="agent",
+    multichannel=True,
     thinking="on",
     efforts=("none", "minimal", "low", "medium", "high", "xhigh", "max"),
     default_effort="xhigh",

@@ -54,6 +54,7 @@ class ServiceReply(TypedDict):
         speech: What it says aloud, or the next piece of it.
         annotations: What qwen3-asr-flash says of the audio.
         sentences: The sentences of a transcript that have ended so far, as the service has them.
+        search_results: What a search of the web has found, if the reply says.
     """
 
     request_id: str | None
@@ -68,6 +69,7 @@ class ServiceReply(TypedDict):
     speech: Speech | None
     annotations: list[Any] | None
     sentences: list[dict[str, Any]] | None
+    search_results: list[Any] | None
 
 
 ReadReply: TypeAlias = Callable[[Any], ServiceReply]
@@ -192,6 +194,7 @@ def read_message(
     calls, annotations = message.get("tool_calls"), message.get("annotations") or None
     if annotations is not None and not isinstance(annotations, list):
         raise TypeError
+    search_info = body.get("search_info") or (body.get("output") or {}).get("search_info")
     return {
         "request_id": request_id,
         "model": model,
@@ -206,7 +209,20 @@ def read_message(
         "speech": _read_speech(message["audio"]) if message.get("audio") else None,
         "annotations": annotations,
         "sentences": None,
+        "search_results": _read_search(search_info) if search_info else None,
     }
+
+
+def _read_search(search_info: Any) -> list[Any] | None:
+    """Read the sources of an answer.
+
+    The pages say that chat completions name none; third parties saw them in native replies.
+    https://docs.qwencloud.com/developer-guides/text-generation/web-search
+    """
+    results = search_info.get("search_results")
+    if not isinstance(results, list | None):
+        raise TypeError("search results that are none")
+    return results or None
 
 
 def _read_call(call: Any) -> ReplyToolCall:

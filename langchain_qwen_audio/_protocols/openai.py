@@ -87,10 +87,10 @@ class OpenAIProtocol(WireProtocol):
 
     def check_audio_url(self, url: str, model: str) -> None:
         """Require that the server fetches this URL."""
-        if url.lower().startswith("oss:"):
+        if url.lower().startswith("oss:") and self.audio_encoding != "data_uri":
             raise AudioError(
-                f"{url[:200]}: {model} uses the OpenAI-compatible protocol, in which oss:// URLs "
-                "are not resolved; send the recording itself, or an http(s) URL"
+                f"{url[:200]}: the server of {model} does not resolve oss:// URLs, which are "
+                "DashScope's; send the recording itself, or an http(s) URL"
             )
         if self.audio_encoding == "input_audio_raw":
             raise AudioError(

@@ -1,21 +1,20 @@
-"""What a request holds, against what the model takes: refused here, with the reason.
+"""What messages hold, against what the model takes: refused here, with the reason.
 
 Pure. What the service would refuse, or ignore without a word, does not leave the machine.
 """
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langchain_qwen_audio._request.parts import AudioPart, AudioUrlPart, ImagePart, TextPart
-from langchain_qwen_audio.errors import InvalidRequestError, MessageError
+from langchain_qwen_audio.errors import MessageError
 
 # https://help.aliyun.com/zh/model-studio/fun-asr-flash-recorded-speech-recognition-http-api
 MAX_CONTEXT_CHARACTERS = 400
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from langchain_qwen_audio._models.profiles import Profile
     from langchain_qwen_audio._request.messages import Messages
@@ -39,21 +38,6 @@ def check_messages(model: str, profile: Profile, messages: Messages, *, speaks: 
             raise MessageError(f"messages[{index}]: {model} {reason}")
     for reason in (*_count_refusals(profile, messages), *_conversation_refusals(profile, messages)):
         raise MessageError(f"{model} {reason}")
-
-
-def check_parameters(model: str, profile: Profile, parameters: Mapping[str, Any]) -> None:
-    """Require that a model can take parameters.
-
-    Raises:
-        InvalidRequestError: It cannot.
-    """
-    for reason in _parameter_refusals(profile, parameters):
-        raise InvalidRequestError(f"{model} {reason}")
-
-
-def requests_speech(parameters: Mapping[str, Any]) -> bool:
-    """Tell whether speech output is requested."""
-    return "audio" in (parameters.get("modalities") or ())
 
 
 def _message_refusals(
@@ -123,81 +107,6 @@ def _conversation_refusals(profile: Profile, messages: Messages) -> Iterator[str
         yield f"takes one message with a recording, and {len(users)} user messages came"
     elif not _count_clips(users[0].content):
         yield "takes one recording, and none came"
-
-
-def _parameter_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in parameters.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            yield f"takes numbers, and {name} is {value}"
-    if parameters.get("n") not in {None, 1}:
-        yield "is requested one answer at a time (n): send the request again, or use batch"
-    if not profile.text and (parameters.get("tools") or parameters.get("json_prompt")):
-        yield "takes no instructions: it calls no tools and writes no JSON"
-    if parameters.get("response_format") and profile.json_mode is False:
-        yield "has no response_format; with_structured_output(…) requests JSON in the prompt"
-    if options := parameters.get("asr_options"):
-        yield from _asr_refusals(profile, options)
-    if names := _requests_thinking(parameters):
-        yield from _thinking_refusals(profile, parameters, names)
-    if requests_speech(parameters):
-        yield from _speech_refusals(profile, parameters)
-
-
-def _requests_thinking(parameters: Mapping[str, Any]) -> list[str]:
-    """List the parameters by which thinking is requested."""
-    names = ("enable_thinking", "reasoning_effort", "thinking_budget")
-    return [name for name in names if parameters.get(name) not in {None, False, "none"}]
-
-
-def _thinking_refusals(
-    profile: Profile, parameters: Mapping[str, Any], names: list[str]
-) -> Iterator[str]:
-    if profile.thinking is None:
-        yield f"has no thinking mode ({', '.join(names)}): qwen3.8-omni-flash has one"
-    if "reasoning_effort" in names and profile.efforts == ():
-        yield "has no reasoning_effort: qwen3.8-omni-flash has it; use enable_thinking"
-    if {"reasoning_effort", "thinking_budget"} <= set(names):
-        yield "takes reasoning_effort or thinking_budget, and both came: leave out one"
-    if _forces(parameters.get("tool_choice")):
-        yield (
-            "cannot be made to call a tool in thinking mode: leave out tool_choice or "
-            f"{', '.join(names)}"
-        )
-
-
-def _asr_refusals(profile: Profile, options: Mapping[str, Any]) -> Iterator[str]:
-    if not profile.transcribes:
-        yield "takes no asr_options: they are for speech recognition, as qwen3-asr-flash"
-        return
-    for name in options:
-        if name not in profile.asr_options:
-            yield f"has no asr_options[{name!r}]; it has {', '.join(profile.asr_options)}"
-    hints = options.get("language_hints") or ()
-    if len(hints) > profile.max_language_hints:
-        yield f"takes {profile.max_language_hints} language_hints, and {len(hints)} came"
-    if options.get("speaker_diarization_enabled") and (hints or options.get("keep_dialect")):
-        yield (
-            "ignores language_hints and keep_dialect with speaker_diarization_enabled: leave out "
-            "one or the other"
-        )
-
-
-def _speech_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:
-    voice = (parameters.get("audio") or {}).get("voice")
-    if not profile.voice:
-        yield "has no speech output (modalities): qwen3.5-omni-flash and qwen3.5-omni-plus have it"
-    if profile.voices and voice not in profile.voices:
-        yield f"has no voice {voice!r}; it has {', '.join(profile.voices)}"
-    if parameters.get("tools"):
-        yield "has no tools with speech output: leave out modalities, or the tools"
-    if names := _requests_thinking(parameters):
-        yield (
-            f"has no thinking mode with speech output: leave out modalities, or {', '.join(names)}"
-        )
-
-
-def _forces(choice: object) -> bool:
-    return choice not in {None, "auto", "none"} if isinstance(choice, str | None) else True
 
 
 def _count(content: Iterable[Part], *kinds: type) -> int:

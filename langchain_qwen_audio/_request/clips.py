@@ -17,6 +17,7 @@ from langchain_qwen_audio._request.conversion import (
     convert,
     needs_no_conversion,
 )
+from langchain_qwen_audio._request.multichannel import with_all_channels
 from langchain_qwen_audio._request.parts import (
     AudioPart,
     AudioUrlPart,
@@ -55,6 +56,7 @@ class ClipOptions:
         local_files: Whether files that users' messages name are read: all, none, or those below
             these directories.
         fetch: Who downloads http(s) URLs.
+        keeps_channels: Whether recordings of several channels travel with all of them.
     """
 
     profile: Profile
@@ -64,6 +66,7 @@ class ClipOptions:
     audio_transport: AudioTransport = "auto"
     local_files: bool | Sequence[str | Path] = False
     fetch: Fetch = "service"
+    keeps_channels: bool = False
 
 
 def urls_to_download(messages: Sequence[RequestMessage[Part]], options: ClipOptions) -> list[str]:
@@ -193,18 +196,23 @@ def _size_of(clips: list[Audio]) -> int:
     return sum(clip.size for clip in clips)
 
 
-_cache: LRUCache[tuple[str, Profile, LongAudio], list[Audio]] = LRUCache(CACHE_BYTES, _size_of)
+_cache: LRUCache[tuple[str, Profile, LongAudio, bool], list[Audio]]
+_cache = LRUCache(CACHE_BYTES, _size_of)
 _lock = ForkSafeLock()
 
 
 def _converted(clip: Audio, options: ClipOptions) -> list[Audio]:
-    key = (clip.digest, options.profile, options.long_audio)
+    keeps_channels = options.keeps_channels and clip.channel is None and clip.channels > 1
+    key = (clip.digest, options.profile, options.long_audio, keeps_channels)
     with _lock:
         if cached := _cache.get(key):
             return cached
     if needs_no_conversion(clip, options.profile):
         return [clip]  # and nothing of it is held
-    clips = convert(clip, options.profile, options.long_audio)
+    if keeps_channels:
+        clips = [with_all_channels(clip, options.profile)]
+    else:
+        clips = convert(clip, options.profile, options.long_audio)
     # Clips that were truncated are not cached, so that each time is warned of.
     if options.long_audio != "truncate" and _size_of(clips) <= CACHE_BYTES:
         with _lock:

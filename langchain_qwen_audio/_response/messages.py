@@ -6,7 +6,7 @@ Speech is content: an answer with some is a list of blocks, {"type": "text", …
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pybase64
 from langchain_core.messages import (
@@ -36,15 +36,28 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._protocols.base import ReplyToolCall, ServiceReply, Speech
 
 
+class Origin(NamedTuple):
+    """Where an answer comes from: what is known of it before it is there.
+
+    Attributes:
+        model: The model of the request.
+        region: The region that bills, if it is known.
+        searches: Whether the model may search the web.
+    """
+
+    model: str
+    region: str | None = None
+    searches: bool = False
+
+
 def to_chat_result(
-    reply: ServiceReply, model: str, region: str | None = None, *, tools_as_text: bool = False
+    reply: ServiceReply, origin: Origin, *, tools_as_text: bool = False
 ) -> ChatResult:
     """Make the result of a whole call.
 
     Args:
         reply: The reply.
-        model: The model of the request.
-        region: The region that bills, if it is known.
+        origin: Where it comes from.
         tools_as_text: Whether tools were offered in the prompt, so that calls are in the text.
     """
     pieces: list[Piece] = [reply["text"]]
@@ -57,7 +70,7 @@ def to_chat_result(
         content=_content(text, reply["refusal"], reply["speech"]),
         additional_kwargs=reasoning_kwargs(reply["reasoning"]),
         usage_metadata=to_usage_metadata(reply["usage"]),
-        response_metadata=response_metadata(reply, model, region),
+        response_metadata=response_metadata(reply, origin),
         **_read_calls(calls),
     )
     return _result(message)
@@ -162,23 +175,24 @@ def tool_call_chunks(calls: list[ReplyToolCall]) -> list[ToolCallChunk]:
     ]
 
 
-def response_metadata(reply: Mapping[str, Any], model: str, region: str | None) -> dict[str, Any]:
+def response_metadata(reply: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
     """Say what else is known of an answer.
 
     Args:
         reply: A whole reply, or what is known of the events of a stream.
-        model: The model of the request, where the reply does not say.
-        region: The region that bills, if it is known.
+        origin: Where it comes from.
     """
     usage = reply.get("usage") or {}
     metadata = {
-        "model_name": reply.get("model") or model,
+        "model_name": reply.get("model") or origin.model,
         "model_provider": PROVIDER,
-        "region": region,
+        "region": origin.region,
         "finish_reason": reply.get("finish_reason"),
         "request_id": reply.get("request_id"),
         "annotations": reply.get("annotations"),  # of qwen3-asr-flash, as is
         "sentences": reply.get("sentences"),  # of speech recognition with times, as is
+        "enable_search": origin.searches or None,  # which is billed apart
+        "search_results": reply.get("search_results"),  # as is
         "seconds": billed_seconds(usage),
     }
     return {name: value for name, value in metadata.items() if value is not None}

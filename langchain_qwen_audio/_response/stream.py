@@ -14,6 +14,7 @@ from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_qwen_audio._response.messages import (
+    Origin,
     audio_block,
     reasoning_kwargs,
     refusal_block,
@@ -51,23 +52,16 @@ class StreamDecoder:
     twice what the service repeats in every event.
 
     Args:
-        model: The model of the request.
-        region: The region that bills, if it is known.
+        origin: Where the answer comes from.
         tools_as_text: Whether tools were offered in the prompt, so that calls are in the text.
         as_blocks: Whether content is a list of blocks: speech was requested, or LangChain's content
             blocks (`output_version="v1"`), whose indexes must not be those of the tool calls.
     """
 
     def __init__(
-        self,
-        model: str,
-        region: str | None = None,
-        *,
-        tools_as_text: bool = False,
-        as_blocks: bool = False,
+        self, origin: Origin, *, tools_as_text: bool = False, as_blocks: bool = False
     ) -> None:
-        self._model = model
-        self._region = region
+        self._origin = origin
         self._as_blocks = as_blocks
         self._parser = ToolCallParser() if tools_as_text else None
         self._text: list[str] = []
@@ -83,6 +77,9 @@ class StreamDecoder:
         for name in _KEPT:
             if value := reply[name]:  # type: ignore[literal-required]
                 self._last[name] = value
+        if new := reply["search_results"]:
+            known = self._last.setdefault("search_results", [])
+            known += [it for it in new if it not in known]
         if not reply["has_answer"]:
             return []
         chunks = self._reasoning(reply["reasoning"])
@@ -109,7 +106,7 @@ class StreamDecoder:
         rest = self._chunks(self._parser.finish() if self._parser else self._invalid_calls())
         last = self._chunk(
             usage_metadata=to_usage_metadata(self._last.get("usage")),
-            response_metadata=response_metadata(self._last, self._model, self._region),
+            response_metadata=response_metadata(self._last, self._origin),
             chunk_position="last",
         )
         speech = self._speech_chunk(self._speech.finish()) if self._speech else []

@@ -14,6 +14,11 @@ class Endpoint:
     workspace: str = ""
 
     @property
+    def upload_url(self) -> str:
+        """Where policies of uploads are: on the native path, whichever format requests have."""
+        return f"{self.base_url.replace('/compatible-mode/v1', '/api/v1')}/uploads"
+
+    @property
     def headers(self) -> dict[str, str]:
         """The headers that say so, for requests that the SDK does not make."""
         headers = {"Authorization": f"Bearer {self.api_key}"}

@@ -127,7 +127,7 @@ class UploadJob:
         endpoint, model = self.upload.endpoint, self.upload.model
         response = yield http.build_request(
             "GET",
-            f"{endpoint.base_url}/uploads",
+            endpoint.upload_url,
             params={"action": "getPolicy", "model": model},
             headers=endpoint.headers,
             timeout=self.timeout,

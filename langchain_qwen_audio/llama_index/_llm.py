@@ -40,7 +40,7 @@ from pydantic import (
     model_validator,
 )
 
-from langchain_qwen_audio._request.capabilities import check_parameters
+from langchain_qwen_audio._request.parameters import check_parameters
 from langchain_qwen_audio._service.default_timeouts import DEFAULT_TIMEOUT_S
 from langchain_qwen_audio.chat_models import ChatQwenAudio
 from langchain_qwen_audio.llama_index._messages import (

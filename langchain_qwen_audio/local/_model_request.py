@@ -23,6 +23,7 @@ class ModelRequest:
         tools: Tools are offered in the protocol's own form; calls are to be answered in it.
         speech: Speech is requested as well as text.
         thinking: The model is to think first.
+        json_mode: The answer is to be a JSON object.
         asr_options: The options of speech recognition, as they came.
         recognition_options: Those of speech recognition with times.
     """
@@ -36,6 +37,7 @@ class ModelRequest:
     tools: bool = False
     speech: bool = False
     thinking: bool = False
+    json_mode: bool = False
     asr_options: object = None
     recognition_options: Mapping[str, Any] = field(default_factory=dict)
 

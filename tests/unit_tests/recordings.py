@@ -221,9 +221,10 @@ def kinds(server: LocalDashScope) -> list[str]:
 
 def audio_urls(server: LocalDashScope) -> list[str]:
     """List the audio of the latest question, as it was on the wire."""
-    latest = [request for request in server.requests if request.kind == "generation"][-1]
+    latest = [request for request in server.requests if request.kind in {"generation", "chat"}][-1]
     parts = (part for message in latest.messages for part in message["content"])
-    return [part["audio"] for part in parts if "audio" in part]
+    values = (part.get("audio", part.get("input_audio")) for part in parts)
+    return [value["data"] if isinstance(value, dict) else value for value in values if value]
 
 
 def sent_clips(server: LocalDashScope) -> list[bytes]:

@@ -72,7 +72,7 @@ class _Answer:
         """Call tools or write JSON, if that is requested."""
         question = read_question(self.request.messages)
         tools = choose_tools(question)
-        if not tools and _JSON not in question.rules:
+        if not tools and not self.request.json_mode and _JSON not in question.rules:
             return None
         filler = SchemaFiller(question.text, question.answers, self._transcribe(question.audios))
         if not tools:

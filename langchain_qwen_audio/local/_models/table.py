@@ -42,6 +42,7 @@ class Model:
         speaks_after_system: It takes a system message also where speech is requested.
         thinking: Whether it thinks by default; "never": it cannot.
         native_tools: It has function calling.
+        json_mode: It has `response_format` with `json_object`, while it does not think.
         max_language_hints: How many `language_hints` it takes.
         bills_tokens: Speech recognition that counts tokens, besides seconds.
     """
@@ -64,6 +65,7 @@ class Model:
     speaks_after_system: bool = True
     thinking: Literal["never", "off", "on"] = "never"
     native_tools: bool = False
+    json_mode: bool = False
     max_language_hints: int = 0
     bills_tokens: bool = False
 
@@ -126,6 +128,7 @@ _OMNI_3_5 = Model(
     speaks=True,
     native_tools=True,
 )
+_OMNI_3_5_PLUS = replace(_OMNI_3_5, json_mode=True)
 _OMNI_3_5_SNAPSHOT = replace(_OMNI_3_5, native_tools=False)
 _OMNI_3_8 = Model(
     "omni",
@@ -136,6 +139,7 @@ _OMNI_3_8 = Model(
     max_url_clips=2048,
     thinking="on",
     native_tools=True,
+    json_mode=True,
 )
 _ANY_OMNI = Model(
     "omni",
@@ -145,6 +149,7 @@ _ANY_OMNI = Model(
     speaks=True,
     thinking="off",
     native_tools=True,
+    json_mode=True,
 )
 
 # By name: its facts in each protocol that serves it. The names of Qwen-Audio are the two that no
@@ -168,7 +173,7 @@ _KNOWN: dict[str, dict[str, Model]] = {
     "qwen2.5-omni-7b": {"native": _NATIVE_TURBO, "openai": _OMNI_TURBO},
     "qwen3-omni-flash": {"openai": _OMNI_3},
     "qwen3-omni-flash-2025-12-01": {"openai": _OMNI_3_SNAPSHOT},
-    "qwen3.5-omni-plus": {"openai": _OMNI_3_5},
+    "qwen3.5-omni-plus": {"openai": _OMNI_3_5_PLUS},
     "qwen3.5-omni-plus-2026-03-15": {"openai": _OMNI_3_5_SNAPSHOT},
     "qwen3.5-omni-flash": {"openai": _OMNI_3_5},
     "qwen3.5-omni-flash-2026-03-15": {"openai": _OMNI_3_5_SNAPSHOT},

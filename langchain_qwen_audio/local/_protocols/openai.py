@@ -72,6 +72,7 @@ def read_openai(
         tools=fields.get("tools") is not None,
         speech=_wants_speech(fields, model),
         thinking=_wants_thinking(fields, model),
+        json_mode=_wants_json(fields, model, messages),
         asr_options=fields.get("asr_options"),
     )
 
@@ -192,6 +193,30 @@ def _wants_thinking(fields: Mapping[str, Any], model: Model) -> bool:
         return False
     wanted = fields.get("enable_thinking")
     return model.thinking == "on" if wanted is None else wanted is True
+
+
+def _wants_json(
+    fields: Mapping[str, Any], model: Model, messages: Sequence[Mapping[str, Any]]
+) -> bool:
+    """Tell whether a JSON object is requested.
+
+    https://help.aliyun.com/zh/model-studio/qwen-structured-output ; the first two texts are this
+    server's own.
+    """
+    kind = (fields.get("response_format") or {"type": "text"}).get("type")
+    if kind == "text":
+        return False
+    if kind != "json_object" or not model.json_mode:
+        raise invalid_parameter(f"response_format of type '{kind}' is not supported by the model.")
+    if _wants_thinking(fields, model):
+        raise invalid_parameter("response_format is not supported in thinking mode.")
+    texts = (part.get("text", "") for message in messages for part in message["content"])
+    if not any("json" in text.lower() for text in texts):
+        raise invalid_parameter(
+            "'messages' must contain the word 'json' in some form, to use 'response_format' of "
+            "type 'json_object'."
+        )
+    return True
 
 
 # --- a reply ---

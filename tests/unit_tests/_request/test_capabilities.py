@@ -129,12 +129,6 @@ REFUSED: dict[str, Refused] = {
         [user(Audio.from_array(tone(181, 8_000), 8_000).to_block())],
         "181.0 s long.* at most 180 s",
     ),
-    "Omni: uploads": Refused(
-        OMNI_3_5, [user(BLOCK)], "takes clips by inline", {"audio_transport": "upload"}
-    ),
-    "Omni: an uploaded file": Refused(
-        OMNI_3_5, [user({"type": "audio", "url": "oss://bucket/a.wav"})], "oss://bucket/a.wav"
-    ),
     "Omni: a document": Refused(
         OMNI_3_5,
         [user({"type": "file", "base64": "JVBERi0=", "mime_type": "application/pdf"})],

@@ -22,7 +22,7 @@ from langchain_core.messages import (
 from langchain_qwen_audio import Audio, ChatQwenAudio, errors
 from langchain_qwen_audio._media import wav as wav_files
 from langchain_qwen_audio._protocols.openai import OpenAIProtocol
-from langchain_qwen_audio._response.messages import to_chat_result
+from langchain_qwen_audio._response.messages import Origin, to_chat_result
 from langchain_qwen_audio._response.speech import SpeechDecoder
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply
 from tests.unit_tests.conftest import ainvoke, astream, invoke, stream
@@ -431,7 +431,7 @@ def test_a_reply_that_comes_whole_may_have_speech_too(text: dict[str, Any]) -> N
     audio = {"id": "audio_1", "data": b64(PCM), "transcript": "Hello"}
     choice = {"finish_reason": "stop", "message": {"role": "assistant", **text, "audio": audio}}
     reply = OpenAIProtocol().read({"choices": [choice]})
-    message = to_chat_result(reply, OMNI_3_5).generations[0].message
+    message = to_chat_result(reply, Origin(OMNI_3_5)).generations[0].message
     assert message.content == [
         {"type": "text", "text": "Hello"},
         {

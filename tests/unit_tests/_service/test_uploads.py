@@ -45,6 +45,7 @@ from langchain_qwen_audio.local import (
 )
 from tests.unit_tests.conftest import ainvoke, astream, invoke, stream
 from tests.unit_tests.faults import HTML, JSON
+from tests.unit_tests.models import OMNI_3, OMNI_3_5, OMNI_3_8
 from tests.unit_tests.recordings import (
     QUESTION,
     TWO_WAYS,
@@ -174,6 +175,39 @@ def test_an_upload_is_as_the_service_documents_it(
 
     assert audio_urls(server) == [f"oss://{fields['key']}"]
     assert question.headers["x-dashscope-ossresourceresolve"] == "enable"
+
+
+@pytest.mark.parametrize("name", [OMNI_3, OMNI_3_5, OMNI_3_8])
+def test_a_clip_for_omni_is_uploaded_if_the_user_says_so(
+    call_model: CallModel, server: LocalDashScope, name: str
+) -> None:
+    data = wav(fresh_tone())
+    call_model(model_of(server, model=name), question_about(Audio.from_bytes(data)))
+    policy, upload, question = server.requests
+    assert (policy.method, policy.path) == ("GET", "/api/v1/uploads")
+    assert policy.query == {"action": "getPolicy", "model": name}
+    assert upload.form.file == data
+    assert question.path == "/compatible-mode/v1/chat/completions"
+    assert question.headers["x-dashscope-ossresourceresolve"] == "enable"
+    url = f"oss://{dict(upload.form.fields)['key']}"
+    part = {"type": "input_audio", "input_audio": {"data": url, "format": "wav"}}
+    assert question.messages[0]["content"][0] == part
+
+
+def test_otherwise_a_clip_for_omni_is_not_uploaded(server: LocalDashScope) -> None:
+    large = Audio.from_bytes(wav(noise(400)))  # more than 10 MB
+    model = model_of(server, model=OMNI_3_8, audio_transport="auto")
+    model.invoke(question_about(large))
+    assert kinds(server) == ["chat"]
+    (sent,) = sent_clips(server)
+    assert Audio.from_bytes(sent).mime_type == "audio/mpeg"
+
+
+def test_an_uploaded_clip_for_omni_may_be_large(server: LocalDashScope) -> None:
+    data = wav(noise(400))
+    model_of(server, model=OMNI_3_8).invoke(question_about(Audio.from_bytes(data)))
+    _, upload, _ = server.requests
+    assert upload.form.file == data
 
 
 # --- once -------------------------------------------------------------------------------------

@@ -1,0 +1,177 @@
+"""The parameters of a request: refused where the model does not have them, and completed. Pure.
+
+What the service would refuse, or ignore without a word, does not leave the machine.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen_audio.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from langchain_qwen_audio._models.profiles import Profile
+
+JSON_MODE = {"type": "json_object"}
+
+
+def add_defaults(parameters: dict[str, Any], profile: Profile, voice: str | None) -> None:
+    """Add the voice of speech output and the strategy of a search; make integers numbers.
+
+    qwen3.8-omni-flash refuses an integer temperature; a third party saw that.
+    https://github.com/mnfst/modelparams.dev/pull/365
+
+    Args:
+        parameters: What was set, and what is added.
+        profile: What the model takes.
+        voice: The voice that the model was told to speak with.
+    """
+    voice = parameters.pop("voice", None) or voice or profile.voice
+    if requests_speech(parameters):
+        parameters.setdefault("audio", {"voice": voice, "format": "wav"})
+    if isinstance(parameters.get("temperature"), int):
+        parameters["temperature"] = float(parameters["temperature"])
+    if parameters.get("enable_search") and profile.search_strategy:
+        options = parameters.get("search_options") or {}
+        parameters["search_options"] = {"search_strategy": profile.search_strategy, **options}
+
+
+def request_json(parameters: dict[str, Any], profile: Profile) -> None:
+    """Have the service enforce JSON where its pages say that it does.
+
+    That is for models that do not think; the prompt requests JSON of all.
+    https://help.aliyun.com/zh/model-studio/qwen-structured-output
+    """
+    if profile.json_mode and not thinks(profile, parameters) and not parameters.get("tools"):
+        parameters.setdefault("response_format", JSON_MODE)
+
+
+def check_parameters(model: str, profile: Profile, parameters: Mapping[str, Any]) -> None:
+    """Require that a model can take parameters.
+
+    Raises:
+        InvalidRequestError: It cannot.
+    """
+    for refusals in _RULES:
+        for reason in refusals(profile, parameters):
+            raise InvalidRequestError(f"{model} {reason}")
+
+
+def requests_speech(parameters: Mapping[str, Any]) -> bool:
+    """Tell whether speech output is requested."""
+    return "audio" in (parameters.get("modalities") or ())
+
+
+def _general_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in parameters.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            yield f"takes numbers, and {name} is {value}"
+    if parameters.get("n") not in {None, 1}:
+        yield "is requested one answer at a time (n): send the request again, or use batch"
+    if not profile.text and (parameters.get("tools") or parameters.get("json_prompt")):
+        yield "takes no instructions: it calls no tools and writes no JSON"
+    if parameters.get("use_multichannel") and not profile.multichannel:
+        yield "takes one channel: leave out use_multichannel, or use qwen3.8-omni-flash"
+
+
+def _requests_thinking(parameters: Mapping[str, Any]) -> list[str]:
+    """List the parameters by which thinking is requested."""
+    names = ("enable_thinking", "reasoning_effort", "thinking_budget")
+    return [name for name in names if parameters.get(name) not in {None, False, "none"}]
+
+
+def _thinking_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:
+    names = _requests_thinking(parameters)
+    if not names:
+        return
+    if profile.thinking is None:
+        yield f"has no thinking mode ({', '.join(names)}): qwen3.8-omni-flash has one"
+    if "reasoning_effort" in names and profile.efforts == ():
+        yield "has no reasoning_effort: qwen3.8-omni-flash has it; use enable_thinking"
+    if {"reasoning_effort", "thinking_budget"} <= set(names):
+        yield "takes reasoning_effort or thinking_budget, and both came: leave out one"
+    if _forces(parameters.get("tool_choice")):
+        yield (
+            "cannot be made to call a tool in thinking mode: leave out tool_choice or "
+            f"{', '.join(names)}"
+        )
+
+
+def thinks(profile: Profile, parameters: Mapping[str, Any]) -> bool:
+    """Tell whether a model thinks before it answers."""
+    effort, wanted = parameters.get("reasoning_effort"), parameters.get("enable_thinking")
+    if effort is not None:
+        return bool(effort != "none")
+    return profile.thinking == "on" if wanted is None else bool(wanted)
+
+
+def _json_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:
+    if not parameters.get("response_format"):
+        return
+    if profile.json_mode is False:
+        yield "has no response_format; with_structured_output(…) requests JSON in the prompt"
+    elif profile.json_mode and thinks(profile, parameters):
+        yield "has no response_format while it thinks: add reasoning_effort='none'"
+
+
+def _search_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:
+    if not parameters.get("enable_search"):
+        return
+    strategy = (parameters.get("search_options") or {}).get("search_strategy")
+    if not profile.search:
+        yield "has no web search (enable_search): qwen3.8-omni-flash has it"
+    if profile.search_strategy and strategy not in {None, profile.search_strategy}:
+        yield f"has the search_strategy {profile.search_strategy!r} alone, and {strategy!r} came"
+    if parameters.get("tools") and not profile.tools_with_search:
+        yield "calls no tools in a request that searches the web: leave out enable_search, or tools"
+
+
+def _asr_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:
+    options = parameters.get("asr_options") or {}
+    if options and not profile.transcribes:
+        yield "takes no asr_options: they are for speech recognition, as qwen3-asr-flash"
+        return
+    for name in options:
+        if name not in profile.asr_options:
+            yield f"has no asr_options[{name!r}]; it has {', '.join(profile.asr_options)}"
+    hints = options.get("language_hints") or ()
+    if len(hints) > profile.max_language_hints:
+        yield f"takes {profile.max_language_hints} language_hints, and {len(hints)} came"
+    if options.get("speaker_diarization_enabled") and (hints or options.get("keep_dialect")):
+        yield (
+            "ignores language_hints and keep_dialect with speaker_diarization_enabled: leave out "
+            "one or the other"
+        )
+
+
+def _speech_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:
+    if not requests_speech(parameters):
+        return
+    voice = (parameters.get("audio") or {}).get("voice")
+    if not profile.voice:
+        yield "has no speech output (modalities): qwen3.5-omni-flash and qwen3.5-omni-plus have it"
+    if profile.voices and voice not in profile.voices:
+        yield f"has no voice {voice!r}; it has {', '.join(profile.voices)}"
+    if parameters.get("tools"):
+        yield "has no tools with speech output: leave out modalities, or the tools"
+    if names := _requests_thinking(parameters):
+        yield (
+            f"has no thinking mode with speech output: leave out modalities, or {', '.join(names)}"
+        )
+
+
+_RULES = (
+    _general_refusals,
+    _json_refusals,
+    _search_refusals,
+    _asr_refusals,
+    _thinking_refusals,
+    _speech_refusals,
+)
+
+
+def _forces(choice: object) -> bool:
+    return choice not in {None, "auto", "none"} if isinstance(choice, str | None) else True
