@@ -105,6 +105,7 @@ _OMNI_3_FLASH = _both(
     _million("3.156 27.962 5.725", "12.183 22.458 110.896"),
 )
 _FILES = _seconds("0.00022", "0.00026")
+_PARAFORMER: dict[str, Prices] = {_BEIJING: SecondPrice(second=Decimal("0.00008"))}
 _LIVE = _seconds("0.00033", "0.00066")
 _US: dict[str, Prices] = {
     _VIRGINIA: SecondPrice(second=Decimal("0.00026"))
@@ -159,6 +160,9 @@ PRICES: dict[str, dict[str, Prices]] = {
     "fun-asr-flash-2026-06-15": _FILES,  # the list says fun-asr-flash; there is no other one
     "qwen-audio-3.0-asr-flash": _FILES,
     "qwen-audio-3.0-asr-flash-filetrans": _FILES,
+    "paraformer-v2": _PARAFORMER,
+    "paraformer-8k-v2": _PARAFORMER,
+    "paraformer-mtl-v1": _PARAFORMER,
     "qwen3-asr-flash-realtime": _LIVE,
     "fun-asr-realtime": _LIVE,
     "qwen-audio-3.0-asr-flash-streaming": _LIVE,

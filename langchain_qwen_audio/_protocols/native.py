@@ -61,6 +61,9 @@ class NativeProtocol(WireProtocol):
             output = body.get("output") or {}
             if choice := only_choice(output.get("choices")):
                 message, reason = choice.get("message") or {}, choice.get("finish_reason")
+                first = message.get("content") and message["content"][0]
+                if isinstance(first, dict) and isinstance(first.get("audio"), dict):
+                    message = _with_speech(message)
                 content = read_content(message)
                 return read_message(body, message, reason, content, has_answer=bool(message))
             # As older models answer.
@@ -69,6 +72,16 @@ class NativeProtocol(WireProtocol):
             return read_message(body, {}, reason, (whole or "", ""), has_answer=whole is not None)
         except (AttributeError, TypeError, LookupError) as error:
             refuse_shape(body, error)
+
+
+def _with_speech(message: dict[str, Any]) -> dict[str, Any]:
+    """Move speech to where the other format has it: here it is a part of the content.
+
+    https://help.aliyun.com/zh/model-studio/qwen-omni (of qwen-omni-turbo, in streams)
+    """
+    first, *rest = message["content"]
+    texts = {name: value for name, value in first.items() if name != "audio"}
+    return {**message, "content": [texts, *rest], "audio": first["audio"]}
 
 
 def _write_message(message: RequestMessage[SentPart]) -> dict[str, Any]:

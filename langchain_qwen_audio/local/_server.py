@@ -42,9 +42,9 @@ class LocalDashScope:
     The protocols follow what the service's pages say, and third parties where those are silent;
     none of it was measured against the live service. Where a page has a limit but not the text of
     the error, the text is this server's own. Token counts of text are estimates, and images and
-    videos count nothing. Not served: the other speech recognition models with their own schema,
-    speech by the native path, the effect of `asr_options`, the limits of tokens and of calls per
-    minute. Where a web search is requested, nothing is searched. Only loopback URLs are fetched.
+    videos count nothing. Not served: the effect of `asr_options`, the limits of tokens and of calls
+    per minute. Where a web search is requested, nothing is searched. Only loopback URLs are
+    fetched.
 
     Example:
         ```python

@@ -102,8 +102,6 @@ _OMNI_TURBO = Model(
     speech_tokens_per_s=25,
     speaks_after_system=False,
 )
-# Its speech by the native path is documented; this server has none there, and refuses it.
-_NATIVE_TURBO = replace(_OMNI_TURBO, speaks=False)
 _OMNI_3 = Model(
     "omni",
     max_clip_s=20 * 60,
@@ -166,11 +164,11 @@ _KNOWN: dict[str, dict[str, Model]] = {
     "qwen-audio-3.1-asr-flash": {"recognition": _RECOGNITION_3_1},
     "fun-asr-flash-2026-06-15": {"recognition": _FUN_RECOGNITION},
     "qwen3-omni-30b-a3b-captioner": {"native": _CAPTIONER, "openai": _CAPTIONER},
-    "qwen-omni-turbo": {"native": _NATIVE_TURBO, "openai": _OMNI_TURBO},
-    "qwen-omni-turbo-latest": {"native": _NATIVE_TURBO, "openai": _OMNI_TURBO},
-    "qwen-omni-turbo-2025-01-19": {"native": _NATIVE_TURBO, "openai": _OMNI_TURBO},
-    "qwen-omni-turbo-2025-03-26": {"native": _NATIVE_TURBO, "openai": _OMNI_TURBO},
-    "qwen2.5-omni-7b": {"native": _NATIVE_TURBO, "openai": _OMNI_TURBO},
+    "qwen-omni-turbo": {"native": _OMNI_TURBO, "openai": _OMNI_TURBO},
+    "qwen-omni-turbo-latest": {"native": _OMNI_TURBO, "openai": _OMNI_TURBO},
+    "qwen-omni-turbo-2025-01-19": {"native": _OMNI_TURBO, "openai": _OMNI_TURBO},
+    "qwen-omni-turbo-2025-03-26": {"native": _OMNI_TURBO, "openai": _OMNI_TURBO},
+    "qwen2.5-omni-7b": {"native": _OMNI_TURBO, "openai": _OMNI_TURBO},
     "qwen3-omni-flash": {"openai": _OMNI_3},
     "qwen3-omni-flash-2025-12-01": {"openai": _OMNI_3_SNAPSHOT},
     "qwen3.5-omni-plus": {"openai": _OMNI_3_5_PLUS},

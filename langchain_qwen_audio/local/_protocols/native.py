@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any, TypeAlias
 
+import pybase64
+
 from langchain_qwen_audio.local._model_request import ModelRequest
 from langchain_qwen_audio.local._models.table import Family, Model
 from langchain_qwen_audio.local._protocols import checks
@@ -131,6 +133,8 @@ def _write_stream(
         _payload(reply, piece, finish_reason, _usage(reply, family, tokens, count), request_id)
         for piece, count, finish_reason in [*chunks, (last, counts[-1], reply.ending)]
     ]
+    usage = _usage(reply, family, tokens, counts[-1])
+    payloads[-1:-1] = [_speech_payload(piece, usage, request_id) for piece in _split_speech(reply)]
     events = [sse_event(payload, number) for number, payload in enumerate(payloads, 1)]
     return event_stream(events, request_id, delay_s=reply.delay_s, pause_s=reply.pause_s)
 
@@ -163,6 +167,21 @@ def _payload(
     output = {"choices": [{"finish_reason": finish_reason, "message": message}]}
     named = {} if reply.model is None else {"model": reply.model}
     return {"output": output, "usage": usage, "request_id": request_id, **named}
+
+
+def _split_speech(reply: Reply) -> list[str]:
+    """Split speech as one base64 text: its pieces are no base64 of their own."""
+    speech = pybase64.b64encode_as_string(reply.audio)
+    return [
+        speech[start : start + reply.audio_piece]
+        for start in range(0, len(speech), reply.audio_piece)
+    ]
+
+
+def _speech_payload(piece: str, usage: Mapping[str, Any], request_id: str) -> dict[str, Any]:
+    message = {"role": "assistant", "content": [{"audio": {"data": piece}}]}
+    output = {"choices": [{"finish_reason": "null", "message": message}]}
+    return {"output": output, "usage": usage, "request_id": request_id}
 
 
 # --- errors ---

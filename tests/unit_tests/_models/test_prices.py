@@ -107,6 +107,10 @@ HOUR: list[tuple[str, str, str]] = [
         )
         for region, amount in ((BEIJING, "1.188"), (SINGAPORE, "2.376"))
     ),
+    *(
+        (name, BEIJING, "0.288")
+        for name in ("paraformer-v2", "paraformer-8k-v2", "paraformer-mtl-v1")
+    ),
 ]
 
 

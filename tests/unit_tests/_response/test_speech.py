@@ -271,6 +271,15 @@ def test_later_models_take_a_system_message_when_they_speak(
 # --- transcribed ----------------------------------------------------------------------------
 
 
+def test_turbo_speaks_natively(call_model: CallModel, server: LocalDashScope) -> None:
+    """https://help.aliyun.com/zh/model-studio/qwen-omni has the samples in the content."""
+    server.script(Reply("Hello there", audio=PCM, audio_piece=1_001))
+    answer = call_model(model_at(server, TURBO, protocol="native", **SPEECH), "Hi")
+    assert server.requests[0].parameters["modalities"] == ["text", "audio"]
+    assert answer.text == "Hello there"
+    assert Audio.from_message(answer).data == wav_header(len(PCM)) + PCM
+
+
 @pytest.mark.parametrize("size", [2, 4, 6, 50, len(PCM)])
 @pytest.mark.parametrize("piece", [1, 7, 4_096])
 def test_every_calling_mode_ends_with_one_wav_file_of_exactly_these_samples(
