@@ -6,6 +6,7 @@ The format is detected from the content, not from the file name or a claimed MIM
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 from pathlib import Path
@@ -278,7 +279,7 @@ class Audio(EncodedAudio):
         )
 
     def excerpt(self, start_s: float = 0.0, end_s: float | None = None) -> Audio:
-        """Cut out a part, as 16 kHz mono WAV.
+        """Cut out a part, as 16 kHz mono WAV. What lies behind it is not decoded.
 
         Args:
             start_s: Where it begins, in seconds.
@@ -287,29 +288,32 @@ class Audio(EncodedAudio):
         Raises:
             AudioError: The recording has no such part.
         """
-        length_s = self.duration_s
-        stop_s = length_s if end_s is None else min(end_s, length_s)
-        if not max(0.0, start_s) < stop_s:
-            until = "the end" if end_s is None or end_s >= length_s else f"{end_s:g} s"
-            raise AudioError(
-                f"{self.name}: there is nothing from {start_s:g} s to {until}; it is "
-                f"{length_s:.1f} s long"
-            )
+        stop_s = math.inf if end_s is None else end_s
+        if not max(0.0, start_s) < min(stop_s, math.inf if self.known_s is None else self.known_s):
+            raise self._nothing_between(start_s, stop_s)
         first = byte_count(max(0.0, start_s))
-        last = _last_byte(end_s, length_s)
+        last = _last_byte(stop_s, self.known_s)
         samples, position = bytearray(), 0
-        for block in self.decode(SAMPLE_RATE):
-            end = int(min(len(block), last - position))
-            samples += block[max(0, first - position) : end]
-            position += len(block)
-            if position >= last:
-                break
+        with contextlib.closing(self.decode(SAMPLE_RATE)) as blocks:
+            for block in blocks:
+                end = int(min(len(block), last - position))
+                samples += block[max(0, first - position) : end]
+                position += len(block)
+                if position >= last:
+                    break
         if not samples:
-            raise AudioError(f"{self.name}: there is no sound from {start_s:g} s on")
+            raise self._nothing_between(start_s, stop_s)
         wav = encode_wav([samples], SAMPLE_RATE)
         return Audio(
             wav, name=f"{self.name} from {start_s:g} s", duration_s=length_of(len(samples))
         )
+
+    def _nothing_between(self, start_s: float, stop_s: float) -> AudioError:
+        length_s = self.known_s
+        is_end = stop_s >= (math.inf if length_s is None else length_s)
+        until = "the end" if is_end else f"{stop_s:g} s"
+        long = "" if length_s is None else f"; it is {length_s:.1f} s long"
+        return AudioError(f"{self.name}: there is nothing from {start_s:g} s to {until}{long}")
 
     def to_block(self) -> dict[str, Any]:
         """Make a standard LangChain audio block, which other providers take too.
@@ -324,11 +328,12 @@ class Audio(EncodedAudio):
         return await asyncio.to_thread(self.to_block)
 
 
-def _last_byte(end_s: float | None, length_s: float) -> float:
+def _last_byte(stop_s: float, known_s: float | None) -> float:
     """Tell where an excerpt ends, in bytes; one up to the end takes what headers leave out."""
-    if end_s is None or math.isinf(end_s):
+    if math.isinf(stop_s):
         return math.inf
-    return byte_count(end_s if end_s < length_s else end_s + TOLERANCE_S)
+    is_within = known_s is None or stop_s < known_s
+    return byte_count(stop_s if is_within else stop_s + TOLERANCE_S)
 
 
 def _position(file: BinaryIO) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -125,7 +126,8 @@ def transcribe(
         llm: The model. It travels to the workers, and its key with it.
         requests_per_second: Requests of all actors together; see `SharedRateLimiter`, which `llm`
             may have as its own `rate_limiter` instead.
-        num_actors: How many processes transcribe; each holds a model.
+        num_actors: How many processes transcribe, at most one for each recording; each holds a
+            model.
         num_cpus: What an actor takes of Ray's count of CPUs, which must leave some for reading and
             writing.
         batch_size: Recordings that an actor takes at once. One by one they are spread most evenly;
@@ -160,6 +162,8 @@ def transcribe(
     transcriber = Transcriber(llm, **options, on_error="document")
     if not isinstance(recordings, ray.data.Dataset):
         recordings, column = _dataset(recordings), "source"
+        # Ray warns of actors that get nothing.
+        num_actors = min(num_actors, max(1, math.ceil(recordings.count() / batch_size)))
     # Ray's unit of work, and of what is repeated when a worker dies, is a block.
     transcripts = recordings.repartition(target_num_rows_per_block=batch_size).map_batches(
         _TranscriberActor,

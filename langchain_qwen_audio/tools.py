@@ -91,11 +91,17 @@ class _AudioTool(BaseTool):
             raise ToolException(f"{audio}: there is no such recording in the folder") from error
         return Audio(file, name=audio)
 
-    def _require_length(self, length_s: float, name: str) -> None:
-        if length_s > self.max_duration_s:
+    def _require_length(
+        self, found: Audio, name: str, start_s: float = 0.0, end_s: float = math.inf
+    ) -> None:
+        """Require that a part of a recording is not too long; only that much is decoded."""
+        most_s = self.max_duration_s
+        stop_s = min(_correctable(lambda: found.length_up_to(min(end_s, start_s + most_s))), end_s)
+        if stop_s - start_s > most_s:
+            more = " or more" if found.known_s is None else ""
             raise ToolException(
-                f"{name}: it is {length_s:.1f} s long, at most {self.max_duration_s:g} s are taken "
-                f"at once{self._if_too_long}"
+                f"{name}: it is {stop_s - start_s:.1f} s long{more}, at most {most_s:g} s are "
+                f"taken at once{self._if_too_long}"
             )
 
 
@@ -148,13 +154,12 @@ class LoadAudio(_AudioTool):
     ) -> tuple[list[dict[str, Any]], Audio]:
         found = self._open(audio)
         if start_s is not None or end_s is not None:
-            begin = start_s or 0.0
-            length_s = _correctable(lambda: found.duration_s)
-            self._require_length(min(length_s, end_s or length_s) - begin, audio)
+            begin, end = start_s or 0.0, math.inf if end_s is None else end_s
+            self._require_length(found, audio, begin, end)
             # A little more than may be, so that what is longer than its headers say is noticed.
-            stop_s = min(math.inf if end_s is None else end_s, begin + self.max_duration_s + 1.0)
+            stop_s = min(end, begin + self.max_duration_s + 1.0)
             found = _correctable(lambda: found.excerpt(begin, stop_s))
-        self._require_length(_correctable(lambda: found.duration_s), audio)
+        self._require_length(found, audio)
         text = {"type": "text", "text": _correctable(lambda: _describe(found))}
         return [text, {**found.to_block(), "type": "file"}], found
 
@@ -233,7 +238,7 @@ class AskAudio(_AudioTool):
 
     def _question(self, audio: str, question: str) -> HumanMessage:
         found = self._open(audio)
-        self._require_length(_correctable(lambda: found.duration_s), audio)
+        self._require_length(found, audio)
         return HumanMessage([found.to_block(), {"type": "text", "text": question}])
 
 

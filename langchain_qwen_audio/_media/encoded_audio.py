@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import math
 import warnings
-from collections import deque
 from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
@@ -29,7 +29,7 @@ from langchain_qwen_audio._media.unreadable import CodecError
 from langchain_qwen_audio.errors import AudioError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 logger = logging.getLogger(__name__)
 
@@ -158,11 +158,29 @@ class EncodedAudio:
     @property
     def duration_s(self) -> float:
         """Length in seconds: as the headers say where they do, otherwise as it sounds."""
+        return self.length_up_to(math.inf)
+
+    def length_up_to(self, limit_s: float) -> float:
+        """Find the length in seconds; what no header says is decoded, and no further than a limit.
+
+        Returns:
+            The length, or, if that is more than `limit_s`, a part of it that is more.
+        """
+        if self.known_s is None:
+            size = 0
+            with contextlib.closing(self.decode(SAMPLE_RATE)) as blocks:
+                for block in blocks:
+                    size += len(block)
+                    if length_of(size) > limit_s:
+                        return length_of(size)
+        assert self.known_s is not None  # noqa: S101  # from here on
+        return self.known_s
+
+    @property
+    def known_s(self) -> float | None:
+        """Length in seconds, if headers or earlier decoding say it."""
         if self._duration_s is None:
             self._duration_s = self._expected_s
-        if self._duration_s is None:
-            deque(self.decode(SAMPLE_RATE), maxlen=0)
-        assert self._duration_s is not None  # noqa: S101
         return self._duration_s
 
     @property
@@ -197,7 +215,7 @@ class EncodedAudio:
             and self._report == Report()
         )
 
-    def decode(self, sample_rate: int) -> Iterator[bytes]:
+    def decode(self, sample_rate: int) -> Generator[bytes]:
         """Yield the sound as mono, signed 16-bit, native-endian samples, in bounded memory.
 
         Gaps in its timestamps are silence. All channels weigh the same.
@@ -228,7 +246,7 @@ class EncodedAudio:
     def _note(self, report: Report, length_s: float) -> None:
         """Keep what decoding found out, and warn of it once."""
         is_new, self._report = report != self._report, report
-        known_s = self._expected_s if self._duration_s is None else self._duration_s
+        known_s = self.known_s
         is_right = known_s is not None and abs(length_s - known_s) <= TOLERANCE_S
         self._duration_s = known_s if is_right else length_s
         for text in report.warnings() if is_new else ():

@@ -54,13 +54,13 @@ def convert(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> 
     samples = audio.decode(sample_rate)
     if long_audio == "split":
         limit_s = profile.max_part_s
-        kept_s = _length_s(audio, _most_s(profile), sample_rate)
+        kept_s = audio.length_up_to(_most_s(profile))
         _require_length(audio, kept_s, profile)
         checked = _within_limits(samples, audio, profile, sample_rate)
         pieces = split_at_pauses(checked, byte_count(limit_s, sample_rate), sample_rate)
     else:
         limit_s = profile.max_clip_s
-        kept_s = min(_length_s(audio, limit_s, sample_rate), limit_s)
+        kept_s = min(audio.length_up_to(limit_s), limit_s)
         limit = byte_count(limit_s, sample_rate)
         pieces = ((0, block) for block in _head(samples, limit, audio, profile, long_audio))
     bit_rate = choose_bit_rate(audio, kept_s, min(limit_s, kept_s), profile, sample_rate)
@@ -127,18 +127,6 @@ def _passes(audio: Audio, profile: Profile, sample_rate: int) -> bool:
         if size > limit:
             return False
     return audio.is_plain and audio.size <= size + WAV_HEADER_BYTES
-
-
-def _length_s(audio: Audio, limit_s: float, sample_rate: int) -> float:
-    """Find the length of a clip; one that its headers do not say is decoded, up to a limit."""
-    length_s = audio.declared_s
-    if length_s is None:
-        length_s = 0.0
-        for block in audio.decode(sample_rate):
-            length_s += length_of(len(block), sample_rate)
-            if length_s > limit_s:
-                break
-    return length_s
 
 
 def _within_limits(

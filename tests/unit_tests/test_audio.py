@@ -27,15 +27,16 @@ from langchain_core.messages.block_translators.openai import (
 
 import langchain_qwen_audio
 from langchain_qwen_audio import Audio
+from langchain_qwen_audio._media import bounded, encoded_audio
 from langchain_qwen_audio._media.base64_text import MAX_BASE64_CHARS
 from langchain_qwen_audio.errors import AudioError, QwenAudioError
 from langchain_qwen_audio.local._audio_input import decode_samples
 from tests.unit_tests.programs import STRICT
 
-from .recordings import DATA, NAMES, RECORDINGS, Recording, decode_all, noise, read, tone, wav
+from .recordings import DATA, NAMES, RECORDINGS, Recording, amr, decode_all, noise, read, tone, wav
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 SPEECH = DATA / "speech.wav"
 
@@ -407,6 +408,41 @@ def test_an_excerpt_holds_those_samples_and_no_others(start_s: float, end_s: flo
 def test_an_excerpt_of_nothing_is_refused(start_s: float, end_s: float | None) -> None:
     with pytest.raises(AudioError, match="there is nothing from"):
         Audio.from_array(tone(2), 16_000).excerpt(start_s, end_s)
+
+
+@pytest.fixture
+def decoded_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Count the seconds of sound that are decoded, run by run."""
+    runs: list[float] = []
+
+    def counted(*arguments: Any, **options: Any) -> Generator[bytes]:
+        runs.append(0.0)
+        for block in bounded.bounded_decode(*arguments, **options):
+            runs[-1] += len(block) / 2 / options["sample_rate"]
+            yield block
+
+    monkeypatch.setattr(encoded_audio, "bounded_decode", counted)
+    return runs
+
+
+def test_what_lies_behind_an_excerpt_is_not_decoded(decoded_s: list[float]) -> None:
+    long = Audio.from_bytes(amr(200))  # its header says nothing of its length
+    assert long.excerpt(1, 3).duration_s == 2.0
+    assert len(decoded_s) == 1
+    assert decoded_s[0] < 10
+
+
+def test_a_length_is_looked_for_up_to_a_limit(decoded_s: list[float]) -> None:
+    long = Audio.from_bytes(amr(200))
+    assert 20 < long.length_up_to(20) < 30
+    assert decoded_s.pop() < 30
+    assert long.length_up_to(1_000) == long.duration_s == pytest.approx(200)
+    assert len(decoded_s) == 1  # once
+
+
+def test_an_excerpt_from_behind_an_unknown_end_is_refused() -> None:
+    with pytest.raises(AudioError, match=r"nothing from 9 s to the end; it is 2\.0 s long"):
+        Audio.from_bytes(amr(2)).excerpt(9)
 
 
 # --- what it becomes --------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from langchain_qwen_audio import (
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, error_reply
 from tests.unit_tests._media.test_download import Web
 
-from .recordings import decode_all, encode, noise, read, sent_clips, tone, wav
+from .recordings import amr, decode_all, encode, noise, read, sent_clips, tone, wav
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,6 +174,26 @@ def test_a_part_of_a_recording_that_is_too_long(call: Call, folder: Path) -> Non
         "tone.wav: it is 2.0 s long, at most 1 s are taken at once; name a part of it, "
         "with start_s and end_s"
     )
+
+
+def test_a_recording_that_does_not_say_its_length_is_decoded_as_far_as_it_is_taken(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "long.amr").write_bytes(amr(600))
+    asked: list[float] = []
+    length_up_to = Audio.length_up_to
+
+    def noted(audio: Audio, limit_s: float) -> float:
+        if audio.name == "long.amr":
+            asked.append(limit_s)
+        return length_up_to(audio, limit_s)
+
+    monkeypatch.setattr(Audio, "length_up_to", noted)
+    load = LoadAudio(root_dir=folder, max_duration_s=20)
+    message = call(load, audio="long.amr")
+    assert "s long or more, at most 20 s are taken at once" in str(message.content)
+    assert call(load, audio="long.amr", start_s=1, end_s=3).status == "success"
+    assert max(asked) == 20
 
 
 def test_the_rest_of_a_long_recording_is_not_held_to_find_out_that_it_is_too_long(
@@ -510,7 +530,7 @@ def test_the_limit_on_length_is_of_all_that_was_joined(
     else:
         ask_audio = AskAudio(root_dir=folder, max_duration_s=5, llm=model)
         told = call(ask_audio, audio="joined.mp3", question="What is said?")
-    assert "it is 6.0 s long, at most 5 s are taken" in str(told.content)
+    assert "it is 6.0 s long or more, at most 5 s are taken" in str(told.content)
 
 
 # --- list_audio and the toolkit ---------------------------------------------------------------
