@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from langchain_qwen_audio.rate_limits import rate_limiter_for
     from langchain_qwen_audio.tools import AskAudio, ListAudio, LoadAudio, QwenAudioToolkit
+    from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
     from langchain_qwen_audio.transcripts import Transcript
 
 __version__ = "0.1.0"
@@ -34,6 +35,7 @@ __all__ = [
     "QwenAudioToolkit",
     "Transcript",
     "TranscriptFormat",
+    "TranscriptionJobs",
     "create_recording_qa_chain",
     "rate_limiter_for",
     "show_messages",
@@ -49,6 +51,7 @@ _HOME = {
     ),
     "Audio": "langchain_qwen_audio.audio",
     "Transcript": "langchain_qwen_audio.transcripts",
+    "TranscriptionJobs": "langchain_qwen_audio.transcription_jobs",
     "show_messages": "langchain_qwen_audio._notebook.conversation",
     "create_recording_qa_chain": "langchain_qwen_audio.chains",
     "ChatQwenAudio": "langchain_qwen_audio.chat_models",

@@ -109,7 +109,7 @@ class ContextOverflowError(InvalidRequestError, _ContextOverflowError):
 
 
 class NotFoundError(QwenAudioError, ModelNotFoundError):
-    """There is no such model, or not at this address."""
+    """There is no such model, or not at this address; or no such job, or no more."""
 
 
 class RateLimitError(QwenAudioError, ModelRateLimitError):

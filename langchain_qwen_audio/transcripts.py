@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from langchain_qwen_audio._response.usage import finite_or_none
+from langchain_qwen_audio.errors import APIError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from langchain_core.messages import BaseMessage
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
@@ -107,9 +110,47 @@ class Transcript(BaseModel):
             seconds=finite_or_none(metadata.get("seconds")),
         )
 
+    @classmethod
+    def from_job_result(
+        cls, result: Mapping[str, Any], *, seconds: float | None = None
+    ) -> Transcript:
+        """Read it from the JSON that lies at the `transcription_url` of a job.
+
+        The sentences of several channels are merged by the time when they start, each with its
+        `channel`; `text` then has a line for each.
+
+        https://www.alibabacloud.com/help/en/model-studio/qwen-audio-asr-filetrans-http-api
+
+        Args:
+            result: The JSON, of whichever model.
+            seconds: The length that is billed, which the job says and its result does not.
+
+        Raises:
+            APIError: There are no transcripts in it.
+        """
+        channels = result.get("transcripts")
+        if not isinstance(channels, list):
+            raise APIError(
+                f"the result of the job has no transcripts in it, only {', '.join(result)[:200]}"
+            )
+        sentences = [it for channel in _dicts(channels) for it in _sentences_of(channel)]
+        if len(channels) == 1:
+            text = "".join(_string_or_none(it.get("text")) or "" for it in _dicts(channels))
+            return cls(text=text, sentences=sentences, seconds=seconds)
+        sentences.sort(key=lambda it: 0.0 if it.start_s is None else it.start_s)
+        text = "\n".join(it.text for it in sentences)
+        return cls(text=text, sentences=sentences, seconds=seconds)
+
     def __str__(self) -> str:
         """Write a sentence a line, behind its times and its speaker; or the text, without any."""
         return "\n".join(map(str, self.sentences)) or self.text
+
+
+def _sentences_of(channel: dict[str, Any]) -> list[Sentence]:
+    """Read the sentences of one channel of a job's result; a text without any is one."""
+    number = {"channel_id": channel.get("channel_id")}
+    whole = [{"text": channel["text"]}] if channel.get("text") else []
+    return [_sentence(number | it) for it in _dicts(channel.get("sentences")) or whole]
 
 
 def _sentence(raw: dict[str, Any]) -> Sentence:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from langchain_qwen_audio._models.elsewhere import OTHER_WAYS
+from langchain_qwen_audio._models.job_models import JOB_MODELS
 from langchain_qwen_audio._models.prices import PRICES, Prices, SecondPrice, TokenPrices
 from langchain_qwen_audio._models.profiles import PROFILES, RETIRED, Profile
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "README.zh-CN.md", "docs/models.md", "docs/costs.md")
+PAGES = ("README.md", "README.zh-CN.md", "docs/models.md", "docs/costs.md", "docs/transcripts.md")
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 _UNITS = {"h": 3600.0, "min": 60.0, "s": 1.0}
 
@@ -63,7 +64,7 @@ OTHER_NAMES = (
     *("`qwen-audio-3.*-realtime-*`, `*-omni-*-realtime`",),
     *("`qwen3-asr-flash-realtime`, `*-streaming`, `qwen-audio-3.1-asr-flash-message`",),
     *("`qwen3.5-livetranslate-flash`, `qwen3-livetranslate-flash`", "`*-filetrans`"),
-    *("`fun-asr`, `fun-asr-mtl`, `paraformer-*`", "`qwen-mt-*`"),
+    *("`fun-asr`, `fun-asr-mtl`, `paraformer-*`", "`sensevoice-v1`", "`qwen-mt-*`"),
 )
 
 
@@ -191,6 +192,14 @@ def _limits(profile: Profile) -> list[str]:
     return [_count(profile.requests_per_minute), _count(profile.tokens_per_minute)]
 
 
+def _jobs() -> list[list[str]]:
+    """One row for all models that have the same parameters."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for name, model in JOB_MODELS.items():
+        rows.setdefault(model.parameters, []).append(f"`{name}`")
+    return [[", ".join(names), ", ".join(f"`{it}`" for it in row)] for row, names in rows.items()]
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "overview": lambda: write_table(
         ("model", "for", "tokens a second", "a clip", "speaks", "tools", "state"),
@@ -228,6 +237,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "retired": lambda: write_table(
         ("name", "successor"), ([f"`{name}`", f"`{next_}`"] for name, next_ in RETIRED.items())
     ),
+    "jobs": lambda: write_table(("model", "parameters"), _jobs()),
     "elsewhere": lambda: write_table(
         ("name", "what the service does with it", "what this package has instead"),
         (

@@ -1,4 +1,4 @@
-"""A model's name → how the service serves it, if that is no way that this package has. Pure.
+"""A model's name → how the service serves it, if that is no way that ChatQwenAudio has. Pure.
 
 https://help.aliyun.com/zh/model-studio/asr-model
 https://help.aliyun.com/zh/model-studio/realtime
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from langchain_qwen_audio._models.profiles import SPEECH, TRANSCRIPTS, UNDERSTANDING
+from langchain_qwen_audio._models.profiles import FILES, SPEECH, TRANSCRIPTS, UNDERSTANDING
 
 
 @dataclass(frozen=True)
@@ -21,21 +21,23 @@ class OtherWay:
         names: What the names of such models match.
         service: What such models are, and how the service serves them.
         instead: What to use of this package.
+        has_class: Whether that is a class for these very models.
     """
 
     names: re.Pattern[str]
     service: str
     instead: str
+    has_class: bool = False
 
 
 # The end of a name, or of the part of it before a date or a region.
 _END = r"(-latest|-us|-\d{4}-\d{2}-\d{2}|-\d{4})*$"
 _TRANSCRIBES = f"`ChatQwenAudio(model={TRANSCRIPTS!r})` transcribes recordings of up to 5 minutes"
-_LOADS = f"`QwenAudioLoader` transcribes recordings of any length with {TRANSCRIPTS}"
 _UNDERSTANDS = f"`ChatQwenAudio(model={UNDERSTANDING!r})` answers questions about recordings"
 _TRANSLATES = f"`ChatQwenAudio(model={UNDERSTANDING!r})` translates speech if the prompt says so"
 _SPEAKS = f"`ChatQwenAudio(model={SPEECH!r}, modalities=['text', 'audio'])` speaks its answers"
-_JOBS = "jobs (POST /api/v1/services/audio/asr/transcription; `Transcription` of the DashScope SDK)"
+_JOBS = "transcribes files in jobs (POST /api/v1/services/audio/asr/transcription)"
+_SUBMITS = "use `TranscriptionJobs(model=…)`"
 
 # The first that fits counts.
 OTHER_WAYS: tuple[OtherWay, ...] = (
@@ -65,11 +67,12 @@ OTHER_WAYS: tuple[OtherWay, ...] = (
         "translates through Chat Completions with `translation_options`",
         _TRANSLATES,
     ),
-    OtherWay(re.compile(r"-filetrans" + _END), f"transcribes files in {_JOBS}", _LOADS),
+    OtherWay(re.compile(r"-filetrans" + _END), _JOBS, _SUBMITS, has_class=True),
+    OtherWay(re.compile(r"^(fun-asr(?!-flash)|paraformer)(-|$)"), _JOBS, _SUBMITS, has_class=True),
     OtherWay(
-        re.compile(r"^(fun-asr(?!-flash)|paraformer|sensevoice|gummy)(-|$)"),
-        f"transcribes files in {_JOBS}",
-        _LOADS,
+        re.compile(r"^(sensevoice|gummy)(-|$)"),
+        _JOBS,
+        f"`TranscriptionJobs(model={FILES!r})` takes its place",
     ),
     OtherWay(
         re.compile(r"^qwen-mt-"),
@@ -80,7 +83,7 @@ OTHER_WAYS: tuple[OtherWay, ...] = (
 
 
 def other_way(model: str) -> str | None:
-    """Say how the service serves a model that this package does not; None if it may.
+    """Say how the service serves a model that ChatQwenAudio does not; None if it may.
 
     Args:
         model: Its name; a path before it, as gateways have, is not looked at.
@@ -89,4 +92,6 @@ def other_way(model: str) -> str | None:
     way = next((it for it in OTHER_WAYS if it.names.search(name)), None)
     if way is None:
         return None
+    if way.has_class:
+        return f"{way.service}; {way.instead}"
     return f"{way.service}, which this package has no class for; {way.instead}"

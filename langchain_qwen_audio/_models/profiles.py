@@ -170,6 +170,7 @@ class Profile:
 # For transcripts it is qwen-audio-3.1-asr-flash there. Here it is qwen3-asr-flash, which also tells
 # emotions, is in the US too, and takes uploads.
 UNDERSTANDING, SPEECH, TRANSCRIPTS = "qwen3.8-omni-flash", "qwen3.5-omni-flash", "qwen3-asr-flash"
+FILES = "qwen-audio-3.1-asr-flash-filetrans"  # in jobs
 
 QWEN_AUDIO = Profile(
     max_input_tokens=6_144,

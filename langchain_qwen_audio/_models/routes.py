@@ -86,6 +86,11 @@ def service_address(region: str, workspace: str | None) -> str:
     return host + _PATHS["native"]
 
 
+def native_address(address: str) -> str:
+    """Name the native base URL of the host that an address of the service is on."""
+    return _SERVICE.sub(_PATHS["native"], address)
+
+
 def is_own_server(base_url: str | None) -> bool:
     """Tell a server of the user's own, by an address that is not laid out as the service's is."""
     return base_url is not None and not _SERVICE.search(base_url.rstrip("/"))

@@ -11,7 +11,7 @@ import contextlib
 import math
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from langchain_core.exceptions import ModelError
 
@@ -52,7 +52,37 @@ if TYPE_CHECKING:
 
     import httpx
 
-_RESOLVE = {"X-DashScope-OssResourceResolve": "enable"}  # without it, oss:// URLs are refused
+RESOLVE = {"X-DashScope-OssResourceResolve": "enable"}  # without it, oss:// URLs are refused
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class WholeRequest(Protocol[T_co]):
+    """One request whose reply comes as a whole, and how long and how often to try."""
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+
+    @property
+    def max_retries(self) -> int:
+        """How often a failed attempt is repeated."""
+
+    @property
+    def deadline(self) -> float:
+        """When all of that must have ended, on the monotonic clock."""
+
+    def uploads(self, endpoint: Endpoint) -> list[UploadJob]:
+        """List the distinct clips to upload."""
+
+    def write(self, endpoint: Endpoint, urls: Mapping[str, str], *, stream: bool) -> dict[str, Any]:
+        """Write the whole HTTP request, as arguments of the SDK's transport."""
+
+    def read(self, response: httpx.Response) -> T_co:
+        """Read the reply."""
+
+    def check_repeatable(self, error: ModelError) -> None:
+        """Raise the error of an attempt, where another attempt could do harm."""
 
 
 @dataclass(frozen=True)
@@ -108,13 +138,20 @@ class ServiceRequest:
             "path": self.protocol.path,
             "json": JsonBody(body),
             "headers": (self.protocol.stream_headers if stream else {})
-            | (_RESOLVE if _has_upload(messages) else {}),
+            | (RESOLVE if _has_upload(messages) else {}),
             "base_url": endpoint.base_url,
             "timeout": self.timeouts,
             "api_key": endpoint.api_key,
             "workspace": endpoint.workspace or None,
             "sdk_module": "aigc",
         }
+
+    def read(self, response: httpx.Response) -> ServiceReply:
+        """Read a whole reply."""
+        return _read_whole(response, self.protocol)
+
+    def check_repeatable(self, error: ModelError) -> None:
+        """Let every attempt be repeated: an answer that was lost is answered once more."""
 
 
 def _with_urls(
@@ -146,7 +183,7 @@ class Service:
     http_client: httpx.Client | None = None
     http_async_client: httpx.AsyncClient | None = None
 
-    def call(self, request: ServiceRequest) -> ServiceReply:
+    def call(self, request: WholeRequest[T_co]) -> T_co:
         """Send a request, and return the whole reply."""
         transport, http = connect(self.endpoint, self.http_client)
         jobs, attempts = self._begin(request)
@@ -157,11 +194,12 @@ class Service:
                 written = request.write(self.endpoint, urls, stream=False)
             try:
                 with self._translated(request):
-                    return _read_whole(transport.request(**written), request.protocol)
+                    return request.read(transport.request(**written))
             except ModelError as error:
+                request.check_repeatable(error)
                 time.sleep(attempts.wait_s(error))
 
-    async def acall(self, request: ServiceRequest) -> ServiceReply:
+    async def acall(self, request: WholeRequest[T_co]) -> T_co:
         """Send a request, and return the whole reply."""
         transport, http = await aconnect(self.endpoint, self.http_async_client)
         jobs, attempts = self._begin(request)
@@ -172,8 +210,9 @@ class Service:
                 written = request.write(self.endpoint, urls, stream=False)
             try:
                 with self._translated(request):
-                    return _read_whole(await transport.request(**written), request.protocol)
+                    return request.read(await transport.request(**written))
             except ModelError as error:
+                request.check_repeatable(error)
                 await asyncio.sleep(attempts.wait_s(error))
 
     def stream(self, request: ServiceRequest) -> Generator[ServiceReply]:
@@ -243,13 +282,13 @@ class Service:
             except ModelError as error:
                 await asyncio.sleep(attempts.wait_s(error))
 
-    def _begin(self, request: ServiceRequest) -> tuple[list[UploadJob], Attempts]:
+    def _begin(self, request: WholeRequest[Any]) -> tuple[list[UploadJob], Attempts]:
         jobs = request.uploads(self.endpoint)
         repair = forgetting(job.upload for job in jobs)
         attempts = Attempts(request.model, request.max_retries, repair, deadline=request.deadline)
         return jobs, attempts
 
-    def _translated(self, request: ServiceRequest) -> contextlib.AbstractContextManager[None]:
+    def _translated(self, request: WholeRequest[Any]) -> contextlib.AbstractContextManager[None]:
         return translated(self.endpoint.api_key, request.model)
 
 

@@ -139,6 +139,26 @@ TABLE = (
         message="Range of input length should be|maximum context length|available context size",
         advice="send less text or audio: history keeps earlier recordings",
     ),
+    # Jobs
+    KnownError(
+        errors.AudioError,
+        code="FILE_DOWNLOAD_FAILED|FILE_403_FORBIDDEN|FILE_404_NOT_FOUND|FILE_SERVER_ERROR"
+        "|REQUEST_INVALID_FILE_URL_VALUE|CONTENT_LENGTH_CHECK_FAILED",
+        advice="the service must be able to fetch the URL, without a login and with a "
+        "Content-Length; `Audio.from_url` downloads it here instead, and it is uploaded",
+    ),
+    KnownError(
+        errors.AudioError,
+        code="(FILE_CHECK|FILE_NORMALIZE|FILE_PARSE|MKV_PARSE)_FAILED|DECODE_ERROR"
+        "|NO_INPUT_AUDIO_ERROR|NO_VALID_AUDIO_ERROR",
+        advice="the service cannot use the recording; send it as WAV or MP3",
+    ),
+    KnownError(
+        errors.APIError,
+        code="FILE_TRANS_TASK_EXPIRED",
+        advice="the job was not done in time; submit it again",
+        retryable=False,
+    ),
     # Audio
     KnownError(
         errors.AudioError,
@@ -322,6 +342,22 @@ def to_error(error: sdk.DashScopeError, model: str = "") -> QwenAudioError:
     if known.retryable is not None:
         ours.is_retryable = known.retryable
     return ours
+
+
+def to_job_error(
+    code: str, message: str, *, model: str, request_id: str | None, body: Any
+) -> QwenAudioError:
+    """Say why a job failed.
+
+    Args:
+        code: The service's code; "" if it gave none.
+        message: Its message, which says also which job it was.
+        model: The model of the job, for what the table knows of it.
+        request_id: The service's id of the request that found out.
+        body: The whole reply.
+    """
+    error = sdk.DashScopeError(message, code=code or None, request_id=request_id, body=body)
+    return to_error(error, model)
 
 
 def _offered(model: str, profile: Profile) -> str:

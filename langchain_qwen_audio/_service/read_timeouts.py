@@ -44,18 +44,28 @@ class TimedClient:
             APIConnectionError: The user has closed the client.
             httpx.HTTPError: The request failed, or took too long.
         """
-        _require_open(self._http)
-        timer = Timer(request)
-        with timer.bounding_reads():
-            response = self._http.send(request, stream=True)
-        assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101
-        response.stream = _TimedStream(response, response.stream, timer)
-        _read_as_utf8(response)
+        response = self.open(request)
         if not stream or response.is_error:
             with contextlib.closing(response):
                 response.read()
         if stream:
             _check_stream(response)
+        return response
+
+    def open(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request, and read none of the reply's body, whatever its status is.
+
+        Args:
+            request: The request.
+            **options: As httpx's `send` takes them.
+        """
+        _require_open(self._http)
+        timer = Timer(request)
+        with timer.bounding_reads():
+            response = self._http.send(request, stream=True, **options)
+        assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101
+        response.stream = _TimedStream(response, response.stream, timer)
+        _read_as_utf8(response)
         return response
 
 
@@ -75,18 +85,23 @@ class AsyncTimedClient:
 
     async def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         """Send a request, and read the whole reply unless it is a stream; see `TimedClient`."""
-        _require_open(self._http)
-        timer = Timer(request)
-        async with _timed(timer):
-            response = await self._http.send(request, stream=True)
-        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101
-        response.stream = _AsyncTimedStream(response.stream, timer)
-        _read_as_utf8(response)
+        response = await self.open(request)
         if not stream or response.is_error:
             async with contextlib.aclosing(response):
                 await response.aread()
         if stream:
             _check_stream(response)
+        return response
+
+    async def open(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request, and read none of the reply's body; see `TimedClient`."""
+        _require_open(self._http)
+        timer = Timer(request)
+        async with _timed(timer):
+            response = await self._http.send(request, stream=True, **options)
+        assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101
+        response.stream = _AsyncTimedStream(response.stream, timer)
+        _read_as_utf8(response)
         return response
 
 

@@ -68,6 +68,30 @@ def _explained(error: BaseException, model: str) -> errors.QwenAudioError:
             return errors.APIConnectionError(f"the connection broke: {reason}")
 
 
+def was_never_sent(error: BaseException) -> bool:
+    """Tell a request that the service cannot have received: no connection came about.
+
+    The aiohttp transport reports connections that broke later as `httpx.ConnectTimeout` too, so
+    that aiohttp's own error counts where there is one.
+    """
+    causes = list(_causes(error))
+    if any(isinstance(it, aiohttp.ClientError) for it in causes):
+        kinds: tuple[type[BaseException], ...] = (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+        )
+    else:
+        kinds = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+    return any(isinstance(it, kinds) for it in causes)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
 def _redact(api_key: str, error: errors.QwenAudioError) -> None:
     """Take the key out of an error, should the service have repeated it."""
     if len(api_key) < MIN_SECRET_CHARS:
@@ -131,9 +155,7 @@ def _held_by(error: BaseException) -> str:
 
 def _is_broken_connection(error: BaseException) -> bool:
     """Tell a broken connection, which the aiohttp transport reports as a timeout."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
         if isinstance(cause, aiohttp.ClientConnectionError):
             return not isinstance(cause, TimeoutError)
-        cause = cause.__cause__
     return False

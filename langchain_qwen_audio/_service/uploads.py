@@ -247,9 +247,11 @@ async def _asend(http: AsyncTimedClient, job: UploadJob, gate: asyncio.Semaphore
             try:
                 with job.translated():
                     steps = job.steps(http)
-                    request = next(steps, None)
+                    # In threads, since the clip is read there, which may be large.
+                    request = await asyncio.to_thread(next, steps, None)
                     while request is not None:
-                        request = _next(steps, await http.send(request))
+                        response = await http.send(request)
+                        request = await asyncio.to_thread(_next, steps, response)
             except ModelError as error:
                 await asyncio.sleep(attempts.wait_s(error))
     return str(url)

@@ -15,12 +15,13 @@ from langchain_qwen_audio.local._protocols.openai import (
     compatible_stream_error_reply,
 )
 from langchain_qwen_audio.local._received_request import ReceivedRequest
-from langchain_qwen_audio.local._replies import END, RESET, RawReply, Reply, Scripted
+from langchain_qwen_audio.local._replies import END, RESET, JobFailure, RawReply, Reply, Scripted
 from langchain_qwen_audio.local._server import LocalDashScope
 
 __all__ = [
     "END",
     "RESET",
+    "JobFailure",
     "LocalDashScope",
     "RawReply",
     "ReceivedRequest",

@@ -3,6 +3,8 @@
 POST the paths of `_protocols.registry`       (requests to models)
 GET  /api/v1/uploads?action=getPolicy&model=...
 POST /oss                                     (the upload_host that getPolicy names)
+POST /api/v1/services/audio/asr/transcription (jobs; also GET /api/v1/tasks/ID, POST .../ID/cancel)
+GET  /results/...                             (the transcription_url that a job names)
 """
 
 import asyncio
@@ -15,25 +17,37 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 from langchain_qwen_audio.local._answers.answer import answer_request
+from langchain_qwen_audio.local._answers.job import answer_job
 from langchain_qwen_audio.local._audio_input import count_audio_tokens, read_audio
+from langchain_qwen_audio.local._jobs import failure_of, is_result
 from langchain_qwen_audio.local._model_request import ModelRequest
 from langchain_qwen_audio.local._models.limits import check_limits
 from langchain_qwen_audio.local._models.table import Models
+from langchain_qwen_audio.local._protocols import jobs
 from langchain_qwen_audio.local._protocols.checks import (
     INVALID_PARAMETER,
     check_api_key,
     check_model_name,
 )
+from langchain_qwen_audio.local._protocols.jobs import TASKS_PATH, read_submission, write_submitted
 from langchain_qwen_audio.local._protocols.registry import protocols_at, read_request, write_error
 from langchain_qwen_audio.local._received_request import ReceivedRequest
 from langchain_qwen_audio.local._refusal import Refusal, invalid_parameter
-from langchain_qwen_audio.local._replies import END, RESET, RawReply, Reply, Scripted
+from langchain_qwen_audio.local._replies import (
+    END,
+    RESET,
+    JobFailure,
+    RawReply,
+    Reply,
+    Scripted,
+)
 from langchain_qwen_audio.local._tokens import InputTokens
 from langchain_qwen_audio.local._uploads import write_oss_error, write_policy
 
 if TYPE_CHECKING:
     from langchain_qwen_audio.local._answers.transcription import WhisperTranscriber
     from langchain_qwen_audio.local._audio_input import Samples
+    from langchain_qwen_audio.local._jobs import Jobs, Outcome
     from langchain_qwen_audio.local._traffic import RequestLog
     from langchain_qwen_audio.local._uploads import Uploads
 
@@ -54,6 +68,8 @@ class Scripts:
     models: deque[Scripted] = field(default_factory=deque)
     policy: deque[RawReply] = field(default_factory=deque)
     upload: deque[RawReply] = field(default_factory=deque)
+    task: deque[RawReply] = field(default_factory=deque)
+    result: deque[RawReply] = field(default_factory=deque)
 
 
 @dataclass
@@ -62,6 +78,7 @@ class App:
 
     log: "RequestLog"
     uploads: "Uploads"
+    jobs: "Jobs"
     transcriber: "WhisperTranscriber"
     scripts: Scripts
     reply: Scripted | None
@@ -103,6 +120,12 @@ class App:
                     return self._grant_upload(request)
                 case "upload":
                     return self._upload(request)
+                case "job":
+                    return await self._submit_job(request)
+                case "task" | "cancel":
+                    return self._answer_task_request(request)
+                case "result":
+                    return self._send_result(request)
                 case "other":
                     msg = f"The local test server has no {request.method} {request.path}"
                     raise Refusal(404, "NotFound", msg)
@@ -129,16 +152,72 @@ class App:
                 lambda: [read_audio(url, request.model, files) for url in request.audios]
             )
         if scripted is None:
-            reply: Reply | RawReply = await self._in_worker(
+            reply: Reply | RawReply | JobFailure = await self._in_worker(
                 lambda: answer_request(request, recordings or [], self.transcriber)
             )
         else:
             reply = await self._run_script(scripted, received)
         if isinstance(reply, RawReply):
             return reply
+        if isinstance(reply, JobFailure):
+            raise Refusal(500, "InternalError", "A JobFailure was scripted for what is no job.")
         return protocol.write(reply, request, _count_input(request, recordings))
 
-    async def _run_script(self, scripted: Scripted, received: ReceivedRequest) -> Reply | RawReply:
+    async def _submit_job(self, received: ReceivedRequest) -> RawReply:
+        """Take a job, whose work begins at once."""
+        api_key = check_api_key(received, self.api_keys)
+        request = read_submission(received, self.models)
+        scripted = self.scripts.models.popleft() if self.scripts.models else self.reply
+        reply = None if scripted is None else await self._run_script(scripted, received)
+        if isinstance(reply, RawReply):
+            return reply
+        if (reply is None or self.check_audio) and (missing := self.transcriber.missing()):
+            raise Refusal(400, "NotInstalled", missing)
+        work = asyncio.ensure_future(self._work_at_job(request, reply, api_key))
+        delay_s = reply.delay_s if isinstance(reply, Reply) else 0
+        return write_submitted(self.jobs.submit(request, api_key, work), delay_s=delay_s)
+
+    async def _work_at_job(
+        self, request: ModelRequest, reply: Reply | JobFailure | None, api_key: str
+    ) -> "Outcome":
+        """Make what comes of a job: what the script says, or what Whisper does."""
+        if isinstance(reply, JobFailure):
+            return reply
+        if reply is not None and not self.check_audio:
+            return reply, None
+        try:
+            (url,) = request.audios
+            is_file = url.startswith("oss://")
+            files = {url: self.uploads.find(url, request.name, api_key)} if is_file else {}
+            return await self._in_worker(
+                lambda: answer_job(request, files, self.transcriber, reply)
+            )
+        except Refusal as refusal:
+            return failure_of(refusal)
+
+    def _answer_task_request(self, request: ReceivedRequest) -> RawReply:
+        api_key = check_api_key(request, self.api_keys)
+        if self.scripts.task:
+            return self.scripts.task.popleft()
+        task_id = request.path.removeprefix(TASKS_PATH).removesuffix("/cancel")
+        if request.kind == "cancel":
+            return self.jobs.cancel(task_id, api_key)
+        return self.jobs.look(task_id, api_key, request.headers["host"])
+
+    def _send_result(self, request: ReceivedRequest) -> RawReply:
+        try:
+            if "authorization" in request.headers:
+                msg = "OSS takes the signature of the URL alone: send no Authorization header."
+                raise Refusal(400, "InvalidArgument", msg)
+            if self.scripts.result:
+                return self.scripts.result.popleft()
+            return self.jobs.result(request.path, request.query)
+        except Refusal as refusal:
+            return write_oss_error(refusal)
+
+    async def _run_script(
+        self, scripted: Scripted, received: ReceivedRequest
+    ) -> Reply | RawReply | JobFailure:
         if callable(scripted):
             make = scripted
             scripted = await self._in_worker(lambda: make(received))
@@ -191,6 +270,13 @@ def _find_kind(method: str, path: str) -> str:
             return "policy"
         case "POST", "/oss":
             return "upload"
+        case "POST", jobs.SUBMIT_PATH:
+            return "job"
+    if path.startswith(TASKS_PATH) and path != TASKS_PATH:
+        is_cancel = path.endswith("/cancel")
+        return {("GET", False): "task", ("POST", True): "cancel"}.get((method, is_cancel), "other")
+    if method == "GET" and is_result(path):
+        return "result"
     at_path = protocols_at(path) if method == "POST" else []
     return at_path[0].kind if at_path else "other"
 

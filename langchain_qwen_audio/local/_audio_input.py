@@ -8,6 +8,7 @@ import http.client
 import io
 import ipaddress
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -53,13 +54,20 @@ def read_audio(url: str, model: Model, files: Mapping[str, bytes]) -> "Samples":
     Raises:
         Refusal: It cannot be read, or the model does not take it.
     """
+    return decode_samples(_read_bytes(url, model, files), model)
+
+
+def read_channels(url: str, model: Model, files: Mapping[str, bytes]) -> "Channels":
+    """Read the audio of a job, for a model; see `read_audio`."""
+    return _decode(_read_bytes(url, model, files), model, mixed=False)
+
+
+def _read_bytes(url: str, model: Model, files: Mapping[str, bytes]) -> bytes:
     if url.startswith("data:"):
-        data = _decode_data_uri(url)
-    elif url in files:
-        data = files[url]
-    else:
-        data = _download(url, model.max_file_bytes)
-    return decode_samples(data, model)
+        return _decode_data_uri(url)
+    if url in files:
+        return files[url]
+    return _download(url, model.max_file_bytes)
 
 
 def _decode_data_uri(uri: str) -> bytes:
@@ -98,6 +106,26 @@ def _download(url: str, max_bytes: int) -> bytes:
         raise invalid_parameter(msg) from error
 
 
+@dataclass(frozen=True)
+class Channels:
+    """A decoded recording, channel by channel.
+
+    Attributes:
+        samples: In [-1, 1], of shape `(channels, n)`, at 16 kHz.
+        container: FFmpeg's name of the file's format.
+        sample_rate: Samples per second of the file.
+    """
+
+    samples: "Samples"
+    container: str
+    sample_rate: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return float(self.samples.shape[1] / SAMPLE_RATE)
+
+
 def decode_samples(data: bytes, model: Model = QWEN_AUDIO) -> "Samples":
     """Decode what a model takes of a file.
 
@@ -108,6 +136,11 @@ def decode_samples(data: bytes, model: Model = QWEN_AUDIO) -> "Samples":
     Raises:
         Refusal: Too large, empty, not audio, or too long.
     """
+    mono: Samples = _decode(data, model, mixed=True).samples[0]
+    return mono
+
+
+def _decode(data: bytes, model: Model, *, mixed: bool) -> Channels:
     import av
     import numpy as np
     from av.container import InputContainer
@@ -124,11 +157,12 @@ def decode_samples(data: bytes, model: Model = QWEN_AUDIO) -> "Samples":
         is_old = hasattr(InputContainer, "metadata_errors")
         lenient: Any = {"metadata_errors": "replace"} if is_old else {}
         with av.open(io.BytesIO(data), mode="r", options=options, **lenient) as container:
-            for samples in _decode_stream(container):
-                if len(samples) > missing and not model.cuts:
+            name, rate = container.format.name, container.streams.audio[0].sample_rate
+            for samples in _decode_stream(container, mixed=mixed):
+                if samples.shape[1] > missing and not model.cuts:
                     raise _too_long(model)
-                pieces.append(samples[:missing])
-                missing -= len(pieces[-1])
+                pieces.append(samples[:, :missing])
+                missing -= pieces[-1].shape[1]
                 if not missing and model.cuts:
                     break
     except (av.FFmpegError, IndexError) as error:
@@ -136,11 +170,11 @@ def decode_samples(data: bytes, model: Model = QWEN_AUDIO) -> "Samples":
         raise invalid_parameter(msg) from error
     if not pieces:
         raise invalid_parameter("The audio is empty")
-    return np.concatenate(pieces)
+    return Channels(np.concatenate(pieces, axis=1), name, rate)
 
 
 def _too_long(model: Model) -> Refusal:
-    if model.family != "recognition":
+    if model.family not in {"recognition", "jobs"}:
         return invalid_parameter("The audio is too long")
     seconds = model.max_clip_s
     msg = (
@@ -150,14 +184,16 @@ def _too_long(model: Model) -> Refusal:
     return invalid_parameter(msg)
 
 
-def _decode_stream(container: "av.container.InputContainer") -> "Iterator[Samples]":
+def _decode_stream(container: "av.container.InputContainer", *, mixed: bool) -> "Iterator[Samples]":
+    """Yield samples of shape `(channels, n)`; mixed, of one channel."""
     import av
     import numpy as np
 
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+    layout = "mono" if mixed else None
+    resampler = av.AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE)
     for frame in chain(_frames(container), [None]):
         for resampled in resampler.resample(frame):
-            yield resampled.to_ndarray().reshape(-1).astype(np.float32, copy=False)
+            yield resampled.to_ndarray().astype(np.float32, copy=False)
 
 
 def _frames(container: "av.container.InputContainer") -> "Iterator[av.AudioFrame]":

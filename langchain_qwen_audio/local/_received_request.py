@@ -16,7 +16,8 @@ class ReceivedRequest:
     Attributes:
         kind: Which part of the service it reached: "generation" is the native path of the models,
             "chat" the OpenAI-compatible one, "policy" and "upload" are those of temporary files;
-            "other" is none of them.
+            "job" submits a transcription job, "task" looks at one, "cancel" cancels it, "result"
+            is the download of its result; "other" is none of them.
         method: HTTP method, in capitals.
         path: Without the query.
         query: The last value of every query parameter.

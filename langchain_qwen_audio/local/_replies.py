@@ -114,5 +114,22 @@ class RawReply:
     after_bytes: int | None = None
 
 
-Scripted: TypeAlias = str | Reply | RawReply | Callable[[ReceivedRequest], str | Reply | RawReply]
+@dataclass(frozen=True)
+class JobFailure:
+    """Why a transcription job fails.
+
+    Attributes:
+        code: The service's code, such as `FILE_DOWNLOAD_FAILED`.
+        message: What it says.
+        in_subtask: Of a model with `file_urls`: the job itself is SUCCEEDED, and only its file
+            failed.
+    """
+
+    code: str
+    message: str = ""
+    in_subtask: bool = False
+
+
+AnyReply: TypeAlias = str | Reply | RawReply | JobFailure
+Scripted: TypeAlias = AnyReply | Callable[[ReceivedRequest], AnyReply]
 """A reply, its text alone, or a function that makes it; the function runs in a worker thread."""

@@ -11,6 +11,7 @@ from typing import Self
 
 from langchain_qwen_audio.local._answers.transcription import WhisperTranscriber
 from langchain_qwen_audio.local._app import App, Scripts
+from langchain_qwen_audio.local._jobs import Jobs
 from langchain_qwen_audio.local._models.table import serve_models
 from langchain_qwen_audio.local._received_request import ReceivedRequest
 from langchain_qwen_audio.local._replies import RawReply, Scripted
@@ -38,6 +39,11 @@ class LocalDashScope:
     that the question names is called, and its required arguments are filled by their schema with
     what the question quotes, the transcripts, and the numbers of the question. Its speech is one
     recorded sentence that says what it is. Replies and faults can be scripted.
+
+    It takes asynchronous transcription jobs too. A job is PENDING at the first look, RUNNING at the
+    next, and until Whisper is done. Channels are transcribed one by one; Whisper tells no speakers
+    apart, so that all are speaker 0 where speakers are requested. A `Reply` that is scripted for a
+    submission is what comes of the job, a `JobFailure` how it fails.
 
     The protocols follow what the service's pages say, and third parties where those are silent;
     none of it was measured against the live service. Where a page has a limit but not the text of
@@ -93,10 +99,12 @@ class LocalDashScope:
         self._traffic = Traffic()
         self._scripts = Scripts()
         self._uploads = Uploads(policy_expires_in_s)
+        self._jobs = Jobs()
         self._workers = ThreadPoolExecutor(_WORKERS, "langchain-qwen-audio-local")
         self._app = App(
             log=self._log,
             uploads=self._uploads,
+            jobs=self._jobs,
             transcriber=WhisperTranscriber(whisper),
             scripts=self._scripts,
             reply=reply,
@@ -206,6 +214,18 @@ class LocalDashScope:
     def forget_uploads(self) -> None:
         """Delete every uploaded file, as the service does after 48 hours."""
         self._uploads.forget()
+
+    def script_task(self, *replies: RawReply) -> None:
+        """Queue replies to queries and cancellations of transcription jobs."""
+        self._scripts.task.extend(replies)
+
+    def script_result(self, *replies: RawReply) -> None:
+        """Queue replies to downloads of the results of transcription jobs."""
+        self._scripts.result.extend(replies)
+
+    def forget_jobs(self) -> None:
+        """Forget every transcription job and its result, as the service does after 24 hours."""
+        self._jobs.forget()
 
     @property
     def requests(self) -> list[ReceivedRequest]:

@@ -30,7 +30,7 @@ def python_blocks(page: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("page", "transcripts"),
     [
-        ("README.md", 5),
+        ("README.md", 6),
         ("docs/index.md", 2),
         ("docs/audio.md", 1),
         ("docs/formats.md", 1),
@@ -39,6 +39,7 @@ def python_blocks(page: Path) -> list[str]:
         ("docs/models.md", 2),
         ("docs/costs.md", 0),
         ("docs/errors.md", 0),
+        ("docs/transcripts.md", 5),
         ("docs/recordings.md", 2),
         ("docs/production.md", 0),
         ("docs/testing.md", 0),
@@ -78,6 +79,7 @@ def test_code_blocks_run(
         (langchain_qwen_audio.Audio, 1),
         (langchain_qwen_audio.Cost, 1),
         (langchain_qwen_audio.rate_limiter_for, 1),
+        (langchain_qwen_audio.TranscriptionJobs, 1),
         (langchain_qwen_audio.QwenAudioParser, 1),
         (langchain_qwen_audio.QwenAudioLoader, 1),
         (langchain_qwen_audio.LoadAudio, 1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from langchain_core.messages import AIMessage
 
+from langchain_qwen_audio.errors import APIError
 from langchain_qwen_audio.transcripts import Sentence, Transcript, Word
 
 SPOKEN = Transcript(
@@ -54,3 +55,61 @@ def test_sentences_that_cannot_be_read_are_not_known(sentences: object) -> None:
 def test_seconds_that_are_no_number_are_not_known(seconds: object) -> None:
     message = AIMessage("a", response_metadata={"seconds": seconds})
     assert Transcript.from_message(message) == Transcript(text="a")
+
+
+RESULT = {
+    "file_url": "https://example.com/a.wav",
+    "transcripts": [
+        {
+            "channel_id": 0,
+            "text": "Hi.",
+            "sentences": [
+                {
+                    "sentence_id": 0,
+                    "begin_time": 40,
+                    "end_time": 500,
+                    "text": "Hi.",
+                    "language": "en",
+                    "emotion": "happy",
+                    "words": [
+                        {"begin_time": 40, "end_time": 500, "text": "Hi", "punctuation": "."}
+                    ],
+                }
+            ],
+        }
+    ],
+}
+
+
+def test_a_transcript_is_read_from_the_result_of_a_job() -> None:
+    word = Word(text="Hi", punctuation=".", start_s=0.04, end_s=0.5)
+    assert Transcript.from_job_result(RESULT, seconds=1.0) == Transcript(
+        text="Hi.",
+        seconds=1.0,
+        sentences=[
+            Sentence(
+                text="Hi.",
+                start_s=0.04,
+                end_s=0.5,
+                channel=0,
+                language="en",
+                emotion="happy",
+                words=[word],
+            )
+        ],
+    )
+
+
+def test_the_sentences_of_channels_are_merged_by_time() -> None:
+    first, second = (
+        {"channel_id": n, "text": "?", "sentences": [{"text": f"{n}{at}", "begin_time": at}]}
+        for n, at in ((0, 20), (1, 10))
+    )
+    merged = Transcript.from_job_result({"transcripts": [first, second]})
+    assert merged.text == "110\n020"
+    assert [it.channel for it in merged.sentences] == [1, 0]
+
+
+def test_a_result_without_transcripts_is_an_error() -> None:
+    with pytest.raises(APIError, match="no transcripts in it, only file_url"):
+        Transcript.from_job_result({"file_url": "x"})

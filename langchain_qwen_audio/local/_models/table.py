@@ -4,6 +4,7 @@ Sources, and what they leave open:
 https://help.aliyun.com/zh/model-studio/audio-language-model
 https://help.aliyun.com/zh/model-studio/qwen-asr-api-reference
 https://help.aliyun.com/zh/model-studio/fun-asr-flash-recorded-speech-recognition-http-api
+https://www.alibabacloud.com/help/en/model-studio/qwen-audio-asr-filetrans-http-api (jobs)
 https://help.aliyun.com/zh/model-studio/qwen3-omni-captioner
 https://help.aliyun.com/zh/model-studio/qwen-omni (Omni by the compatible path, and qwen-omni-turbo
 natively too, in streams; every user message holds text and one other thing, but for 3.5 and later)
@@ -14,7 +15,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-Family: TypeAlias = Literal["qwen-audio", "asr", "recognition", "captioner", "omni"]
+Family: TypeAlias = Literal["qwen-audio", "asr", "recognition", "captioner", "omni", "jobs"]
 
 _MIB = 1024 * 1024
 
@@ -45,6 +46,8 @@ class Model:
         json_mode: It has `response_format` with `json_object`, while it does not think.
         max_language_hints: How many `language_hints` it takes.
         bills_tokens: Speech recognition that counts tokens, besides seconds.
+        job_input: What its jobs call their input; `file_urls` is a list.
+        finds_speakers: Its jobs have `diarization_enabled`.
     """
 
     family: Family
@@ -68,6 +71,8 @@ class Model:
     json_mode: bool = False
     max_language_hints: int = 0
     bills_tokens: bool = False
+    job_input: Literal["", "file_url", "file_urls"] = ""
+    finds_speakers: bool = False
 
 
 Models: TypeAlias = Mapping[str, Mapping[str, Model]]
@@ -87,6 +92,16 @@ _RECOGNITION = Model(
 )
 _RECOGNITION_3_1 = replace(_RECOGNITION, max_file_bytes=2048 * _MIB, bills_tokens=True)
 _FUN_RECOGNITION = replace(_RECOGNITION, max_language_hints=1)
+_FILE_JOBS = Model(
+    "jobs",
+    12 * 3600,
+    25,  # a guess: none is documented
+    max_file_bytes=2048 * _MIB,
+    takes=_AUDIO_ALONE,
+    max_clips=1,
+    job_input="file_url",
+)
+_FILES_JOBS = replace(_FILE_JOBS, job_input="file_urls", finds_speakers=True)
 _CAPTIONER = Model(
     "captioner", 40 * 60, 12.5, 1024 * _MIB, takes=_AUDIO_ALONE, max_clips=1, one_turn=True
 )
@@ -163,6 +178,15 @@ _KNOWN: dict[str, dict[str, Model]] = {
     "qwen-audio-3.0-asr-flash": {"recognition": _RECOGNITION},
     "qwen-audio-3.1-asr-flash": {"recognition": _RECOGNITION_3_1},
     "fun-asr-flash-2026-06-15": {"recognition": _FUN_RECOGNITION},
+    "qwen3-asr-flash-filetrans": {"jobs": _FILE_JOBS},
+    "qwen3-asr-flash-filetrans-2025-11-17": {"jobs": _FILE_JOBS},
+    "qwen-audio-3.0-asr-flash-filetrans": {"jobs": _FILES_JOBS},
+    "qwen-audio-3.1-asr-flash-filetrans": {"jobs": _FILES_JOBS},
+    "fun-asr": {"jobs": _FILES_JOBS},
+    "fun-asr-mtl": {"jobs": _FILES_JOBS},
+    "paraformer-v2": {"jobs": _FILES_JOBS},
+    "paraformer-8k-v2": {"jobs": _FILES_JOBS},
+    "paraformer-mtl-v1": {"jobs": _FILES_JOBS},
     "qwen3-omni-30b-a3b-captioner": {"native": _CAPTIONER, "openai": _CAPTIONER},
     "qwen-omni-turbo": {"native": _OMNI_TURBO, "openai": _OMNI_TURBO},
     "qwen-omni-turbo-latest": {"native": _OMNI_TURBO, "openai": _OMNI_TURBO},

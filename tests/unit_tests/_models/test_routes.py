@@ -154,10 +154,15 @@ NOT_HERE: dict[str, tuple[list[str], str, str]] = {
         [
             *("qwen3-asr-flash-filetrans", "qwen3-asr-flash-filetrans-2025-11-17"),
             *("qwen-audio-3.1-asr-flash-filetrans", "fun-asr", "fun-asr-mtl", "fun-asr-2025-11-07"),
-            *("paraformer-v2", "paraformer-8k-v2", "paraformer-mtl-v1", "sensevoice-v1"),
+            *("paraformer-v2", "paraformer-8k-v2", "paraformer-mtl-v1"),
         ],
         "/services/audio/asr/transcription",
-        "QwenAudioLoader",
+        "use `TranscriptionJobs(model=…)`",
+    ),
+    "jobs of models that are to be retired": (
+        ["sensevoice-v1"],
+        "/services/audio/asr/transcription",
+        "TranscriptionJobs(model='qwen-audio-3.1-asr-flash-filetrans')",
     ),
     "live answers": (
         [
@@ -221,7 +226,7 @@ def test_a_name_that_is_served_in_another_way_is_refused_with_that_way_and_what_
         text = caught.value.message
         assert text.startswith(f"{name} ")
         assert service in text
-        assert "this package has no class for" in text
+        assert ("this package has no class for" in text) != ("use `TranscriptionJobs" in text)
         assert instead in text.partition(";")[2]
 
 

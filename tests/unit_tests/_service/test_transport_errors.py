@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
+import aiohttp
 import httpx
 import pytest
 
 from langchain_qwen_audio import ChatQwenAudio, errors
 from langchain_qwen_audio._service import retries
-from langchain_qwen_audio._service.transport_errors import translated
+from langchain_qwen_audio._service.transport_errors import translated, was_never_sent
 from langchain_qwen_audio.local import END, RESET, LocalDashScope, RawReply
 from tests.unit_tests.faults import (
     JSON,
@@ -116,3 +119,37 @@ def test_a_broken_reply_that_repeats_the_key_is_shown_without_it(
     ):
         call_model(ChatQwenAudio(base_url=server.base_url, api_key=KEY, max_retries=0), "?")
     assert KEY not in held_in(caught.value)
+
+
+def caused(*causes: BaseException) -> BaseException:
+    """Chain errors, the last one at the bottom."""
+    for error, cause in itertools.pairwise(causes):
+        error.__cause__ = cause
+    return causes[0]
+
+
+SENT: dict[str, tuple[tuple[BaseException, ...], bool]] = {
+    "refused": ((httpx.ConnectError("no"),), False),
+    "no answer to a connection": ((httpx.ConnectTimeout("no"),), False),
+    "no free connection": ((httpx.PoolTimeout("no"),), False),
+    "broken later": ((httpx.ReadError("no"),), True),
+    "aiohttp: refused": (
+        (httpx.ConnectError("no"), aiohttp.ClientConnectorError(Mock(), OSError())),
+        False,
+    ),
+    "aiohttp: no answer to a connection": (
+        (httpx.TimeoutException("no"), aiohttp.ConnectionTimeoutError()),
+        False,
+    ),
+    "aiohttp: broken later, and called a timeout of connecting": (
+        (httpx.ConnectTimeout("no"), aiohttp.ServerDisconnectedError()),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("causes", "may_be_sent"), SENT.values(), ids=SENT)
+def test_a_request_was_never_sent_where_no_connection_came_about(
+    causes: tuple[BaseException, ...], *, may_be_sent: bool
+) -> None:
+    assert was_never_sent(caused(errors.APIConnectionError("no"), *causes)) != may_be_sent

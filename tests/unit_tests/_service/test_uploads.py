@@ -22,6 +22,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_qwen_audio import Audio, ChatQwenAudio, errors
+from langchain_qwen_audio._media.encoded_audio import EncodedAudio
 from langchain_qwen_audio._models.profiles import QWEN_AUDIO, Profile
 from langchain_qwen_audio._protocols.native import NativeProtocol
 from langchain_qwen_audio._request.clips import ClipOptions, prepare_clips
@@ -603,3 +604,21 @@ def test_an_upload_that_breaks_is_tried_as_often_as_max_retries_says(
     script(fault)
     assert way(model_of(server, max_retries=1), long_question()).content == "ok"
     assert kinds(server).count("generation") == 1
+
+
+def test_a_clip_is_read_off_the_event_loop(
+    server: LocalDashScope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = [question_about(fresh_clip()) for _ in range(2)]
+    readers: list[threading.Thread] = []
+    read: Any = vars(EncodedAudio)["data"].fget
+
+    def noting_the_thread(clip: EncodedAudio) -> Any:
+        readers.append(threading.current_thread())
+        return read(clip)
+
+    monkeypatch.setattr(EncodedAudio, "data", property(noting_the_thread))
+    for question in questions:  # the second one finds a policy
+        ainvoke(model_of(server), question)
+    assert readers
+    assert threading.main_thread() not in readers

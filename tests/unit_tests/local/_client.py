@@ -42,10 +42,10 @@ def wav(seconds: float = 1, *, rate: int = 16_000, amplitude: float = 0.3) -> by
     return make_wav(array("h", tone).tobytes(), rate)
 
 
-def make_wav(frames: bytes, rate: int = 16_000) -> bytes:
+def make_wav(frames: bytes, rate: int = 16_000, channels: int = 1) -> bytes:
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
+        writer.setnchannels(channels)
         writer.setsampwidth(2)
         writer.setframerate(rate)
         writer.writeframes(frames)

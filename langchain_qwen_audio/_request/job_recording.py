@@ -1,0 +1,54 @@
+"""A recording → what a job is given: a URL that the service fetches, or a clip to upload."""
+
+from __future__ import annotations
+
+from langchain_qwen_audio._media.url_schemes import url_scheme
+from langchain_qwen_audio.audio import Audio
+from langchain_qwen_audio.errors import AudioError, InvalidRequestError
+
+# https://help.aliyun.com/zh/model-studio/get-temporary-file-url
+MAX_UPLOAD_BYTES = 1024**3
+
+# Media types of the formats that the service lists for jobs: aac, amr, avi, flac, flv, m4a, mkv,
+# mov, mp3, mp4, mpeg, ogg, opus, wav, webm, wma, wmv.
+# https://www.alibabacloud.com/help/en/model-studio/qwen-audio-asr-filetrans-http-api
+_TAKEN = frozenset(
+    {
+        *("audio/aac", "audio/amr", "audio/amr-wb", "audio/flac", "audio/mp4", "audio/mpeg"),
+        *("audio/ogg", "audio/wav", "audio/webm", "audio/x-mpeg", "audio/x-ms-wma"),
+        *("video/x-flv", "video/x-msvideo"),
+    }
+)
+
+
+def prepare_recording(recording: str | Audio) -> str | Audio:
+    """Take a URL as it is, and of a clip what is uploaded.
+
+    A clip goes up as it came where any decoder takes all of it and the service lists its format.
+    Otherwise it goes as 16 kHz WAV, mixed to mono, so that nothing of it is left out. Reads and
+    decodes; call it in a thread where a loop runs.
+
+    Raises:
+        AudioError: The clip cannot be read, or is too large to be uploaded.
+        InvalidRequestError: It is neither.
+    """
+    if isinstance(recording, Audio):
+        return _uploadable(recording)
+    if url_scheme(recording) not in {"http", "https"}:
+        raise InvalidRequestError(
+            f"the recording is {recording!r:.120}, expected an http(s) URL or an Audio; a file is "
+            "Audio.from_path(…)"
+        )
+    return recording
+
+
+def _uploadable(clip: Audio) -> Audio:
+    is_taken = clip.mime_type in _TAKEN and clip.is_plain
+    taken = clip if is_taken else clip.excerpt()
+    if taken.size > MAX_UPLOAD_BYTES:
+        raise AudioError(
+            f"{clip.name}: {taken.size:,} bytes are too large to be uploaded, at most "
+            f"{MAX_UPLOAD_BYTES:,} are taken; pass the http(s) URL of the recording instead"
+        )
+    _ = taken.digest  # read here, and not where the upload begins
+    return taken
