@@ -26,15 +26,15 @@ from langchain_qwen_audio._cli_inputs import (
     stated_place,
 )
 from langchain_qwen_audio._models.routes import Region, is_own_server
-from langchain_qwen_audio._transcription.formats import FORMATS_BY_SUFFIX
+from langchain_qwen_audio._transcription.formats import FORMATS, FORMATS_BY_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from langchain_core.documents import Document
     from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage
 
     from langchain_qwen_audio._settings import AsrOptions
+    from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
     from langchain_qwen_audio._transcription.sources import Recording
     from langchain_qwen_audio._transcription.transcript_folder import TranscriptFolder
     from langchain_qwen_audio.chat_models import ChatQwenAudio
@@ -146,6 +146,11 @@ def _add_transcribe(transcribe: argparse.ArgumentParser) -> None:
         "recognition models, names and terms that help them",
     )
     add(
+        "--speakers",
+        action="store_true",
+        help="tell who speaks, with a model that does, as qwen-audio-3.1-asr-flash",
+    )
+    add(
         "--estimate",
         action="store_true",
         help="print length, tokens and price of the recordings, and send nothing; needs no key",
@@ -252,6 +257,8 @@ def _make_model(args: argparse.Namespace, **where: Any) -> ChatQwenAudio:
         raise CommandError("; ".join(reasons)) from error
     if args.language:
         model.asr_options = _language_options(args, model)
+    if getattr(args, "speakers", False):
+        model.asr_options = _speaker_options(args, model)
     return model
 
 
@@ -265,6 +272,17 @@ def _language_options(args: argparse.Namespace, model: ChatQwenAudio) -> AsrOpti
     if "language" in profile.asr_options:
         return {"language": args.language}
     return {"language_hints": [args.language]}
+
+
+def _speaker_options(args: argparse.Namespace, model: ChatQwenAudio) -> AsrOptions:
+    if "speaker_diarization_enabled" not in model.route().profile.asr_options:
+        raise CommandError(
+            f"--speakers: {args.model} does not tell who speaks; add --model "
+            "qwen-audio-3.1-asr-flash"
+        )
+    if args.language:
+        raise CommandError("--speakers: the service ignores --language then; leave out one of them")
+    return {"speaker_diarization_enabled": True}
 
 
 # --- ask --------------------------------------------------------------------------------------
@@ -330,7 +348,7 @@ def _transcribe(args: argparse.Namespace) -> None:
     with _model(args) as model:
         parser = _make_parser(args, model, folder, to_stdout=to_stdout)
         folder.prepare(fresh=args.fresh)
-        transcripts = _by_recording(parser.documents(found, left_out))
+        transcripts = _by_recording(parser.segments(found, left_out))
         for target, segments in zip(targets, transcripts, strict=True):
             whole += not _report_errors(segments)
             if text := _write_transcript(segments, args.format):
@@ -376,7 +394,7 @@ def _make_parser(
     return QwenAudioParser(
         model,
         prompt=_segment_prompt(args, model),
-        segment_s=FORMATS_BY_SUFFIX[args.format].segment_s,
+        transcript_format=FORMATS_BY_SUFFIX[args.format],
         checkpoint=folder.checkpoint,
         on_error="document",
         show_progress=sys.stderr.isatty() and not (to_stdout and sys.stdout.isatty()),
@@ -396,10 +414,10 @@ def _segment_prompt(args: argparse.Namespace, model: ChatQwenAudio) -> str | Sys
     return SystemMessage(args.prompt)
 
 
-def _by_recording(segments: Iterable[Document]) -> Iterator[list[Document]]:
-    held: list[Document] = []
+def _by_recording(segments: Iterable[SegmentTranscript]) -> Iterator[list[SegmentTranscript]]:
+    held: list[SegmentTranscript] = []
     for segment in segments:
-        if held and segment.metadata["segment"] == 0:
+        if held and segment.is_first:
             yield held
             held = []
         held.append(segment)
@@ -407,12 +425,11 @@ def _by_recording(segments: Iterable[Document]) -> Iterator[list[Document]]:
         yield held
 
 
-def _report_errors(segments: list[Document]) -> bool:
+def _report_errors(segments: list[SegmentTranscript]) -> bool:
     """Print what is wrong with segments of a recording; tell whether anything is."""
-    errors = [it for it in segments if {"error", "finish_reason"} & it.metadata.keys()]
+    errors = [it for it in segments if it.note]
     for it in errors:
-        note = it.page_content if "error" in it.metadata else it.page_content.splitlines()[-1]
-        print(f"{it.metadata['source']}: {note}", file=sys.stderr)
+        print(f"{it.source}: {it.note}", file=sys.stderr)
     return bool(errors)
 
 
@@ -424,11 +441,11 @@ def _deliver(text: str, target: Path, folder: TranscriptFolder | None) -> None:
         print(target, flush=True)
 
 
-def _write_transcript(segments: list[Document], suffix: str) -> str:
+def _write_transcript(segments: list[SegmentTranscript], suffix: str) -> str:
     """Write a transcript that ends with one newline; "" if every segment failed."""
-    if all("error" in segment.metadata for segment in segments):
+    if all(segment.error is not None for segment in segments):
         return ""
-    return FORMATS_BY_SUFFIX[suffix].write(segments).rstrip("\n") + "\n"
+    return FORMATS[FORMATS_BY_SUFFIX[suffix]].write(segments).rstrip("\n") + "\n"
 
 
 # --- serve ------------------------------------------------------------------------------------

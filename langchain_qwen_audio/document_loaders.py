@@ -12,19 +12,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.document_loaders import BaseBlobParser, BaseLoader, Blob
-from langchain_core.documents import Document
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from typing_extensions import Unpack
 
 from langchain_qwen_audio._media.durations import format_time
+from langchain_qwen_audio._transcription.documents import DocumentWriter
 from langchain_qwen_audio._transcription.formats import FORMATS, TranscriptFormat
 from langchain_qwen_audio._transcription.options import LoadOptions, TranscribeOptions
+from langchain_qwen_audio._transcription.segment_transcripts import SpeakerNumbers
 from langchain_qwen_audio._transcription.sources import recording_of, recordings
-from langchain_qwen_audio._transcription.transcriber import SegmentTranscript, Transcriber
+from langchain_qwen_audio._transcription.transcriber import Transcriber
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 
+    from langchain_core.documents import Document
+
+    from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
     from langchain_qwen_audio._transcription.sources import Recording, Source
     from langchain_qwen_audio.chat_models import ChatQwenAudio
     from langchain_qwen_audio.costs import Cost
@@ -144,7 +148,8 @@ class QwenAudioParser(BaseBlobParser):
             settings.pop("transcript_format", TranscriptFormat.SEGMENTS)
         )
         self.show_progress: bool = settings.pop("show_progress", False)
-        if settings.get("segment_s") is None:
+        self.words: bool = settings.pop("words", False)
+        if settings.get("segment_s") is None and not llm.route().profile.tells_times:
             settings["segment_s"] = FORMATS[self.transcript_format].segment_s
         self._transcriber = Transcriber(llm, **settings)
         self.summary = self.new_summary([])
@@ -181,27 +186,39 @@ class QwenAudioParser(BaseBlobParser):
             found: The recordings.
             left_out: Where whoever finds them notes what is none, for the summary.
         """
+        writer = DocumentWriter(self.transcript_format, words=self.words)
+        with contextlib.closing(self.segments(found, left_out)) as transcripts:
+            for transcript in transcripts:
+                yield from writer.take(transcript)
+        yield from writer.end()
+
+    async def adocuments(
+        self, found: Iterable[Recording], left_out: list[str] | None = None
+    ) -> AsyncIterator[Document]:
+        """Transcribe recordings, one after the other; see `documents`."""
+        writer = DocumentWriter(self.transcript_format, words=self.words)
+        run = _Run(self, left_out)
+        with contextlib.closing(run):
+            async with contextlib.aclosing(self._transcriber.arun(found)) as transcripts:
+                async for transcript in transcripts:
+                    for document in writer.take(run.take(transcript)):
+                        yield document
+            run.end()
+            for document in writer.end():
+                yield document
+
+    def segments(
+        self, found: Iterable[Recording], left_out: list[str] | None = None
+    ) -> Generator[SegmentTranscript]:
+        """Transcribe recordings, and yield the transcripts of their segments; see `documents`."""
         run = _Run(self, left_out)
         with (
             contextlib.closing(run),
             contextlib.closing(self._transcriber.run(found)) as transcripts,
         ):
             for transcript in transcripts:
-                yield from run.take(transcript)
-            yield from run.end()
-
-    async def adocuments(
-        self, found: Iterable[Recording], left_out: list[str] | None = None
-    ) -> AsyncIterator[Document]:
-        """Transcribe recordings, one after the other; see `documents`."""
-        run = _Run(self, left_out)
-        with contextlib.closing(run):
-            async with contextlib.aclosing(self._transcriber.arun(found)) as transcripts:
-                async for transcript in transcripts:
-                    for document in run.take(transcript):
-                        yield document
-            for document in run.end():
-                yield document
+                yield run.take(transcript)
+            run.end()
 
 
 class QwenAudioLoader(BaseLoader):
@@ -270,80 +287,29 @@ class QwenAudioLoader(BaseLoader):
 
 
 class _Run:
-    """One run over recordings: transcripts in, documents out, and counts kept."""
+    """One run over recordings: what is counted, and how far it is."""
 
     def __init__(self, parser: QwenAudioParser, left_out: list[str] | None) -> None:
-        self._format = parser.transcript_format
-        self._held: list[Document] = []  # of the recording that is being transcribed
         noted = [] if left_out is None else left_out
         self.summary = parser.summary = parser.new_summary(noted)
+        self._speakers = SpeakerNumbers()
         self._bar = _bar() if parser.show_progress else None
 
-    def take(self, transcript: SegmentTranscript) -> list[Document]:
+    def take(self, transcript: SegmentTranscript) -> SegmentTranscript:
         self.summary.add(transcript)
         if self._bar is not None:
             if transcript.segment == 0 and transcript.length_s:
                 self._bar.total = (self._bar.total or 0) + transcript.length_s
             self._bar.set_postfix(tokens=self.summary.usage["total_tokens"], refresh=False)
             self._bar.update(transcript.new_s)
-        document = _document(transcript)
-        if self._format is TranscriptFormat.SEGMENTS:
-            return [document]
-        before = self._whole() if transcript.segment == 0 else []
-        self._held.append(document)
-        return before
+        return self._speakers.apply(transcript)
 
-    def end(self) -> list[Document]:
+    def end(self) -> None:
         logger.info("%s", self.summary)
-        return self._whole()
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
-
-    def _whole(self) -> list[Document]:
-        """Make the document of the recording that has been transcribed to its end."""
-        held, self._held = self._held, []
-        if not held:
-            return []
-        metadata = {**held[0].metadata, "end_s": held[-1].metadata["end_s"], "segments": len(held)}
-        metadata = {name: metadata[name] for name in _OF_A_RECORDING if name in metadata}
-        for name, of_a_segment in (("failed", "error"), ("incomplete", "finish_reason")):
-            if count := sum(of_a_segment in document.metadata for document in held):
-                metadata[name] = count
-        return [Document(FORMATS[self._format].write(held), metadata=metadata)]
-
-
-_OF_A_SEGMENT = (
-    *("source", "track", "channel", "segment", "start_s", "end_s"),
-    *("model", "language", "emotion", "finish_reason"),
-)
-_OF_A_RECORDING = (
-    "source",
-    "track",
-    "channel",
-    "start_s",
-    "end_s",
-    "segments",
-    "model",
-    "language",
-)
-
-
-def _document(transcript: SegmentTranscript) -> Document:
-    known = ((name, getattr(transcript, name)) for name in _OF_A_SEGMENT)
-    metadata: dict[str, Any] = {name: value for name, value in known if value is not None}
-    place = f"{format_time(transcript.start_s)} to {format_time(transcript.end_s)}"
-    if transcript.error is None:
-        text = transcript.text
-        if transcript.finish_reason is not None:
-            text += (
-                f"\n[the model did not finish {place}: finish_reason={transcript.finish_reason}]"
-            )
-        return Document(text, metadata=metadata)
-    error = f"{type(transcript.error).__name__}: {transcript.error}"
-    text = f"[{place} could not be transcribed: {error}]"
-    return Document(text, metadata={**metadata, "error": error})
 
 
 def _bar() -> Any:

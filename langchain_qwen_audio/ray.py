@@ -25,9 +25,10 @@ from langchain_core.stores import InMemoryBaseStore
 from typing_extensions import Unpack
 
 from langchain_qwen_audio._transcription.options import TranscribeOptions
+from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
 from langchain_qwen_audio._transcription.sources import Recording, Source, recording_of
 from langchain_qwen_audio._transcription.sources import recordings as find_recordings
-from langchain_qwen_audio._transcription.transcriber import SegmentTranscript, Transcriber
+from langchain_qwen_audio._transcription.transcriber import Transcriber
 from langchain_qwen_audio.errors import AudioError
 
 try:

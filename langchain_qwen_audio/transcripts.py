@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
 from langchain_qwen_audio._response.usage import finite_or_none
+from langchain_qwen_audio._transcription.subtitles import write_lrc, write_srt, write_vtt
 from langchain_qwen_audio.errors import APIError
 
 if TYPE_CHECKING:
@@ -62,10 +64,31 @@ class Sentence(BaseModel):
     emotion: str | None = None
     words: list[Word] = []
 
+    @property
+    def label(self) -> str:
+        """Who speaks: "Speaker 0", or "Channel 0" where the channel alone is known; or ""."""
+        if self.speaker is not None:
+            return f"Speaker {self.speaker}"
+        return "" if self.channel is None else f"Channel {self.channel}"
+
+    def moved(self, seconds: float, *, speakers: int = 0) -> Sentence:
+        """Move it in time, as from a segment into its recording.
+
+        Args:
+            seconds: Seconds to add to all times.
+            speakers: What to add to the numbers of speakers.
+        """
+        words = [
+            it.model_copy(update=_moved(it, seconds) | _renumbered(it, speakers))
+            for it in self.words
+        ]
+        changes = _moved(self, seconds) | _renumbered(self, speakers)
+        return self.model_copy(update={**changes, "words": words})
+
     def __str__(self) -> str:
         """Write it on a line, behind its times and its speaker."""
         times = "" if self.start_s is None else f"[{_clock(self.start_s)} - {_clock(self.end_s)}] "
-        speaker = "" if self.speaker is None else f"Speaker {self.speaker}: "
+        speaker = "" if self.speaker is None else f"{self.label}: "
         return f"{times}{speaker}{self.text}"
 
 
@@ -141,6 +164,65 @@ class Transcript(BaseModel):
         text = "\n".join(it.text for it in sentences)
         return cls(text=text, sentences=sentences, seconds=seconds)
 
+    def to_text(self) -> str:
+        """Write the text alone; where several speak, a paragraph for each turn, with its speaker.
+
+        Example:
+            ```python
+            print(transcript.to_text())  # Speaker 0: Hello.
+            ```
+        """
+        turns = self.turns()
+        if len({turn.label for turn in turns}) < 2:
+            return self.text
+        return "\n\n".join(f"{turn.label}: {turn.text}".removeprefix(": ") for turn in turns)
+
+    def turns(self) -> list[Sentence]:
+        """Join the sentences that one speaker says until another one speaks."""
+        groups = (list(group) for _, group in groupby(self.sentences, lambda it: it.label))
+        return [_joined(group) for group in groups]
+
+    def to_srt(self) -> str:
+        """Write SubRip subtitles that can be read along.
+
+        A cue has at most two lines of 42 characters (20 in Chinese, Japanese and Korean), and is
+        shown for 7 s at most. It ends with a sentence, or between words. Where words have no times,
+        theirs are estimated by their length.
+
+        Raises:
+            ValueError: A sentence has no times.
+
+        Example:
+            `Path("call.srt").write_text(transcript.to_srt())`
+        """
+        return write_srt(self._timed())
+
+    def to_vtt(self) -> str:
+        """Write WebVTT subtitles, with a voice tag where it is known who speaks; see `to_srt`.
+
+        Raises:
+            ValueError: A sentence has no times.
+        """
+        return write_vtt(self._timed())
+
+    def to_lrc(self) -> str:
+        """Write lyrics (LRC): a sentence a line, with the times of words, if they are known.
+
+        Raises:
+            ValueError: A sentence has no times.
+        """
+        return write_lrc(self._timed())
+
+    def to_jsonl(self) -> str:
+        """Write a sentence a line, as JSON; what is not known is left out."""
+        rows = (it.model_dump_json(exclude_none=True) for it in self.sentences)
+        return "".join(f"{row}\n" for row in rows)
+
+    def _timed(self) -> list[Sentence]:
+        if not self.sentences and self.text.strip():
+            return [Sentence(text=self.text)]  # which has no times
+        return self.sentences
+
     def __str__(self) -> str:
         """Write a sentence a line, behind its times and its speaker; or the text, without any."""
         return "\n".join(map(str, self.sentences)) or self.text
@@ -191,6 +273,22 @@ def _int_or_none(value: object) -> int | None:
 def _seconds(milliseconds: object) -> float | None:
     number = finite_or_none(milliseconds)
     return None if number is None else number / 1000
+
+
+def _moved(timed: Word | Sentence, seconds: float) -> dict[str, float | None]:
+    times = {"start_s": timed.start_s, "end_s": timed.end_s}
+    return {name: None if it is None else round(it + seconds, 3) for name, it in times.items()}
+
+
+def _renumbered(spoken: Word | Sentence, by: int) -> dict[str, int | None]:
+    return {"speaker": None if spoken.speaker is None else spoken.speaker + by}
+
+
+def _joined(sentences: list[Sentence]) -> Sentence:
+    first, last = sentences[0], sentences[-1]
+    words = [word for it in sentences for word in it.words]
+    text = " ".join(text for it in sentences if (text := it.text.strip()))
+    return first.model_copy(update={"text": text, "end_s": last.end_s, "words": words})
 
 
 def _clock(seconds: float | None) -> str:

@@ -144,6 +144,11 @@ class Profile:
         return replace(self, transports=(transport,)) if is_chosen else self
 
     @property
+    def tells_times(self) -> bool:
+        """Whether its transcripts have the times of sentences and words."""
+        return "recognition" in self.protocols
+
+    @property
     def max_input_s(self) -> float:
         """Seconds of audio that one request may hold, if it holds nothing else."""
         tokens, rate = self.max_input_tokens, self.tokens_per_s

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from langchain_qwen_audio.costs import is_from_cache
-from langchain_qwen_audio.transcripts import Transcript
+from langchain_qwen_audio.transcripts import Sentence, Transcript
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -25,6 +25,7 @@ class StoredAnswer(TypedDict):
     language: str | None
     emotion: str | None
     usage: UsageMetadata | None
+    sentences: list[Sentence]
 
 
 STORED = TypeAdapter(StoredAnswer)
@@ -54,6 +55,7 @@ def read_answer(message: AIMessage) -> Answer:
         "language": info.language,
         "emotion": info.emotion,
         "usage": _NOTHING if is_free else message.usage_metadata,
+        "sentences": info.sentences,
     }
     reason = message.response_metadata.get("finish_reason")
     seconds = 0.0 if is_free else message.response_metadata.get("seconds")
@@ -68,6 +70,7 @@ def join_answers(cut: Answer, parts: list[Answer]) -> Answer:
         **parts[0].values,
         "text": "\n".join(text for it in parts if (text := it.values["text"])),
         "usage": reduce(add_usage, (it.values["usage"] for it in [cut, *parts])),
+        "sentences": [],  # models that tell times do not say that they were cut off
     }
     reasons = (it.finish_reason for it in parts if it.finish_reason)
     seconds = [it.seconds for it in [cut, *parts]]

@@ -1,33 +1,43 @@
-"""Transcribed segments → text, SRT, WebVTT or JSON lines. All formats are in one table. Pure."""
+"""The segments of a recording → text, JSON, SRT, WebVTT or LRC; one table of formats. Pure."""
 
 from __future__ import annotations
 
 import json
-import re
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_qwen_audio.transcripts import Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Sequence
 
-    from langchain_core.documents import Document
+    from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
 
-# Players take a line with two times in it for the beginning of a cue, so a text has one per line.
-_TIME = re.compile(r"(\d:\d{1,2}[.,]\d+)[ \t]*")
-SUBTITLE_S = 10.0  # nobody can read a subtitle along that is shown for longer
+SUBTITLE_S = 10.0  # where only segments have times, so that those of their words can be estimated
 
 
 class TranscriptFormat(Enum):
     """What a loader makes of a recording."""
 
     TEXT = "text"
-    """One document with the whole text."""
+    """One document with the whole text; if the model tells speakers, a paragraph for each turn."""
     SEGMENTS = "segments"
     """One document per segment, with its start and end in seconds."""
+    SENTENCES = "sentences"
+    """One document per sentence, with its times and its speaker, if the model tells them; of other
+    models, a segment is a sentence."""
+    SPEAKERS = "speakers"
+    """One document for all that a speaker says until another one speaks; without speakers, as
+    SENTENCES."""
+    JSON = "json"
+    """One document with the `Transcript` as JSON."""
     SRT = "srt"
     """One document in SubRip format."""
     VTT = "vtt"
-    """One document in WebVTT format."""
+    """One document in WebVTT format, with a voice tag for each speaker."""
+    LRC = "lrc"
+    """One document in LRC format, a sentence a line, with times of words, if the model tells
+    them."""
 
 
 class FormatSpec(NamedTuple):
@@ -36,74 +46,78 @@ class FormatSpec(NamedTuple):
     Attributes:
         write: Makes the text of a file from the segments of one recording.
         suffix: What the file's name ends in, without the dot.
-        segment_s: Seconds of the longest segment, if the format needs short ones.
+        segment_s: Seconds of the longest segment, if the format needs short ones where the model
+            tells no times.
     """
 
-    write: Callable[[Iterable[Document]], str]
+    write: Callable[[Sequence[SegmentTranscript]], str]
     suffix: str
     segment_s: float | None = None
 
 
-def write_text(segments: Iterable[Document]) -> str:
-    """Write the text alone, one paragraph per segment."""
-    return "\n\n".join(text for text in (_text(segment) for segment in segments) if text)
-
-
-def write_srt(segments: Iterable[Document]) -> str:
-    """Write SubRip subtitles; a segment without text gets none.
-
-    SubRip has no way to quote: `-->`, which begins a cue wherever players find it, is written "→".
-    """
-    return "\n".join(
-        f"{number}\n{start} --> {end}\n{text.replace('-->', '→')}\n"
-        for number, (start, end, text) in enumerate(_cues(segments, ","), 1)
+def join_segments(segments: Sequence[SegmentTranscript]) -> Transcript:
+    """Join the segments of a recording; those of several channels by time."""
+    sentences = [it for segment in segments for it in segment.noted_sentences if it.text.strip()]
+    sentences.sort(key=lambda it: it.start_s or 0.0)
+    return Transcript(
+        text="\n\n".join(text for it in segments if (text := _paragraph(it.noted_text))),
+        sentences=sentences,
+        language=next((it.language for it in segments if it.language), None),
     )
 
 
-def write_vtt(segments: Iterable[Document]) -> str:
-    """Write WebVTT subtitles; https://www.w3.org/TR/webvtt1/ ."""
-    cues = [f"{start} --> {end}\n{_escaped(text)}\n" for start, end, text in _cues(segments, ".")]
-    return "\n".join(["WEBVTT\n", *cues])
-
-
-def write_jsonl(segments: Iterable[Document]) -> str:
-    """Write one JSON object per segment and line: its metadata and its text."""
-    rows = ({**segment.metadata, "text": segment.page_content} for segment in segments)
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-FORMATS = {
-    TranscriptFormat.TEXT: FormatSpec(write_text, "txt"),
-    TranscriptFormat.SEGMENTS: FormatSpec(write_jsonl, "jsonl"),
-    TranscriptFormat.SRT: FormatSpec(write_srt, "srt", SUBTITLE_S),
-    TranscriptFormat.VTT: FormatSpec(write_vtt, "vtt", SUBTITLE_S),
-}
-FORMATS_BY_SUFFIX = {spec.suffix: spec for spec in FORMATS.values()}
-
-
-def _cues(segments: Iterable[Document], decimal: str) -> Iterator[tuple[str, str, str]]:
-    for segment in segments:
-        if text := _without_empty_lines(_TIME.sub(r"\1\n", segment.page_content)):
-            times = (segment.metadata.get(name, 0.0) for name in ("start_s", "end_s"))
-            start, end = (_timestamp(seconds, decimal) for seconds in times)
-            yield start, end, text
-
-
-def _text(segment: Document) -> str:
-    return _without_empty_lines(segment.page_content)
-
-
-def _without_empty_lines(text: str) -> str:
-    """Leave out empty lines, which end a cue."""
+def _paragraph(text: str) -> str:
+    """Leave out empty lines, which stand between paragraphs."""
     return "\n".join(line for line in text.splitlines() if line.strip())
 
 
-def _timestamp(seconds: float, decimal: str) -> str:
-    whole, milliseconds = divmod(round(seconds * 1000), 1000)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02}:{minutes:02}:{rest:02}{decimal}{milliseconds:03}"
+def write_jsonl(segments: Sequence[SegmentTranscript]) -> str:
+    """Write one JSON object per segment and line: its metadata, its text and its sentences."""
+    return "".join(json.dumps(_row(it), ensure_ascii=False) + "\n" for it in segments)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+OF_A_SEGMENT = (
+    *("source", "track", "channel", "segment", "start_s", "end_s"),
+    *("model", "language", "emotion", "finish_reason"),
+)
+
+
+def describe_segment(segment: SegmentTranscript) -> dict[str, Any]:
+    """Say what is known of a segment besides its text."""
+    known = {name: getattr(segment, name) for name in OF_A_SEGMENT}
+    metadata = {name: value for name, value in known.items() if value is not None}
+    if segment.error is not None:
+        metadata["error"] = f"{type(segment.error).__name__}: {segment.error}"
+    return metadata
+
+
+def _row(segment: SegmentTranscript) -> dict[str, Any]:
+    sentences = [it.model_dump(exclude_none=True) for it in segment.sentences]
+    more = {"sentences": sentences} if sentences else {}
+    return {**describe_segment(segment), "text": segment.noted_text, **more}
+
+
+def _of_all(
+    write: Callable[[Transcript], str],
+) -> Callable[[Sequence[SegmentTranscript]], str]:
+    return lambda segments: write(join_segments(segments))
+
+
+def _write_json(transcript: Transcript) -> str:
+    return transcript.model_dump_json(indent=2)
+
+
+_TEXT, _SRT, _VTT, _LRC = map(
+    _of_all, (Transcript.to_text, Transcript.to_srt, Transcript.to_vtt, Transcript.to_lrc)
+)
+FORMATS = {
+    TranscriptFormat.TEXT: FormatSpec(_TEXT, "txt"),
+    TranscriptFormat.SEGMENTS: FormatSpec(write_jsonl, "jsonl"),
+    TranscriptFormat.SENTENCES: FormatSpec(write_jsonl, "jsonl"),
+    TranscriptFormat.SPEAKERS: FormatSpec(_TEXT, "txt"),
+    TranscriptFormat.JSON: FormatSpec(_of_all(_write_json), "json"),
+    TranscriptFormat.SRT: FormatSpec(_SRT, "srt", SUBTITLE_S),
+    TranscriptFormat.VTT: FormatSpec(_VTT, "vtt", SUBTITLE_S),
+    TranscriptFormat.LRC: FormatSpec(_LRC, "lrc", SUBTITLE_S),
+}
+FORMATS_BY_SUFFIX = {spec.suffix: it for it, spec in reversed(FORMATS.items())}

@@ -24,7 +24,7 @@ class TranscribeOptions(TypedDict, total=False):
 
     segment_s: float | None
     """Seconds of the longest segment. By default near the model's limit, and at most four minutes;
-    for subtitles ten seconds."""
+    for subtitles ten seconds, unless the model tells the times of words."""
 
     overlap_s: float
     """Seconds of the end of each segment that the next one repeats; by default 0."""
@@ -56,6 +56,10 @@ class LoadOptions(TranscribeOptions, total=False):
 
     transcript_format: TranscriptFormat
     """One document per segment (the default), or one with all of a recording."""
+
+    words: bool
+    """Whether documents of sentences and speakers have `words` in their metadata, with times, where
+    the model tells them; by default not, since vector stores take flat metadata."""
 
     on_error: OnError
     """What happens when a segment has failed, after the model's `max_retries`: its error is raised

@@ -31,7 +31,6 @@ from langchain_core.exceptions import (
     ModelPermissionDeniedError,
 )
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-from langchain_core.messages.ai import UsageMetadata
 from pydantic import ValidationError
 
 from langchain_qwen_audio._daemon_threads import DaemonThreads
@@ -39,10 +38,12 @@ from langchain_qwen_audio._service.retries import Attempts
 from langchain_qwen_audio._transcription.answers import (
     STORED,
     Answer,
+    StoredAnswer,
     join_answers,
     read_answer,
 )
 from langchain_qwen_audio._transcription.checkpoints import Checkpoint
+from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
 from langchain_qwen_audio._transcription.segments import split_recording
 
 if TYPE_CHECKING:
@@ -69,51 +70,6 @@ AHEAD = 2  # segments that are ready or in flight, for each that may be in fligh
 
 # No other segment would succeed after one of these.
 _FATAL = (ModelAuthenticationError, ModelPermissionDeniedError, ModelNotFoundError)
-
-
-@dataclass(frozen=True)
-class SegmentTranscript:
-    """The transcript of one segment, or why there is none.
-
-    Attributes:
-        source: The recording.
-        segment: The number of the segment in it, from 0; in its channel, if each is transcribed.
-        start_s: Where the segment begins, in seconds.
-        end_s: Where it ends.
-        new_s: Seconds of the segment that the one before did not have.
-        length_s: Seconds of the whole recording, if its headers say.
-        track: The sound track, if the recording has several.
-        channel: The channel, if one was chosen.
-        is_first: Whether a recording begins with this segment.
-        text: What the model wrote.
-        model: The model that wrote it.
-        language: The language of the speech, if the model tells.
-        emotion: The emotion of the speech, if the model tells.
-        usage: The tokens used.
-        billed_s: The seconds that the service bills, if it reports them.
-        finish_reason: Why the text is not whole ("length"); None if it is.
-        from_checkpoint: An earlier run paid for it; it costs nothing now.
-        error: What went wrong, if something did.
-    """
-
-    source: str
-    segment: int
-    start_s: float
-    end_s: float
-    new_s: float = 0.0
-    length_s: float | None = None
-    track: int | None = None
-    channel: int | None = None
-    is_first: bool = False
-    text: str = ""
-    model: str | None = None
-    language: str | None = None
-    emotion: str | None = None
-    usage: UsageMetadata | None = None
-    billed_s: float | None = None
-    finish_reason: str | None = None
-    from_checkpoint: bool = False
-    error: Exception | None = None
 
 
 class _Task(NamedTuple):
@@ -362,21 +318,33 @@ class Transcriber:
         if stored is None:
             return None
         try:
-            return replace(task.place, **STORED.validate_json(stored), from_checkpoint=True)
+            values = STORED.validate_json(stored)
         except ValidationError:  # it is requested again
             logger.warning("the checkpoint's value of %s is not one of this loader", task.key)
             return None
+        return replace(_with_values(task.place, values), from_checkpoint=True)
 
     def _keep(self, task: _Task, answer: Answer) -> SegmentTranscript:
         """Make the transcript of an answer, and put it into the checkpoint if it is whole."""
         if self._store is not None and answer.finish_reason is None:
             self._store.write(task.key, lambda: STORED.dump_json(answer.values))
-        return replace(
-            task.place,
-            **answer.values,
-            billed_s=answer.seconds,
-            finish_reason=answer.finish_reason,
-        )
+        transcript = _with_values(task.place, answer.values)
+        reason = answer.finish_reason
+        return replace(transcript, billed_s=answer.seconds, finish_reason=reason)
+
+
+def _with_values(place: SegmentTranscript, values: StoredAnswer) -> SegmentTranscript:
+    """Put an answer at its place, with times of the recording."""
+    sentences = tuple(it.moved(place.start_s) for it in values["sentences"])
+    return replace(
+        place,
+        text=values["text"],
+        model=values["model"],
+        language=values["language"],
+        emotion=values["emotion"],
+        usage=values["usage"],
+        sentences=sentences,
+    )
 
 
 def _key(digest: str, start_s: float, end_s: float, settings: str) -> str:

@@ -132,7 +132,7 @@ def test_a_format_makes_a_document_per_segment_or_per_recording(
         "srt",
     ],
 )
-def test_a_subtitle_stands_for_ten_seconds_at_most(
+def test_segments_for_subtitles_are_ten_seconds_at_most(
     load: Load, counting: LocalDashScope, tmp_path: Path, transcript_format: Any
 ) -> None:
     (tmp_path / "a.wav").write_bytes(wav(numbered(25)))
@@ -164,12 +164,25 @@ def test_each_channel_is_transcribed_by_itself(
     assert loader.summary.audio_s == 6.0
 
 
-def test_each_channel_is_a_document_of_its_own(
-    load: Load, counting: LocalDashScope, call: Path
+WHOLE_CALL = {
+    "text": "Channel 0: 0 1\n\nChannel 1: 5 6\n\nChannel 0: 2\n\nChannel 1: 7",
+    "vtt": (
+        "WEBVTT\n\n00:00:00.000 --> 00:00:02.000\n<v Channel 0>0 1\n\n"
+        "00:00:00.000 --> 00:00:02.000\n<v Channel 1>5 6\n\n"
+        "00:00:02.000 --> 00:00:03.000\n<v Channel 0>2\n\n"
+        "00:00:02.000 --> 00:00:03.000\n<v Channel 1>7\n"
+    ),
+}
+
+
+@pytest.mark.parametrize(("transcript_format", "text"), WHOLE_CALL.items())
+def test_channels_are_merged_by_time(
+    load: Load, counting: LocalDashScope, call: Path, transcript_format: Any, text: str
 ) -> None:
-    documents = load(loader_of(counting, call, channel="each", transcript_format="srt"))
-    assert [it.metadata["channel"] for it in documents] == [0, 1]
-    assert [it.page_content.splitlines()[2] for it in documents] == ["0 1 2", "5 6 7"]
+    options = {"channel": "each", "segment_s": 2, "transcript_format": transcript_format}
+    (document,) = load(loader_of(counting, call, **options))
+    assert document.page_content == text
+    assert (document.metadata["segments"], document.metadata["end_s"]) == (4, 3.0)
 
 
 def test_one_channel_is_transcribed(

@@ -27,6 +27,7 @@ LAYERS = [
     ("_protocols",),
     ("_models",),
     ("_request", "_response"),
+    ("_transcription.subtitles",),
     ("costs", "rate_limits", "transcripts"),
     ("_service",),
     ("_settings", "_service_settings"),

@@ -99,7 +99,7 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
             "2 recordings, 00:20 in 3 segments (0 failed, 0 from the checkpoint)",
         ],
         4: ["3 recordings, 00:26 in 4 segments (0 failed, 4 from the checkpoint): 0 tokens in, 0"],
-        5: [f"1\n00:00:00,000 --> 00:00:08,140\n{WELCOME}", "2\n00:00:08,140 --> 00:00:14,375\n"],
+        5: [f"1\n00:00:00,000 --> 00:00:05,617\n{WELCOME}", "\n00:00:08,140 --> "],
         6: ["[00:00 to 00:00 could not be transcribed: AudioError: broken.wav: 21 bytes"],
         7: [f"monday.wav from 0.0 s: {WELCOME}"],
         8: [OMNI_TRANSCRIPT],

@@ -113,3 +113,40 @@ def test_the_sentences_of_channels_are_merged_by_time() -> None:
 def test_a_result_without_transcripts_is_an_error() -> None:
     with pytest.raises(APIError, match="no transcripts in it, only file_url"):
         Transcript.from_job_result({"file_url": "x"})
+
+
+TURNS = Transcript(
+    text="Hi. How are you? Fine.",
+    sentences=[
+        Sentence(text="Hi.", start_s=0, end_s=1, speaker=0, words=[Word(text="Hi")]),
+        Sentence(text="How are you?", start_s=1, end_s=2, speaker=0),
+        Sentence(text="Fine.", start_s=2, end_s=3, speaker=1),
+    ],
+)
+
+
+def test_turns_join_what_one_speaker_says() -> None:
+    assert TURNS.to_text() == "Speaker 0: Hi. How are you?\n\nSpeaker 1: Fine."
+    first, second = TURNS.turns()
+    assert first == Sentence(
+        text="Hi. How are you?", start_s=0, end_s=2, speaker=0, words=[Word(text="Hi")]
+    )
+    assert second == TURNS.sentences[2]
+
+
+def test_a_text_of_one_speaker_is_the_text() -> None:
+    assert TURNS.model_copy(update={"sentences": TURNS.sentences[:2]}).to_text() == TURNS.text
+    assert Transcript(text="a").to_text() == "a"
+
+
+def test_json_lines_have_a_sentence_each() -> None:
+    rows = TURNS.to_jsonl().splitlines()
+    assert rows[2] == '{"text":"Fine.","start_s":2.0,"end_s":3.0,"speaker":1,"words":[]}'
+    assert len(rows) == 3
+
+
+def test_a_sentence_can_be_moved() -> None:
+    word = Word(text="a", start_s=1.0, speaker=0)
+    moved = Sentence(text="a", start_s=1, end_s=2, speaker=0, words=[word]).moved(9.5, speakers=2)
+    expected = Word(text="a", start_s=10.5, speaker=2)
+    assert moved == Sentence(text="a", start_s=10.5, end_s=11.5, speaker=2, words=[expected])

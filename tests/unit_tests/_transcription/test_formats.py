@@ -10,35 +10,37 @@ import pysubs2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.documents import Document
 
 from langchain_qwen_audio._transcription.formats import (
     FORMATS,
     FORMATS_BY_SUFFIX,
     TranscriptFormat,
     write_jsonl,
-    write_srt,
-    write_text,
-    write_vtt,
 )
+from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
+from langchain_qwen_audio.errors import APIError
 from langchain_qwen_audio.local import LocalDashScope
 from tests.unit_tests.loading import loader_of
 from tests.unit_tests.recordings import tone, wav
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from tests.unit_tests.loading import Load
 
-    Write = Callable[[Iterable[Document]], str]
+    Write = Callable[[Sequence[SegmentTranscript]], str]
 
+write_text, write_srt, write_vtt = (
+    FORMATS[TranscriptFormat(it)].write for it in ("text", "srt", "vtt")
+)
 WRITERS: dict[str, Write] = {"srt": write_srt, "vtt": write_vtt}
+MAX_CUE_MS = 7_000
 both_formats = pytest.mark.parametrize("kind", list(WRITERS))
 
 
-def segment(text: str, start_s: float = 0.0, end_s: float = 1.0) -> Document:
-    return Document(text, metadata={"start_s": start_s, "end_s": end_s})
+def segment(text: str, start_s: float = 0.0, end_s: float = 1.0) -> SegmentTranscript:
+    return SegmentTranscript("a.wav", 0, start_s, end_s, text=text)
 
 
 def read(kind: str, text: str) -> list[tuple[int, int, str]]:
@@ -50,7 +52,7 @@ def read(kind: str, text: str) -> list[tuple[int, int, str]]:
     return [(cue.start, cue.end, text) for cue, text in zip(cues, texts, strict=True)]
 
 
-def written_and_read(kind: str, segments: list[Document]) -> list[tuple[int, int, str]]:
+def written_and_read(kind: str, segments: list[SegmentTranscript]) -> list[tuple[int, int, str]]:
     return read(kind, WRITERS[kind](segments))
 
 
@@ -72,7 +74,8 @@ TIMES = [
 def test_times_are_kept_to_the_millisecond_also_beyond_an_hour(kind: str) -> None:
     cues = written_and_read(kind, [segment("x", *times) for times in TIMES])
     assert [(start, end) for start, end, _ in cues] == [
-        (round(start * 1000), round(end * 1000)) for start, end in TIMES
+        (round(start * 1000), min(round(end * 1000), round(start * 1000) + MAX_CUE_MS))
+        for start, end in TIMES
     ]
 
 
@@ -84,14 +87,16 @@ def test_times_are_kept_to_the_millisecond_also_beyond_an_hour(kind: str) -> Non
 )
 def test_any_times_are_read_as_they_were_written(kind: str, times: list[list[int]]) -> None:
     segments = [segment("x", start / 1000, end / 1000) for start, end in times]
-    assert [[start, end] for start, end, _ in written_and_read(kind, segments)] == times
+    assert [(start, end) for start, end, _ in written_and_read(kind, segments)] == [
+        (start, min(end, start + MAX_CUE_MS)) for start, end in sorted(times, key=lambda it: it[0])
+    ]
 
 
 @both_formats
 def test_cues_come_in_order_also_where_they_overlap(kind: str) -> None:
     segments = [segment(f"part {i}", i * 9.0, i * 9.0 + 10.0) for i in range(20)]
     cues = written_and_read(kind, segments)
-    assert cues == [(i * 9000, i * 9000 + 10_000, f"part {i}") for i in range(20)]
+    assert cues == [(i * 9000, i * 9000 + MAX_CUE_MS, f"part {i}") for i in range(20)]
 
 
 def test_srt_cues_are_numbered_from_one_without_gaps() -> None:
@@ -104,12 +109,12 @@ def test_srt_cues_are_numbered_from_one_without_gaps() -> None:
 
 TEXTS: dict[str, tuple[str, str]] = {
     "one line": ("Hello.", "Hello."),
-    "several": ("First.\nSecond.\r\nThird.", "First.\nSecond.\nThird."),
-    "empty lines, which would end a cue": ("First.\n\n \nSecond.\n", "First.\nSecond."),
-    "Chinese": ("欢迎来到录音室。\n请对着麦克风说话。", "欢迎来到录音室。\n请对着麦克风说话。"),
+    "several": ("First\nsecond\r\nthird", "First second third"),
+    "empty lines, which would end a cue": ("First\n\n \nsecond\n", "First second"),
+    "Chinese": ("欢迎来到录音室。", "欢迎来到录音室。"),
     "Arabic and emoji": ("مرحبا 👋🏽", "مرحبا 👋🏽"),
     "marks": ("AT&T: 1 < 2 > 0 & <i>so</i> &amp;", "AT&T: 1 < 2 > 0 & <i>so</i> &amp;"),
-    "what looks like a number": ("7\nand more", "7\nand more"),
+    "what looks like a number": ("7\nand more", "7 and more"),
     "what looks like a header": ("WEBVTT", "WEBVTT"),
     "what looks like a note": ("NOTE this", "NOTE this"),
 }
@@ -141,7 +146,8 @@ INJECTED = {
 @both_formats
 @pytest.mark.parametrize("text", INJECTED.values(), ids=INJECTED)
 def test_no_text_begins_a_cue_of_its_own(kind: str, text: str) -> None:
-    written = WRITERS[kind]([segment(text), segment("after", 1, 2)])
+    # So short that it stays in one cue.
+    written = WRITERS[kind]([segment(text, 0.0, 0.9), segment("after", 1, 2)])
     assert written.count("-->") == 2
     (first, _, shown), after = read(kind, written)
     assert (first, after) == (0, (1000, 2000, "after"))
@@ -159,7 +165,7 @@ def test_vtt_holds_no_mark_up_and_no_arrow_in_its_texts(text: str) -> None:
 
 @both_formats
 @pytest.mark.parametrize("segments", [[], [segment("")], [segment("\n"), segment("  ")]])
-def test_a_segment_without_text_has_no_cue(kind: str, segments: list[Document]) -> None:
+def test_a_segment_without_text_has_no_cue(kind: str, segments: list[SegmentTranscript]) -> None:
     written = WRITERS[kind](segments)
     assert "-->" not in written
     assert written == {"srt": "", "vtt": "WEBVTT\n"}[kind]
@@ -172,13 +178,22 @@ def test_text_is_a_paragraph_for_each_segment_with_text() -> None:
 
 def test_json_lines_hold_all_that_is_known() -> None:
     segments = [
-        Document("一\n二", metadata={"source": "录音.wav", "start_s": 0.0, "language": "zh"}),
-        Document("", metadata={"error": "no"}),
+        SegmentTranscript("录音.wav", 0, 0.0, 9.0, text="一\n二", language="zh"),
+        SegmentTranscript("录音.wav", 1, 9.0, 10.0, error=APIError("no")),
     ]
     rows = write_jsonl(segments).splitlines()
+    place = {"source": "录音.wav", "start_s": 0.0, "end_s": 9.0, "segment": 0}
+    note = "[00:09 to 00:10 could not be transcribed: APIError: no]"
     assert [json.loads(row) for row in rows] == [
-        {"source": "录音.wav", "start_s": 0.0, "language": "zh", "text": "一\n二"},
-        {"error": "no", "text": ""},
+        {**place, "language": "zh", "text": "一\n二"},
+        {
+            **place,
+            "start_s": 9.0,
+            "end_s": 10.0,
+            "segment": 1,
+            "error": "APIError: no",
+            "text": note,
+        },
     ]
     assert "录音" in rows[0]
 
@@ -188,15 +203,18 @@ def test_json_lines_hold_all_that_is_known() -> None:
 
 def test_every_format_is_in_the_table_under_its_own_suffix() -> None:
     assert set(FORMATS) == set(TranscriptFormat)
-    assert {suffix: spec.write for suffix, spec in FORMATS_BY_SUFFIX.items()} == {
-        "txt": write_text,
-        "jsonl": write_jsonl,
-        "srt": write_srt,
-        "vtt": write_vtt,
+    assert FORMATS_BY_SUFFIX == {
+        "txt": TranscriptFormat.TEXT,
+        "jsonl": TranscriptFormat.SEGMENTS,
+        "json": TranscriptFormat.JSON,
+        "srt": TranscriptFormat.SRT,
+        "vtt": TranscriptFormat.VTT,
+        "lrc": TranscriptFormat.LRC,
     }
     assert [format_ for format_, spec in FORMATS.items() if spec.segment_s] == [
         TranscriptFormat.SRT,
         TranscriptFormat.VTT,
+        TranscriptFormat.LRC,
     ]
 
 
@@ -213,6 +231,7 @@ def test_the_subtitles_of_a_recording_stand_while_it_is_played(
             loader_of(server, tmp_path, transcript_format=TranscriptFormat(kind), max_concurrency=1)
         )
     assert read(kind, document.page_content) == [
-        (0, 10_000, "第一句。\n第二句。"),
+        (0, 5_000, "第一句。"),
+        (5_000, 10_000, "第二句。"),
         (20_000, 25_000, "a < b & c"),
     ]

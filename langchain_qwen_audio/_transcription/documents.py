@@ -1,0 +1,81 @@
+"""Transcripts of segments → documents: of segments, of sentences, of turns, or of a recording."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.documents import Document
+
+from langchain_qwen_audio._transcription.formats import (
+    FORMATS,
+    TranscriptFormat,
+    describe_segment,
+)
+from langchain_qwen_audio.transcripts import Sentence, Transcript
+
+if TYPE_CHECKING:
+    from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
+
+_OF_A_RECORDING = ("source", "track", "start_s", "end_s", "segments", "model", "language")
+_OF_A_SENTENCE = ("start_s", "end_s", "speaker", "channel", "language", "emotion")
+
+
+class DocumentWriter:
+    """Makes documents of a format, as segments come."""
+
+    def __init__(self, transcript_format: TranscriptFormat, *, words: bool = False) -> None:
+        """Begin with no segment.
+
+        Args:
+            transcript_format: What becomes a document.
+            words: Whether documents of sentences and turns have the words with their times.
+        """
+        self._format = transcript_format
+        self._words = words
+        self._held: list[SegmentTranscript] = []  # of the recording that is being transcribed
+
+    def take(self, segment: SegmentTranscript) -> list[Document]:
+        """Take the next segment, and return the documents that are whole."""
+        match self._format:
+            case TranscriptFormat.SEGMENTS:
+                return [Document(segment.noted_text, metadata=describe_segment(segment))]
+            case TranscriptFormat.SENTENCES:
+                return self._of_sentences(segment, segment.noted_sentences)
+            case TranscriptFormat.SPEAKERS:
+                sentences = segment.noted_sentences
+                return self._of_sentences(segment, Transcript(sentences=sentences).turns())
+            case _:
+                before = self.end() if segment.is_first else []
+                self._held.append(segment)
+                return before
+
+    def end(self) -> list[Document]:
+        """Return the document of the recording that has been transcribed to its end."""
+        held, self._held = self._held, []
+        if not held:
+            return []
+        first, segments = describe_segment(held[0]), len(held)
+        metadata = first | {"end_s": max(it.end_s for it in held), "segments": segments}
+        metadata = {name: metadata[name] for name in _OF_A_RECORDING if name in metadata}
+        channels = {it.channel for it in held}
+        if len(channels) == 1 and held[0].channel is not None:
+            metadata["channel"] = held[0].channel
+        for name, of_a_segment in (("failed", "error"), ("incomplete", "finish_reason")):
+            if count := sum(getattr(it, of_a_segment) is not None for it in held):
+                metadata[name] = count
+        return [Document(FORMATS[self._format].write(held), metadata=metadata)]
+
+    def _of_sentences(
+        self, segment: SegmentTranscript, sentences: list[Sentence]
+    ) -> list[Document]:
+        return [
+            Document(it.text, metadata=describe_segment(segment) | self._describe(it))
+            for it in sentences
+        ]
+
+    def _describe(self, sentence: Sentence) -> dict[str, Any]:
+        known = {name: getattr(sentence, name) for name in _OF_A_SENTENCE}
+        metadata = {name: value for name, value in known.items() if value is not None}
+        if self._words:
+            metadata["words"] = [it.model_dump(exclude_none=True) for it in sentence.words]
+        return metadata
