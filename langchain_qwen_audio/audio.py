@@ -279,7 +279,10 @@ class Audio(EncodedAudio):
         )
 
     def excerpt(self, start_s: float = 0.0, end_s: float | None = None) -> Audio:
-        """Cut out a part, as 16 kHz mono WAV. What lies behind it is not decoded.
+        """Cut out a part, as 16 kHz mono WAV.
+
+        What comes after it is not decoded: a recording that is truncated there, or is not usable,
+        is no error.
 
         Args:
             start_s: Where it begins, in seconds.
@@ -288,32 +291,50 @@ class Audio(EncodedAudio):
         Raises:
             AudioError: The recording has no such part.
         """
-        stop_s = math.inf if end_s is None else end_s
-        if not max(0.0, start_s) < min(stop_s, math.inf if self.known_s is None else self.known_s):
-            raise self._nothing_between(start_s, stop_s)
-        first = byte_count(max(0.0, start_s))
-        last = _last_byte(stop_s, self.known_s)
-        samples, position = bytearray(), 0
-        with contextlib.closing(self.decode(SAMPLE_RATE)) as blocks:
-            for block in blocks:
-                end = int(min(len(block), last - position))
-                samples += block[max(0, first - position) : end]
-                position += len(block)
-                if position >= last:
-                    break
+        first_s, last_s = max(0.0, start_s), math.inf if end_s is None else end_s
+        if first_s >= last_s or self._ends_before(first_s):
+            raise self._no_part(start_s, last_s)
+        samples = self._samples(first_s, last_s)
         if not samples:
-            raise self._nothing_between(start_s, stop_s)
+            raise self._no_part(start_s, last_s)
         wav = encode_wav([samples], SAMPLE_RATE)
         return Audio(
             wav, name=f"{self.name} from {start_s:g} s", duration_s=length_of(len(samples))
         )
 
-    def _nothing_between(self, start_s: float, stop_s: float) -> AudioError:
-        length_s = self.known_s
-        is_end = stop_s >= (math.inf if length_s is None else length_s)
-        until = "the end" if is_end else f"{stop_s:g} s"
-        long = "" if length_s is None else f"; it is {length_s:.1f} s long"
-        return AudioError(f"{self.name}: there is nothing from {start_s:g} s to {until}{long}")
+    def _samples(self, first_s: float, last_s: float) -> bytearray:
+        """Decode a part, and no more than that; one up to the end takes what headers leave out."""
+        hint_s = self._hint_s
+        is_to_end = hint_s is not None and last_s >= hint_s
+        first, last = byte_count(first_s), _byte_count(last_s)
+        stop = _byte_count(last_s + TOLERANCE_S) if is_to_end else last
+        samples, position = bytearray(), 0
+        with contextlib.closing(self.decode(SAMPLE_RATE)) as blocks:
+            for block in blocks:
+                samples += block[max(0, first - position) :]
+                position += len(block)
+                if position >= stop:
+                    break
+        length_s = self._duration_s  # known by now, if the sound has ended
+        if position > stop or length_s is None or last_s < length_s:
+            del samples[int(max(0, last - first)) :]
+        return samples
+
+    def _ends_before(self, start_s: float) -> bool:
+        """Tell, without decoding, a recording that is no longer than `start_s`."""
+        hint_s = self._hint_s
+        if start_s == 0.0 if hint_s is None else start_s < hint_s:
+            return False
+        length_s = self._undecoded_length(start_s)
+        return length_s is not None and length_s <= start_s
+
+    def _no_part(self, start_s: float, last_s: float) -> AudioError:
+        """Make the error of an excerpt of nothing, with the length if it is known."""
+        length_s = self._expected_s if self._duration_s is None else self._duration_s
+        is_to_end = last_s >= (math.inf if length_s is None else length_s)
+        until = "the end" if is_to_end else f"{last_s:g} s"
+        length = "" if length_s is None else f"; it is {length_s:.1f} s long"
+        return AudioError(f"{self.name}: there is nothing from {start_s:g} s to {until}{length}")
 
     def to_block(self) -> dict[str, Any]:
         """Make a standard LangChain audio block, which other providers take too.
@@ -328,12 +349,9 @@ class Audio(EncodedAudio):
         return await asyncio.to_thread(self.to_block)
 
 
-def _last_byte(stop_s: float, known_s: float | None) -> float:
-    """Tell where an excerpt ends, in bytes; one up to the end takes what headers leave out."""
-    if math.isinf(stop_s):
-        return math.inf
-    is_within = known_s is None or stop_s < known_s
-    return byte_count(stop_s if is_within else stop_s + TOLERANCE_S)
+def _byte_count(length_s: float) -> float:
+    """Count the bytes of a length, which may be infinite."""
+    return byte_count(length_s) if length_s < math.inf else math.inf
 
 
 def _position(file: BinaryIO) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -22,13 +21,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from langchain_qwen_audio._media.local_files import LocalFile
 from langchain_qwen_audio._media.loudness import LoudnessMeter, dbfs
-from langchain_qwen_audio._media.samples import SAMPLE_RATE
+from langchain_qwen_audio._media.samples import SAMPLE_RATE, length_of
 from langchain_qwen_audio._transcription.folders import search_folder
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.chat_models import ChatQwenAudio
 from langchain_qwen_audio.errors import AudioError
 
 MAX_LISTED = 200
+_MORE_S = 1.0  # beyond what may be, by which headers of honest recordings are off
 _T = TypeVar("_T")
 
 
@@ -91,18 +91,21 @@ class _AudioTool(BaseTool):
             raise ToolException(f"{audio}: there is no such recording in the folder") from error
         return Audio(file, name=audio)
 
-    def _require_length(
-        self, found: Audio, name: str, start_s: float = 0.0, end_s: float = math.inf
-    ) -> None:
-        """Require that a part of a recording is not too long; only that much is decoded."""
-        most_s = self.max_duration_s
-        stop_s = min(_correctable(lambda: found.length_up_to(min(end_s, start_s + most_s))), end_s)
-        if stop_s - start_s > most_s:
-            more = " or more" if found.known_s is None else ""
-            raise ToolException(
-                f"{name}: it is {stop_s - start_s:.1f} s long{more}, at most {most_s:g} s are "
-                f"taken at once{self._if_too_long}"
+    def _require_length(self, length_s: float, name: str) -> None:
+        """Require that a recording is not too long; infinity is more than may be."""
+        if length_s > self.max_duration_s:
+            is_known = length_s < math.inf
+            length = (
+                f"{length_s:.1f} s long" if is_known else f"longer than {self.max_duration_s:g} s"
             )
+            raise ToolException(
+                f"{name}: it is {length}, at most {self.max_duration_s:g} s are taken at once"
+                f"{self._if_too_long}"
+            )
+
+    def _require_short(self, audio: Audio, name: str) -> None:
+        """Require that a recording is not too long; no more work is done than shows that."""
+        self._require_length(_correctable(lambda: audio.length_up_to(self.max_duration_s)), name)
 
 
 def _correctable(step: Callable[[], _T]) -> _T:
@@ -154,14 +157,37 @@ class LoadAudio(_AudioTool):
     ) -> tuple[list[dict[str, Any]], Audio]:
         found = self._open(audio)
         if start_s is not None or end_s is not None:
-            begin, end = start_s or 0.0, math.inf if end_s is None else end_s
-            self._require_length(found, audio, begin, end)
-            # A little more than may be, so that what is longer than its headers say is noticed.
-            stop_s = min(end, begin + self.max_duration_s + 1.0)
-            found = _correctable(lambda: found.excerpt(begin, stop_s))
-        self._require_length(found, audio)
-        text = {"type": "text", "text": _correctable(lambda: _describe(found))}
+            found = _correctable(
+                lambda: self._part(found, start_s or 0.0, math.inf if end_s is None else end_s)
+            )
+        self._require_short(found, audio)
+        text = {"type": "text", "text": _correctable(lambda: self._describe(found))}
         return [text, {**found.to_block(), "type": "file"}], found
+
+    def _part(self, audio: Audio, begin_s: float, end_s: float) -> Audio:
+        """Cut out a part, unless it is too long."""
+        limit_s = begin_s + self.max_duration_s
+        if end_s > limit_s and (length_s := audio.declared_s):
+            self._require_length(min(length_s, end_s) - begin_s, audio.name)
+        # A little more than may be, so that what is too long is noticed.
+        part = audio.excerpt(begin_s, min(end_s, limit_s + _MORE_S))
+        is_cut = end_s > limit_s and part.duration_s > self.max_duration_s
+        self._require_length(math.inf if is_cut else part.duration_s, audio.name)
+        return part
+
+    def _describe(self, audio: Audio) -> str:
+        """Describe a recording in a line: its length, format, loudness and silence."""
+        meter = LoudnessMeter(SAMPLE_RATE)
+        length_s = 0.0
+        for block in meter.watch(audio.decode(SAMPLE_RATE)):
+            length_s += length_of(len(block))
+            if length_s > self.max_duration_s + _MORE_S:  # and more than its headers say
+                self._require_length(math.inf, audio.name)
+        return (
+            f"{audio.name}: {audio.duration_s:.1f} s, {audio.mime_type}, {audio.sample_rate} Hz, "
+            f"{audio.channels} channel(s), level {dbfs(meter.mean):.0f} dBFS, "
+            f"peak {dbfs(meter.peak):.0f} dBFS, {meter.silent_percent:.0f} % silence"
+        )
 
     async def _arun(
         self,
@@ -172,17 +198,6 @@ class LoadAudio(_AudioTool):
     ) -> tuple[list[dict[str, Any]], Audio]:
         # It is disk and codecs only, which belong off the event loop.
         return await asyncio.to_thread(self._run, audio, start_s, end_s)
-
-
-def _describe(audio: Audio) -> str:
-    """Describe a recording in a line: its length, format, loudness and silence."""
-    meter = LoudnessMeter(SAMPLE_RATE)
-    deque(meter.watch(audio.decode(SAMPLE_RATE)), maxlen=0)
-    return (
-        f"{audio.name}: {audio.duration_s:.1f} s, {audio.mime_type}, {audio.sample_rate} Hz, "
-        f"{audio.channels} channel(s), level {dbfs(meter.mean):.0f} dBFS, "
-        f"peak {dbfs(meter.peak):.0f} dBFS, {meter.silent_percent:.0f} % silence"
-    )
 
 
 class _AskInput(BaseModel):
@@ -238,7 +253,7 @@ class AskAudio(_AudioTool):
 
     def _question(self, audio: str, question: str) -> HumanMessage:
         found = self._open(audio)
-        self._require_length(found, audio)
+        self._require_short(found, audio)
         return HumanMessage([found.to_block(), {"type": "text", "text": question}])
 
 

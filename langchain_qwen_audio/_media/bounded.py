@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from langchain_qwen_audio._media import declared_length, decoding
+from langchain_qwen_audio._media import counted_length, declared_length, decoding
 from langchain_qwen_audio._media.decoding import Probe, Report
 from langchain_qwen_audio._media.worker_pool import POOL
 
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 
     from langchain_qwen_audio._media.choices import Choices
     from langchain_qwen_audio._media.file_parts import FilePart
+    from langchain_qwen_audio._media.work_limits import WorkAccount
 
 
-def bounded_probe(file: BinaryIO, track: int | None) -> Probe:
+def bounded_probe(file: BinaryIO, account: WorkAccount, track: int | None) -> Probe:
     """Read what a clip is from its headers; see `decoding.probe`."""
     if not POOL.is_available():
         return decoding.probe(file, track)
-    return Probe(**POOL.call("probe", file, track=track))
+    return Probe(**POOL.call("probe", file, account, track=track))
 
 
 def bounded_length(
-    file: BinaryIO, declared_s: float, container: str, track: int | None
+    file: BinaryIO, account: WorkAccount, declared_s: float, container: str, track: int | None
 ) -> float | None:
     """Compare what the headers say with the packets; see `declared_length.confirmed_length`."""
     if container not in declared_length.CONTRADICTED:
@@ -34,13 +35,31 @@ def bounded_length(
     if not POOL.is_available():
         return declared_length.confirmed_length(file, declared_s, container, track)
     length_s: float | None = POOL.call(
-        "confirm", file, declared_s=declared_s, container=container, track=track
+        "confirm", file, account, declared_s=declared_s, container=container, track=track
     )
+    return length_s
+
+
+def bounded_count(
+    file: BinaryIO,
+    account: WorkAccount,
+    parts: Sequence[FilePart],
+    *,
+    container: str,
+    choices: Choices,
+    limit_s: float,
+) -> float | None:
+    """Count how long a clip sounds; see `counted_length.counted_length`."""
+    options: dict[str, Any] = {"container": container, "choices": choices, "limit_s": limit_s}
+    if not POOL.is_available():
+        return counted_length.counted_length(file, parts, **options)
+    length_s: float | None = POOL.call("count", file, account, parts=parts, **options)
     return length_s
 
 
 def bounded_decode(
     file: BinaryIO,
+    account: WorkAccount,
     parts: Sequence[FilePart],
     *,
     container: str,
@@ -57,5 +76,5 @@ def bounded_decode(
     if not POOL.is_available():
         yield from decoding.decode(file, parts, report=report, **options)
         return
-    facts = yield from POOL.run("decode", file, parts=parts, **options)
+    facts = yield from POOL.run("decode", file, account, parts=parts, **options)
     vars(report).update(facts, inverted=set(facts["inverted"]))

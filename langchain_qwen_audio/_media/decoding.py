@@ -10,29 +10,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 from langchain_qwen_audio._media.choices import Choices
-from langchain_qwen_audio._media.container import ALLOW_TRUNCATED, Sound, open_sound
-from langchain_qwen_audio._media.declared_length import (
-    DECLARING,
-    TIMED,
-    declared_length,
-    tolerance_s,
-)
+from langchain_qwen_audio._media.container import open_sound
+from langchain_qwen_audio._media.declared_length import TIMED, declared_length
 from langchain_qwen_audio._media.durations import format_length
 from langchain_qwen_audio._media.file_parts import whole_file
 from langchain_qwen_audio._media.joined import readable_file
 from langchain_qwen_audio._media.mixing import Mixer, require_sane
+from langchain_qwen_audio._media.open_parts import open_part, up_to_failure
 from langchain_qwen_audio._media.packets import decode_packets
 from langchain_qwen_audio._media.samples import SAMPLE_RATE, byte_count, length_of
-from langchain_qwen_audio._media.shortages import untimed_shortage
-from langchain_qwen_audio._media.timeline import MAX_SILENCE_S, Timeline
-from langchain_qwen_audio._media.unreadable import CodecError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     import av
 
-    from langchain_qwen_audio._media.file_parts import FilePart, PartReader
+    from langchain_qwen_audio._media.container import Sound
+    from langchain_qwen_audio._media.file_parts import FilePart
+    from langchain_qwen_audio._media.open_parts import OpenPart
+    from langchain_qwen_audio._media.timeline import Timeline
 
 _SILENCE_BLOCK_S = 1.0
 
@@ -154,47 +150,25 @@ class _Decoder:
     report: Report
 
     def blocks(self, parts: Sequence[FilePart], container: str | None) -> Generator[bytes]:
-        if len(parts) == 1:
-            yield from self._decode_part(parts[0], None)
-            return
-        for number, part in enumerate(parts):
-            try:
-                # FFmpeg does not tell what a very short file is, but a later one is as the first.
-                yield from self._decode_part(part, part.container or container, is_later=number > 0)
-            except CodecError as error:
-                format_ = part.container.partition(",")[0]
-                place = f" ({format_}, from byte {part.ranges[0][0]:,} on)" if format_ else ""
-                text = f"part {number + 1} of {len(parts)}{place}: {error}"
-                raise CodecError(text, **vars(error)) from error
+        for number in range(len(parts)):
+            with open_part(self.file, parts, number, container, self.choices) as part:
+                if part:
+                    yield from self._decode_part(part)
 
-    def _decode_part(
-        self, part: FilePart, container: str | None, *, is_later: bool = False
-    ) -> Iterator[bytes]:
-        reader = part.open(self.file)
-        with contextlib.ExitStack() as stack:
-            try:
-                sound = stack.enter_context(open_sound(reader, self.choices.track, container))
-            except CodecError:
-                if is_later and self.choices.allow_truncated:  # it ends before its sound begins
-                    return
-                raise
-            declared_s = declared_length(reader.again(), sound)
-            timeline = _timeline(sound, declared_s, MAX_SILENCE_S - self.report.silence_s)
-            size = 0
-            for block in self._placed(sound, timeline):
-                size += len(block)
-                yield block
-            self.report.closed_s += timeline.closed_s
-            expected_s = (declared_s or 0.0) - timeline.closed_s
-            length_s = length_of(size, self.sample_rate)
-            if not self.choices.allow_truncated:
-                _require_whole(reader.again(), length_s, expected_s, sound.format_name)
+    def _decode_part(self, part: OpenPart) -> Iterator[bytes]:
+        timeline, size = part.timeline(self.report.silence_s), 0
+        for block in self._placed(part.sound, timeline):
+            size += len(block)
+            yield block
+        self.report.closed_s += timeline.closed_s
+        if not self.choices.allow_truncated:
+            part.require_whole(length_of(size, self.sample_rate), timeline.closed_s)
 
     def _placed(self, sound: Sound, timeline: Timeline) -> Iterator[bytes]:
         """Yield the samples of a part, with silence where nothing was recorded."""
         mixer = Mixer(self.sample_rate, self.choices.channel, self.report.inverted)
         is_timed = sound.format_name in TIMED
-        for frame in self._frames(sound):
+        for frame in up_to_failure(decode_packets(sound), self.choices):
             if is_timed and (gap_s := timeline.place(frame.time, _length_s(frame))):
                 yield from mixer.flush()
                 yield from self._silence(gap_s)
@@ -212,37 +186,6 @@ class _Decoder:
         self.report.silence_s += length_of(rest, self.sample_rate)
         yield block[:rest]
 
-    def _frames(self, sound: Sound) -> Iterator[av.AudioFrame]:
-        """Yield frames; of a truncated recording that is taken, up to where FFmpeg gives up."""
-        from av.error import FFmpegError
-
-        try:
-            yield from decode_packets(sound)
-        except FFmpegError as error:
-            if not self.choices.allow_truncated or isinstance(error, MemoryError):
-                raise
-
-
-def _require_whole(file: PartReader, length_s: float, expected_s: float, container: str) -> None:
-    missing = ""
-    if expected_s - length_s > tolerance_s(expected_s, container):
-        missing = f"its header says {expected_s:.2f} s, and only {length_s:.2f} s are there"
-    if missing := missing or untimed_shortage(file, container):
-        raise CodecError(f"it is truncated: {missing}; {ALLOW_TRUNCATED} is there")
-
 
 def _length_s(frame: av.AudioFrame) -> float:
     return frame.samples / frame.sample_rate if frame.sample_rate else 0.0
-
-
-def _timeline(sound: Sound, declared_s: float | None, max_silence_s: float) -> Timeline:
-    stream, start = sound.stream, sound.container.start_time
-    start_s = 0.0
-    if start is not None:
-        start_s = start / 1_000_000
-    elif stream.start_time is not None and stream.time_base is not None:
-        start_s = float(stream.start_time * stream.time_base)
-    if sound.format_name in DECLARING and sound.container.duration:
-        longest_s = max(sound.container.duration / 1_000_000, declared_s or 0.0) + 1.0
-        max_silence_s = min(max_silence_s, longest_s)
-    return Timeline(start_s, max_silence_s)

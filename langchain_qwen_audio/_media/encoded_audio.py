@@ -17,15 +17,21 @@ from typing import TYPE_CHECKING, BinaryIO
 import pybase64
 from typing_extensions import Unpack
 
-from langchain_qwen_audio._media.bounded import bounded_decode, bounded_length, bounded_probe
+from langchain_qwen_audio._media.bounded import (
+    bounded_count,
+    bounded_decode,
+    bounded_length,
+    bounded_probe,
+)
 from langchain_qwen_audio._media.choices import AudioOptions, Choices
 from langchain_qwen_audio._media.decoding import Probe, Report
 from langchain_qwen_audio._media.file_parts import FilePart, whole_file
 from langchain_qwen_audio._media.joined import split_joined
 from langchain_qwen_audio._media.local_files import LocalFile
 from langchain_qwen_audio._media.mime_types import media_type, normalize_mime_type
-from langchain_qwen_audio._media.samples import SAMPLE_RATE, length_of
+from langchain_qwen_audio._media.samples import SAMPLE_RATE, byte_count, length_of
 from langchain_qwen_audio._media.unreadable import CodecError
+from langchain_qwen_audio._media.work_limits import WorkAccount
 from langchain_qwen_audio.errors import AudioError
 
 if TYPE_CHECKING:
@@ -56,6 +62,7 @@ class EncodedAudio:
         """Take what the constructors have found; use those instead."""
         self._choices = Choices(**options)
         self._report = Report()
+        self._account = WorkAccount()
         self._source = source
         self._claimed_mime_type = claimed_mime_type
         self._base64 = base64_text
@@ -108,7 +115,7 @@ class EncodedAudio:
             AudioError: It is not audio; so do all properties below.
         """
         with self._explained(), self.open() as file:
-            return bounded_probe(file, self._choices.track)
+            return bounded_probe(file, self._account, self._choices.track)
 
     @cached_property
     def mime_type(self) -> str:
@@ -153,35 +160,77 @@ class EncodedAudio:
         if probe.declared_s is None or self._is_joined:
             return None
         with self._explained(), self.open() as file:
-            return bounded_length(file, probe.declared_s, probe.container, self._choices.track)
+            return bounded_length(
+                file, self._account, probe.declared_s, probe.container, self._choices.track
+            )
 
     @property
     def duration_s(self) -> float:
-        """Length in seconds: as the headers say where they do, otherwise as it sounds."""
+        """Length in seconds: as the headers say where they do, otherwise as it sounds.
+
+        It is decoded for that only where its packets do not tell how long they sound.
+        """
         return self.length_up_to(math.inf)
 
     def length_up_to(self, limit_s: float) -> float:
-        """Find the length in seconds; what no header says is decoded, and no further than a limit.
+        """Find the length, with no more work than a recording of `limit_s` seconds takes.
+
+        Args:
+            limit_s: Seconds, from which on the length does not matter.
 
         Returns:
-            The length, or, if that is more than `limit_s`, a part of it that is more.
-        """
-        if self.known_s is None:
-            size = 0
-            with contextlib.closing(self.decode(SAMPLE_RATE)) as blocks:
-                for block in blocks:
-                    size += len(block)
-                    if length_of(size) > limit_s:
-                        return length_of(size)
-        assert self.known_s is not None  # noqa: S101  # from here on
-        return self.known_s
+            Seconds; `math.inf` if there are more than `limit_s`, and the headers do not say how
+            many.
 
-    @property
-    def known_s(self) -> float | None:
-        """Length in seconds, if headers or earlier decoding say it."""
+        Raises:
+            AudioError: It is not audio, empty, or truncated.
+
+        Example:
+            ```python
+            if recording.length_up_to(300) > 300:
+                print("too long")
+            ```
+        """
+        length_s = self._undecoded_length(limit_s)
+        return self._decoded_length(limit_s) if length_s is None else length_s
+
+    def _undecoded_length(self, limit_s: float) -> float | None:
+        """Find the length as `length_up_to` does, or return None where only decoding tells."""
         if self._duration_s is None:
             self._duration_s = self._expected_s
+        if self._duration_s is None:
+            length_s = self._counted_length(limit_s)
+            if not length_s:
+                return None
+            if length_s > limit_s:
+                return math.inf
+            self._duration_s = length_s
         return self._duration_s
+
+    def _counted_length(self, limit_s: float) -> float | None:
+        with self._explained(), self.open() as file:
+            return bounded_count(
+                file,
+                self._account,
+                self._parts,
+                container=self.probe.container,
+                choices=self._choices,
+                limit_s=limit_s,
+            )
+
+    def _decoded_length(self, limit_s: float) -> float:
+        size, limit = 0, byte_count(limit_s) if limit_s < math.inf else math.inf
+        for block in self.decode(SAMPLE_RATE):
+            size += len(block)
+            if size > limit:
+                return math.inf
+        assert self._duration_s is not None  # noqa: S101
+        return self._duration_s
+
+    @property
+    def _hint_s(self) -> float | None:
+        """Seconds, as the headers say before anything is compared with them."""
+        return self.probe.declared_s if self._duration_s is None else self._duration_s
 
     @property
     def _expected_s(self) -> float | None:
@@ -227,6 +276,7 @@ class EncodedAudio:
         with self._explained(), self.open() as file:
             blocks = bounded_decode(
                 file,
+                self._account,
                 self._parts,
                 container=self.probe.container,
                 sample_rate=sample_rate,
@@ -246,7 +296,7 @@ class EncodedAudio:
     def _note(self, report: Report, length_s: float) -> None:
         """Keep what decoding found out, and warn of it once."""
         is_new, self._report = report != self._report, report
-        known_s = self.known_s
+        known_s = self._expected_s if self._duration_s is None else self._duration_s
         is_right = known_s is not None and abs(length_s - known_s) <= TOLERANCE_S
         self._duration_s = known_s if is_right else length_s
         for text in report.warnings() if is_new else ():

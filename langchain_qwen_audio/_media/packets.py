@@ -29,13 +29,22 @@ def decode_packets(sound: Sound) -> Iterator[av.AudioFrame]:
         context.layout = "mono"  # whatever the container says
     packets = damaged = 0
     for packet, is_pause in _packets(sound):
-        packets += 1
+        packets += is_pause or packet.size > 0
         try:
             yield from [_pause(context, packet)] if is_pause else context.decode(packet)
         except InvalidDataError:
             damaged += 1
         except EndOfStream:
             break
+    require_undamaged(packets, damaged)
+
+
+def require_undamaged(packets: int, damaged: int) -> None:
+    """Require that no more packets are damaged than can be left out.
+
+    Raises:
+        CodecError: More than one in twenty is damaged.
+    """
     if damaged > 1 + packets // 20:
         raise CodecError(f"{damaged} of its {packets} packets are damaged")
 

@@ -10,19 +10,35 @@ import math
 import os
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 MAX_MEMORY_BYTES = 200_000_000  # beyond what a worker has before it sees a recording
 # Decoding is hundreds of times faster than sound. So many seconds of processor time are always
 # allowed, more for recordings that are at least so many times faster, and more for large files.
 MAX_WORK_S, MIN_SPEED, MIN_BYTES_PER_S = 2.0, 20.0, 20_000_000
+MAX_SOUND_S = 12 * 3600.0  # there is no more for what is longer, so that a step has a last bound
+COUNTING_SPEED = 400.0  # to count packets is so many times faster than their sound
+STEP_WORK_MS = 100.0  # to begin a step takes no more than this
 _IS_WORN = 0.25  # a worker that keeps more than this part of the memory is replaced
 _STATM = Path("/proc/self/statm")  # in pages; the sixth number is data and stacks
 TOO_MUCH_MEMORY = f"decoding it takes more than {MAX_MEMORY_BYTES // 1_000_000} MB of memory"
 TOO_MUCH_WORK = (
     f"decoding it takes more than {MAX_WORK_S:g} s of work, and more than a second for every "
-    f"{MIN_SPEED:g} s of sound and every {MIN_BYTES_PER_S // 1_000_000} MB of it"
+    f"{MIN_SPEED:g} s of sound (of up to {MAX_SOUND_S / 3600:g} hours) and every "
+    f"{MIN_BYTES_PER_S // 1_000_000} MB of it"
 )
+
+
+@dataclass
+class WorkAccount:
+    """What the steps of one recording took together.
+
+    Attributes:
+        debt_s: Seconds of work beyond what the sound, the bytes and the number of steps allow.
+    """
+
+    debt_s: float = 0.0
 
 
 class WorkLimits:
@@ -31,21 +47,37 @@ class WorkLimits:
     def __init__(self) -> None:
         """Limit the memory, and what is left behind by a crash."""
         self._data = _data_bytes()
-        self._base_s = 0.0
+        self._begun_s = self._debt_s = self._earned_s = self._sound_work_s = 0.0
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)  # whoever started this may ignore it
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGXCPU})
         _limit("RLIMIT_CORE", 0)
         if self._data:
             _limit("RLIMIT_DATA", self._data + MAX_MEMORY_BYTES)
 
-    def begin(self, size: int) -> None:
-        """Begin to count the work that a file of `size` bytes may take."""
-        self._base_s = time.process_time() + MAX_WORK_S + size / MIN_BYTES_PER_S
+    def begin(self, size: int, debt_s: float = 0.0) -> None:
+        """Begin to count the work that a file of `size` bytes may take, after earlier steps."""
+        self._begun_s, self._debt_s = time.process_time(), debt_s
+        self._earned_s = STEP_WORK_MS / 1000 + size / MIN_BYTES_PER_S
         self.allow(0.0)
 
+    @property
+    def debt_s(self) -> float:
+        """What is to be counted in the next step of the same recording."""
+        spent_s = time.process_time() - self._begun_s
+        return max(0.0, self._debt_s + spent_s - self._earned_s - self._sound_work_s)
+
     def allow(self, sound_s: float) -> None:
-        """Allow the work that `sound_s` seconds of sound may take."""
-        _limit("RLIMIT_CPU", math.ceil(self._base_s + sound_s / MIN_SPEED))
+        """Allow the work that decoding `sound_s` seconds of sound may take."""
+        self._allow(min(sound_s, MAX_SOUND_S) / MIN_SPEED)
+
+    def allow_counting(self, sound_s: float) -> None:
+        """Allow the work that counting `sound_s` seconds of sound may take."""
+        self._allow(min(sound_s, MAX_SOUND_S) / COUNTING_SPEED)
+
+    def _allow(self, work_s: float) -> None:
+        self._sound_work_s = work_s
+        left_s = MAX_WORK_S - self._debt_s + self._earned_s + work_s
+        _limit("RLIMIT_CPU", math.ceil(self._begun_s + left_s))
 
     @property
     def is_worn(self) -> bool:

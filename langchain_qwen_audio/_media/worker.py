@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import av  # noqa: F401  # before memory is limited, and before there is something to do
 
+from langchain_qwen_audio._media.counted_length import counted_length
 from langchain_qwen_audio._media.declared_length import confirmed_length
 from langchain_qwen_audio._media.decoding import Report, decode, probe
 from langchain_qwen_audio._media.samples import SAMPLE_RATE, length_of
@@ -36,7 +37,7 @@ from langchain_qwen_audio._media.worker_messages import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_BLOCK_BYTES = 1 << 16
+BLOCK_BYTES = 1 << 16
 
 
 class _StopRequestedError(Exception):
@@ -64,14 +65,14 @@ class _Outlet:
     """Sends samples in large blocks, each when it is wanted, and allows the work for them."""
 
     def __init__(self, to: socket.socket, limits: WorkLimits) -> None:
-        self._to, self._limits = to, limits
+        self._to, self.limits = to, limits
         self._buffer = bytearray()
         self._is_first = True
 
     def add(self, samples: bytes, sound_s: float) -> None:
         self._buffer += samples
-        if len(self._buffer) >= _BLOCK_BYTES:
-            self._limits.allow(sound_s)
+        if len(self._buffer) >= BLOCK_BYTES:
+            self.limits.allow(sound_s)
             self.flush()
 
     def flush(self) -> None:
@@ -92,21 +93,32 @@ def _confirm(file: BinaryIO, _: _Outlet, **arguments: Any) -> Any:
     return confirmed_length(file, **arguments)
 
 
+def _count(file: BinaryIO, outlet: _Outlet, **arguments: Any) -> Any:
+    return counted_length(file, on_sound=outlet.limits.allow_counting, **arguments)
+
+
 def _decode(file: BinaryIO, outlet: _Outlet, **arguments: Any) -> Any:
-    report, size = Report(), 0
+    report, size, sound_s = Report(), 0, 0.0
     try:
         for block in decode(file, report=report, **arguments):
             size += len(block)
-            sound_s = length_of(size, arguments.get("sample_rate", SAMPLE_RATE))
-            outlet.add(block, sound_s - report.silence_s)
+            length_s = length_of(size, arguments.get("sample_rate", SAMPLE_RATE))
+            sound_s = length_s - report.silence_s
+            outlet.add(block, sound_s)
     except CodecError:
         outlet.flush()  # what came before the fault is sound
         raise
     outlet.flush()
+    outlet.limits.allow(sound_s)
     return asdict(report) | {"inverted": sorted(report.inverted)}
 
 
-_JOBS: dict[str, Callable[..., Any]] = {"probe": _probe, "confirm": _confirm, "decode": _decode}
+_JOBS: dict[str, Callable[..., Any]] = {
+    "probe": _probe,
+    "confirm": _confirm,
+    "count": _count,
+    "decode": _decode,
+}
 
 
 def serve_jobs() -> None:
@@ -123,7 +135,7 @@ def serve_jobs() -> None:
                 kind, facts = _outcome(other, descriptor, limits)
             finally:
                 os.close(descriptor)
-            facts["is_worn"] = limits.is_worn
+            facts |= {"is_worn": limits.is_worn, "debt_s": limits.debt_s}
             send_message(other, kind, json.dumps(facts).encode())
 
 
@@ -132,9 +144,9 @@ def _outcome(
 ) -> tuple[bytes, dict[str, Any]]:
     """Do a job, and say how it ended."""
     try:
-        name, arguments = pickle.loads(receive_message(other)[1])  # noqa: S301  # of our starter
+        name, debt_s, arguments = pickle.loads(receive_message(other)[1])  # noqa: S301  # of our starter
         file = _SharedFile(descriptor)
-        limits.begin(file.size)
+        limits.begin(file.size, debt_s)
         job = _JOBS[name]
         return RESULT, {"value": job(cast("BinaryIO", file), _Outlet(other, limits), **arguments)}
     except _StopRequestedError:

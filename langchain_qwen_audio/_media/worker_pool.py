@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from langchain_qwen_audio._media.unreadable import CodecError
-from langchain_qwen_audio._media.work_limits import TOO_MUCH_WORK
+from langchain_qwen_audio._media.work_limits import MAX_WORK_S, TOO_MUCH_WORK, WorkAccount
 from langchain_qwen_audio._media.worker_messages import (
     BLOCK,
     BUG,
@@ -91,40 +91,48 @@ class WorkerPool:
                     )
             return self._works
 
-    def run(self, job: str, file: BinaryIO, **arguments: Any) -> Generator[bytes, None, Any]:
+    def run(
+        self, job: str, file: BinaryIO, account: WorkAccount | None = None, **arguments: Any
+    ) -> Generator[bytes, None, Any]:
         """Do a job in a worker: yield its blocks, return its result.
 
         Args:
             job: What to do, of `worker.py`.
             file: What to do it with; the worker reads it by itself, and leaves its position alone.
+            account: Of the recording, if this is not all that is done with it.
             **arguments: What else the job takes.
 
         Raises:
             CodecError: The recording is not usable, or took the worker beyond a limit.
             OSError: No worker can be started.
         """
-        worker = self._take()
+        worker, account = self._take(), account or WorkAccount()
         is_reusable = False
         try:
-            worker.begin(job, file, arguments)
+            worker.begin(job, file, account, arguments)
             while (message := worker.receive())[0] == BLOCK:
                 worker.send(NEXT)
                 try:
                     yield message[1]
                 except GeneratorExit:
-                    is_reusable = worker.stop()
+                    is_reusable = worker.stop(account)
                     raise
             facts = json.loads(message[1])
-            is_reusable = not facts["is_worn"]
+            is_reusable = _settle(facts, account)
             return _result(message[0], facts)
         except (EOFError, ConnectionError) as error:
-            raise CodecError(worker.cause_of_death()) from error
+            reason = worker.cause_of_death()
+            if reason == TOO_MUCH_WORK:
+                account.debt_s = MAX_WORK_S
+            raise CodecError(reason) from error
         finally:
             self._put_back(worker, is_reusable=is_reusable)
 
-    def call(self, job: str, file: BinaryIO, **arguments: Any) -> Any:
+    def call(
+        self, job: str, file: BinaryIO, account: WorkAccount | None = None, **arguments: Any
+    ) -> Any:
         """Do a job that has no blocks, and return its result; see `run`."""
-        blocks = self.run(job, file, **arguments)
+        blocks = self.run(job, file, account, **arguments)
         try:
             while True:
                 next(blocks)
@@ -214,11 +222,13 @@ class _Worker:
             self.socket.close()
             raise
 
-    def begin(self, job: str, file: BinaryIO, arguments: dict[str, Any]) -> None:
+    def begin(
+        self, job: str, file: BinaryIO, account: WorkAccount, arguments: dict[str, Any]
+    ) -> None:
         with contextlib.ExitStack() as stack:
             shared = _with_descriptor(file, stack)
             socket.send_fds(self.socket, [JOB], [shared.fileno()])
-        send_message(self.socket, JOB, pickle.dumps((job, arguments)))
+        send_message(self.socket, JOB, pickle.dumps((job, account.debt_s, arguments)))
 
     def send(self, command: bytes) -> None:
         self.socket.sendall(command)
@@ -231,7 +241,7 @@ class _Worker:
     def receive(self) -> tuple[bytes, bytes]:
         return receive_message(self.socket)
 
-    def stop(self) -> bool:
+    def stop(self, account: WorkAccount) -> bool:
         """End the job; tell whether the worker is ready for another one."""
         try:
             self.socket.settimeout(_STOP_S)
@@ -241,7 +251,7 @@ class _Worker:
             self.socket.settimeout(None)
         except (OSError, EOFError):
             return False
-        return not json.loads(message[1])["is_worn"]
+        return _settle(json.loads(message[1]), account)
 
     def cause_of_death(self) -> str:
         """Say why the process has ended, in words that can follow the name of a recording."""
@@ -296,11 +306,16 @@ def _nameless() -> BinaryIO:
     return cast("BinaryIO", tempfile.TemporaryFile())
 
 
+def _settle(facts: dict[str, Any], account: WorkAccount) -> bool:
+    """Keep what a job took; tell whether its worker is ready for another one."""
+    account.debt_s = max(0.0, float(facts.pop("debt_s")))
+    return not facts.pop("is_worn")
+
+
 def _result(kind: bytes, facts: dict[str, Any]) -> Any:
     """Return the result of a job, or raise its error."""
     if kind == ERROR:
         message = facts.pop("message")
-        facts.pop("is_worn")
         raise CodecError(message, **facts)
     if kind == BUG:
         raise RuntimeError(facts["traceback"])

@@ -5,6 +5,7 @@ Nothing is lost and nothing is sent twice: the parts of a clip add up to the cli
 
 from __future__ import annotations
 
+import math
 import warnings
 from itertools import chain, groupby
 from operator import itemgetter
@@ -135,7 +136,8 @@ def _within_limits(
     size = 0
     for block in blocks:
         size += len(block)
-        _require_length(audio, length_of(size, sample_rate), profile)
+        if length_of(size, sample_rate) > _most_s(profile):
+            _require_length(audio, math.inf, profile)
         yield block
 
 
@@ -146,15 +148,19 @@ def _most_s(profile: Profile) -> float:
 
 
 def _require_length(audio: Audio, length_s: float, profile: Profile) -> None:
-    """Require that one message may hold a clip of this length."""
-    if length_s > profile.max_input_s:
-        raise context_overflow(f"{audio.name} is", f"{length_s:.1f} s long or more", profile)
-    if length_s > _most_s(profile):
-        raise AudioError(
-            f"{audio.name}: it is {length_s:.1f} s long or more, and the model takes "
-            f"{profile.max_clips} recording of at most {profile.max_part_s:g} s a message: send "
-            "one part at a time, as QwenAudioLoader does, or use long_audio='truncate'"
-        )
+    """Require that one message may hold a clip of this length; infinity is more than that."""
+    most_s = _most_s(profile)
+    if length_s <= most_s:
+        return
+    is_known = length_s < math.inf
+    length = f"{length_s:.1f} s long" if is_known else f"longer than {most_s:g} s"
+    if length_s > profile.max_input_s if is_known else most_s == profile.max_input_s:
+        raise context_overflow(f"{audio.name} is", length, profile)
+    raise AudioError(
+        f"{audio.name}: it is {length}, and the model takes {profile.max_clips} recording of at "
+        f"most {profile.max_part_s:g} s a message: send one part at a time, as QwenAudioLoader "
+        "does, or use long_audio='truncate'"
+    )
 
 
 def context_overflow(what: str, length: str, profile: Profile) -> Exception:

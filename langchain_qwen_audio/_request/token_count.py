@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from langchain_qwen_audio._request.clips import read_local_file
@@ -92,8 +93,8 @@ def _count_part(part: Part, options: ClipOptions) -> Counts:
 
 def _count_clip(clip: Audio | None, options: ClipOptions) -> Counts:
     profile = options.profile
-    length_s = clip.duration_s if clip else profile.max_clip_s
-    if options.long_audio == "truncate":
-        length_s = min(length_s, profile.max_clip_s)
+    is_cut = options.long_audio == "truncate"
+    counted_s = profile.max_clip_s if is_cut or not clip else math.inf
+    length_s = min(clip.length_up_to(counted_s), counted_s) if clip else counted_s
     unknown = () if clip else ("the length of a recording at a URL is not known: the limit counts",)
     return Counts(0, profile.clip_tokens(length_s) or 0, length_s, unknown)

@@ -8,6 +8,7 @@ import base64
 import copy
 import inspect
 import io
+import math
 import os
 import pickle
 import struct
@@ -27,16 +28,31 @@ from langchain_core.messages.block_translators.openai import (
 
 import langchain_qwen_audio
 from langchain_qwen_audio import Audio
-from langchain_qwen_audio._media import bounded, encoded_audio
+from langchain_qwen_audio._media import worker_pool
 from langchain_qwen_audio._media.base64_text import MAX_BASE64_CHARS
+from langchain_qwen_audio._media.samples import length_of
+from langchain_qwen_audio._media.worker_messages import BLOCK
+from langchain_qwen_audio._media.worker_pool import POOL
 from langchain_qwen_audio.errors import AudioError, QwenAudioError
 from langchain_qwen_audio.local._audio_input import decode_samples
+from tests.unit_tests._media.file_builders import nodata_amr, patched, without_length
 from tests.unit_tests.programs import STRICT
 
-from .recordings import DATA, NAMES, RECORDINGS, Recording, amr, decode_all, noise, read, tone, wav
+from .recordings import (
+    DATA,
+    NAMES,
+    RECORDINGS,
+    Recording,
+    decode_all,
+    encode,
+    noise,
+    read,
+    tone,
+    wav,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
 SPEECH = DATA / "speech.wav"
 
@@ -410,39 +426,135 @@ def test_an_excerpt_of_nothing_is_refused(start_s: float, end_s: float | None) -
         Audio.from_array(tone(2), 16_000).excerpt(start_s, end_s)
 
 
-@pytest.fixture
-def decoded_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Count the seconds of sound that are decoded, run by run."""
-    runs: list[float] = []
+class CountingFile(io.BytesIO):
+    """A file that counts what is read of all of its kind."""
 
-    def counted(*arguments: Any, **options: Any) -> Generator[bytes]:
-        runs.append(0.0)
-        for block in bounded.bounded_decode(*arguments, **options):
-            runs[-1] += len(block) / 2 / options["sample_rate"]
-            yield block
+    bytes_read = 0
 
-    monkeypatch.setattr(encoded_audio, "bounded_decode", counted)
-    return runs
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        CountingFile.bytes_read += len(data)
+        return data
 
 
-def test_what_lies_behind_an_excerpt_is_not_decoded(decoded_s: list[float]) -> None:
-    long = Audio.from_bytes(amr(200))  # its header says nothing of its length
-    assert long.excerpt(1, 3).duration_s == 2.0
-    assert len(decoded_s) == 1
-    assert decoded_s[0] < 10
+LENGTHLESS: dict[str, Callable[[], bytes]] = {
+    "AMR": lambda: nodata_amr(2),
+    "Opus": lambda: encode(noise(60, 48_000), "ogg", "libopus", 48_000),
+    "FLAC": lambda: without_length(encode(noise(120), "flac", "flac")),
+    "AC-3": lambda: encode(noise(60, 48_000), "ac3", "ac3", 48_000),
+}
+LENGTHLESS_FILES = pytest.mark.parametrize("make", LENGTHLESS.values(), ids=LENGTHLESS)
 
 
-def test_a_length_is_looked_for_up_to_a_limit(decoded_s: list[float]) -> None:
-    long = Audio.from_bytes(amr(200))
-    assert 20 < long.length_up_to(20) < 30
-    assert decoded_s.pop() < 30
-    assert long.length_up_to(1_000) == long.duration_s == pytest.approx(200)
-    assert len(decoded_s) == 1  # once
+@LENGTHLESS_FILES
+def test_an_excerpt_reads_no_further_than_its_end(
+    make: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make()
+    monkeypatch.setattr(POOL, "is_available", lambda: False)  # so that it is read here
+    monkeypatch.setattr(Audio, "open", lambda self: CountingFile(self.data))
+    audio = Audio.from_bytes(data)
+    _ = audio._parts  # all of a file is searched for others that were joined to it
+    CountingFile.bytes_read = 0
+    part = audio.excerpt(1, 3)
+    assert part.duration_s == 2
+    assert CountingFile.bytes_read < len(data) / 3 + 200_000
+    assert audio._duration_s is None
 
 
-def test_an_excerpt_from_behind_an_unknown_end_is_refused() -> None:
-    with pytest.raises(AudioError, match=r"nothing from 9 s to the end; it is 2\.0 s long"):
-        Audio.from_bytes(amr(2)).excerpt(9)
+@LENGTHLESS_FILES
+def test_a_worker_sends_little_more_than_the_excerpt(
+    make: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = sent_by_workers(monkeypatch)
+    part = Audio.from_bytes(make()).excerpt(2, 12)
+    assert part.duration_s == 10
+    assert 12 <= length_of(sum(sent)) < 12 + 3
+
+
+def sent_by_workers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the bytes of sound that workers send, also what is not waited for."""
+    sent: list[int] = []
+
+    def counted(worker: Any) -> tuple[bytes, bytes]:
+        kind, body = receive(worker)
+        sent.append(len(body) if kind == BLOCK else 0)
+        return kind, body
+
+    receive = worker_pool._Worker.receive
+    monkeypatch.setattr(worker_pool._Worker, "receive", counted)
+    return sent
+
+
+@pytest.mark.parametrize("name", ["bare.mp3", "pyav.amr", "opus.ogg", "speech.wav", "vorbis.ogg"])
+@pytest.mark.parametrize(("start_s", "end_s"), [(0, 0.5), (0.25, 1), (0.5, None), (0.5, 99)])
+def test_an_excerpt_is_the_same_whether_the_length_is_known(
+    name: str, start_s: float, end_s: float | None
+) -> None:
+    measured, fresh = Audio.from_bytes(read(name)), Audio.from_bytes(read(name))
+    samples = b"".join(measured.decode(16_000))
+    last = None if end_s is None else round(end_s * 16_000) * 2
+    expected = np.frombuffer(samples[round(start_s * 16_000) * 2 : last], np.int16)
+    for audio in (measured, fresh):
+        excerpt = audio.excerpt(start_s, end_s)
+        np.testing.assert_array_equal(decode_all(excerpt.data).samples, expected)
+
+
+@pytest.mark.parametrize("name", ["bare.mp3", "pyav.amr", "opus.ogg", "speech.wav", "speech.m4a"])
+def test_a_start_beyond_the_end_is_refused_without_decoding(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Audio, "decode", None)
+    with pytest.raises(
+        AudioError, match=r"there is nothing from 5 s to the end; it is 1\.\d s long"
+    ):
+        Audio.from_bytes(read(name)).excerpt(5, 7)
+
+
+def test_a_start_beyond_the_end_is_refused_where_only_decoding_tells() -> None:
+    with pytest.raises(AudioError, match=r"nothing from 5 s to the end; it is 1\.1 s long"):
+        Audio.from_bytes(read("vorbis.ogg")).excerpt(5, 7)
+
+
+def test_an_excerpt_before_the_place_where_a_recording_is_truncated_is_whole() -> None:
+    data = encode(noise(20, 48_000), "ogg", "libopus", 48_000)
+    cut = Audio.from_bytes(data[: data.rindex(b"OggS") + 100])
+    assert cut.excerpt(1, 3).duration_s == 2
+    for part in (lambda: cut.excerpt(1), lambda: cut.excerpt(1, 30), lambda: cut.duration_s):
+        with pytest.raises(AudioError, match="it is truncated"):
+            part()
+
+
+def test_an_excerpt_is_no_longer_than_requested_whatever_the_header_says() -> None:
+    flac = encode(noise(20), "flac", "flac")
+    short = Audio.from_bytes(patched(flac, 21, bytes([flac[21] & 0xF0]) + (16_000).to_bytes(4)))
+    assert short.excerpt(0, 1).duration_s == 1  # as long as the header says, and no longer
+    assert short.excerpt(0, 2).duration_s == 2
+    assert short.excerpt(15, 16).duration_s == 1
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(0, 1), (0, 1.9), (0.5, 2), (0, None), (1.9, 9)])
+def test_an_excerpt_of_joined_files_holds_those_samples_and_no_others(
+    start_s: float, end_s: float | None
+) -> None:
+    samples = noise(2)
+    joined = Audio.from_bytes(wav(samples[:16_000]) + wav(samples[16_000:]))
+    last = None if end_s is None else round(end_s * 16_000)
+    expected = samples[round(start_s * 16_000) : last]
+    np.testing.assert_array_equal(decode_all(joined.excerpt(start_s, end_s).data).samples, expected)
+
+
+def test_a_length_is_found_no_further_than_it_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    audio = Audio.from_bytes(LENGTHLESS["AC-3"]())
+    sent = sent_by_workers(monkeypatch)
+    assert audio.length_up_to(5) == math.inf
+    assert length_of(sum(sent)) < 5 + 6
+    assert audio.length_up_to(60) == audio.duration_s == pytest.approx(60, abs=0.1)
+    counted = Audio.from_bytes(nodata_amr(1))
+    assert counted.length_up_to(5) == math.inf
+    assert counted.length_up_to(3_600) == 3_600
+    assert counted.length_up_to(5) == 3_600  # since it is known
+    assert Audio.from_bytes(wav(tone(2))).length_up_to(1) == 2
 
 
 # --- what it becomes --------------------------------------------------------------------------

@@ -30,10 +30,11 @@ from langchain_qwen_audio import (
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, error_reply
 from tests.unit_tests._media.test_download import Web
 
-from .recordings import amr, decode_all, encode, noise, read, sent_clips, tone, wav
+from ._media.file_builders import nodata_amr, without_length
+from .recordings import decode_all, encode, noise, read, sent_clips, tone, wav
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 TONE = wav(tone(2.0))
 
@@ -176,26 +177,6 @@ def test_a_part_of_a_recording_that_is_too_long(call: Call, folder: Path) -> Non
     )
 
 
-def test_a_recording_that_does_not_say_its_length_is_decoded_as_far_as_it_is_taken(
-    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (folder / "long.amr").write_bytes(amr(600))
-    asked: list[float] = []
-    length_up_to = Audio.length_up_to
-
-    def noted(audio: Audio, limit_s: float) -> float:
-        if audio.name == "long.amr":
-            asked.append(limit_s)
-        return length_up_to(audio, limit_s)
-
-    monkeypatch.setattr(Audio, "length_up_to", noted)
-    load = LoadAudio(root_dir=folder, max_duration_s=20)
-    message = call(load, audio="long.amr")
-    assert "s long or more, at most 20 s are taken at once" in str(message.content)
-    assert call(load, audio="long.amr", start_s=1, end_s=3).status == "success"
-    assert max(asked) == 20
-
-
 def test_the_rest_of_a_long_recording_is_not_held_to_find_out_that_it_is_too_long(
     folder: Path,
 ) -> None:
@@ -211,6 +192,45 @@ def test_the_rest_of_a_long_recording_is_not_held_to_find_out_that_it_is_too_lon
     assert message.status == "error"
     assert "at most 240 s are taken at once" in str(message.content)
     assert peak < 16_000_000  # 240 s are 8 MB, all of it 29 MB
+
+
+@pytest.mark.parametrize("part", [{}, {"start_s": 1.0}, {"end_s": 36_000.0}])
+def test_what_is_too_long_is_refused_after_the_work_of_what_is_not(
+    call: Call, folder: Path, part: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "night.amr").write_bytes(nodata_amr(10))
+    decode, decoded_s = Audio.decode, [0.0]
+
+    def counted(self: Audio, sample_rate: int) -> Generator[bytes]:
+        for block in decode(self, sample_rate):
+            decoded_s[0] += len(block) / 2 / sample_rate
+            yield block
+
+    monkeypatch.setattr(Audio, "decode", counted)
+    message = call(LoadAudio(root_dir=folder, max_duration_s=20), audio="night.amr", **part)
+    assert message.content == (
+        "night.amr: it is longer than 20 s, at most 20 s are taken at once; name a part of it, "
+        "with start_s and end_s"
+    )
+    assert decoded_s[0] < 25
+
+
+def test_a_part_of_what_is_too_long_is_all_that_is_decoded(call: Call, folder: Path) -> None:
+    (folder / "night.amr").write_bytes(nodata_amr(10))
+    load = LoadAudio(root_dir=folder)
+    message = call(load, audio="night.amr", start_s=3.0, end_s=8.0)
+    assert ": 5.0 s, audio/wav" in parts_of(message)[0]
+    beyond = call(load, audio="night.amr", start_s=40_000.0)
+    assert "there is nothing from 40000 s to the end; it is 36000.0 s long" in beyond.content
+
+
+def test_what_sounds_longer_than_its_header_says_is_not_decoded_to_its_end(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "short.flac").write_bytes(without_length(encode(noise(60), "flac", "flac")))
+    monkeypatch.setattr(Audio, "declared_s", 10.0)  # as if its header and its packets said so
+    message = call(LoadAudio(root_dir=folder, max_duration_s=20), audio="short.flac")
+    assert "it is longer than 20 s, at most 20 s" in str(message.content)
 
 
 # --- what is refused --------------------------------------------------------------------------
@@ -530,7 +550,7 @@ def test_the_limit_on_length_is_of_all_that_was_joined(
     else:
         ask_audio = AskAudio(root_dir=folder, max_duration_s=5, llm=model)
         told = call(ask_audio, audio="joined.mp3", question="What is said?")
-    assert "it is 6.0 s long or more, at most 5 s are taken" in str(told.content)
+    assert "it is longer than 5 s, at most 5 s are taken" in str(told.content)
 
 
 # --- list_audio and the toolkit ---------------------------------------------------------------

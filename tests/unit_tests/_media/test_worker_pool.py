@@ -18,7 +18,13 @@ import pytest
 from langchain_qwen_audio import Audio
 from langchain_qwen_audio._media import worker_pool
 from langchain_qwen_audio._media.unreadable import CodecError
-from langchain_qwen_audio._media.work_limits import TOO_MUCH_MEMORY, TOO_MUCH_WORK
+from langchain_qwen_audio._media.work_limits import (
+    MAX_WORK_S,
+    STEP_WORK_MS,
+    TOO_MUCH_MEMORY,
+    TOO_MUCH_WORK,
+    WorkAccount,
+)
 from langchain_qwen_audio._media.worker_pool import POOL, WorkerPool
 from langchain_qwen_audio.errors import AudioError
 from tests.unit_tests.programs import STRICT, needs_proc, run_python
@@ -246,6 +252,60 @@ worker._JOBS['decode'] = work"""
         decode(unpaid, b"x")
     paid.close()
     large.close()
+
+
+def test_what_is_longer_than_half_a_day_earns_no_more_work() -> None:
+    endless = odd_pool("""
+work_limits.MAX_WORK_S, work_limits.MAX_SOUND_S, work_limits.MIN_SPEED = 0.1, 20.0, 20.0
+from langchain_qwen_audio._media import worker as w
+def work(file, outlet, **_):
+    while True:
+        sum(range(100_000))
+        outlet.limits.allow(1e9)
+worker._JOBS['decode'] = work""")
+    with pytest.raises(CodecError, match="s of work"):
+        decode(endless, b"x")
+
+
+SPEND = """
+import time
+def spend(file, outlet, work_s, sound_s=0.0):
+    end = time.process_time() + work_s
+    while time.process_time() < end: pass
+    outlet.limits.allow(sound_s)
+worker._JOBS['spend'] = spend"""
+
+
+def test_the_steps_of_a_recording_share_what_is_always_allowed() -> None:
+    pool, account = odd_pool(SPEND), WorkAccount()
+    for _ in range(2):
+        pool.call("spend", io.BytesIO(b"x"), account, work_s=0.3)
+    assert account.debt_s == pytest.approx(2 * (0.3 - STEP_WORK_MS / 1000), abs=0.1)
+    account.debt_s = MAX_WORK_S - 0.1
+    with pytest.raises(CodecError, match="s of work"):
+        pool.call("spend", io.BytesIO(b"x"), account, work_s=1.5)
+    assert account.debt_s == MAX_WORK_S  # so that it is not tried once more
+    pool.close()
+
+
+def test_sound_pays_for_work_and_what_is_cheap_can_be_done_for_ever() -> None:
+    pool, account = odd_pool(SPEND), WorkAccount()
+    pool.call("spend", io.BytesIO(b"x"), account, work_s=0.5)
+    assert account.debt_s > 0.3
+    pool.call("spend", io.BytesIO(b"x"), account, work_s=0.1, sound_s=20.0)
+    assert account.debt_s == 0
+    for _ in range(30):
+        pool.call("probe", io.BytesIO(read("speech.wav")), account, track=None)
+    assert account.debt_s == 0
+    pool.close()
+
+
+def test_a_job_that_ends_early_is_counted_too(pool: WorkerPool) -> None:
+    account = WorkAccount(debt_s=1.0)
+    job = pool.run("decode", io.BytesIO(LONG), account, **OPTIONS)
+    next(job)
+    job.close()
+    assert 0 < account.debt_s < 1.0
 
 
 def test_a_bug_of_ours_is_not_an_error_of_the_recording(pool: WorkerPool) -> None:
