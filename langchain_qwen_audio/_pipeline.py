@@ -210,6 +210,7 @@ def _map(settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[
         system_text="\n\n".join(prompts),
         calls_as_text=bool(prompts) and not native,
         image_inputs=profile.images,
+        video_inputs=profile.videos,
     )
     if not profile.text:
         mapped = without_empty_texts(mapped)
@@ -299,5 +300,6 @@ def count_messages(settings: BaseChatQwenAudio, messages: Sequence[BaseMessage])
     from langchain_qwen_audio._request.token_count import count
 
     route = settings.route()
-    mapped = map_messages(messages, image_inputs=route.profile.images)
+    profile = route.profile
+    mapped = map_messages(messages, image_inputs=profile.images, video_inputs=profile.videos)
     return count(mapped, clip_options(settings, settings.model, route))

@@ -113,6 +113,7 @@ def _taken(profile: Profile) -> list[str]:
         " ".join(_length(profile.max_clip_s)),
         clips,
         *map(_yes, (profile.text, profile.system, profile.history, profile.images)),
+        " ".join(_length(profile.max_video_s)) if profile.max_video_s else _yes(profile.videos),
     ]
 
 
@@ -212,7 +213,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "taken": lambda: write_table(
         (
             *("model", "tokens in", "tokens out", "tokens a second", "a clip"),
-            *("clips a message", "text", "system message", "history", "images"),
+            *("clips a message", "text", "system message", "history", "images", "a video"),
         ),
         _by_profile(_taken),
     ),

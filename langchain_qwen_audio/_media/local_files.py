@@ -54,7 +54,7 @@ class LocalFile:
         with _explained(path):
             status = real.stat() if root is None else _status_below(root, real)
         if not stat.S_ISREG(status.st_mode):
-            raise AudioError(f"{path}: it is not a regular file; expected a recording")
+            raise AudioError(f"{path}: it is not a regular file, but a folder, a pipe or a device")
         return cls(real, status.st_size, _identity(status))
 
     def open(self) -> BinaryIO:

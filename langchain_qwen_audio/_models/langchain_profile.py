@@ -20,7 +20,7 @@ def model_profile(model: str, profile: Profile) -> ModelProfile:
         "image_inputs": profile.images,
         "image_url_inputs": profile.images,
         "pdf_inputs": False,
-        "video_inputs": False,
+        "video_inputs": profile.videos,
         "text_outputs": True,
         "audio_outputs": bool(profile.voice),
         "image_outputs": False,

@@ -41,7 +41,7 @@ class Profile:
         max_output_tokens: Tokens of the longest answer; None if not known.
         max_clip_s: Seconds of the longest clip that it takes whole.
         max_clip_bytes: Size of a clip that does not travel as a URL.
-        max_data_uri_bytes: Size of a clip's data URI, that is after base64.
+        max_data_uri_bytes: Size of a clip's or a video's data URI, that is after base64.
         formats: What it is documented to take, as (media type, beginning of FFmpeg's codec name);
             anything else is converted.
         takes_other_formats: Whether those are only examples, so that a clip which converting
@@ -59,7 +59,16 @@ class Profile:
         history: Whether there may be more than one question; without text, earlier messages are
             context that helps to transcribe.
         images: Whether images are seen.
-        mixes: Whether one message may hold audio and images.
+        max_inline_images: Images of a request that travel as base64; None if not known.
+        max_url_images: Images of a request that travel as URLs; None if not known.
+        max_image_data_uri_bytes: Size of an image's data URI; None if not known.
+        videos: Whether videos are seen and heard.
+        max_video_s: Seconds of the longest video; None if not known.
+        max_videos: Video files that one message may hold; None is any number.
+        max_inline_videos: Video files of a request that travel as base64; None if not known.
+        max_url_videos: Video files of a request that travel as URLs; None if not known.
+        frames: How many images a video may consist of, at least and at most; None if not known.
+        mixes: Whether one message may hold several of audio, images and videos.
         transcribes: Whether it writes down speech and nothing else.
         asr_options: The `asr_options` that it has.
         max_language_hints: How many `language_hints` it takes.
@@ -113,6 +122,15 @@ class Profile:
     system: bool = True
     history: bool = True
     images: bool = False
+    max_inline_images: int | None = None
+    max_url_images: int | None = None
+    max_image_data_uri_bytes: int | None = None
+    videos: bool = False
+    max_video_s: float | None = None
+    max_videos: int | None = None
+    max_inline_videos: int | None = None
+    max_url_videos: int | None = None
+    frames: tuple[int, int] | None = None
     mixes: bool = False
     transcribes: bool = False
     asr_options: tuple[str, ...] = ()
@@ -282,6 +300,10 @@ _OMNI = Profile(
     transports=("inline",),
     optional_transports=("upload",),
     images=True,
+    max_inline_images=250,
+    max_url_images=2_048,
+    max_image_data_uri_bytes=10_485_760,
+    videos=True,
     must_stream=True,
     requests_per_minute=60,
     tokens_per_minute=100_000,
@@ -292,6 +314,9 @@ OMNI_TURBO = replace(
     max_output_tokens=2_048,
     max_clip_s=3 * 60.0,
     max_clips=1,
+    max_video_s=40.0,
+    max_videos=1,
+    frames=(4, 80),
     voice="Cherry",
     voices=("Cherry", "Serena", "Ethan", "Chelsie"),
     system_while_speaking=False,
@@ -306,6 +331,9 @@ OMNI_3_FLASH = replace(
     max_clip_bytes=100 * 1024**2,
     tokens_per_s=12.5,
     max_clips=1,
+    max_video_s=150.0,
+    max_videos=1,
+    frames=(2, 128),
     native_tools=True,
     thinking="off",
     voice="Cherry",
@@ -323,6 +351,10 @@ OMNI_3_5 = replace(  # a context of 262,144 tokens
     tokens_per_s=7.0,
     max_inline_clips=250,
     max_url_clips=2_048,
+    max_video_s=3600.0,
+    max_inline_videos=250,
+    max_url_videos=512,
+    frames=(2, 2_048),
     mixes=True,
     native_tools=True,
     tool_regions=("cn-beijing",),
@@ -341,6 +373,10 @@ OMNI_3_8 = replace(
     tokens_per_s=7.0,
     max_inline_clips=250,
     max_url_clips=2_048,
+    max_image_data_uri_bytes=None,  # the others are said to have 10 MB
+    max_video_s=2 * 3600.0,
+    max_videos=64,
+    frames=(2, 2_048),
     mixes=True,
     native_tools=True,
     json_mode=True,
@@ -370,6 +406,7 @@ OWN_SERVER = Profile(
     takes_other_formats=False,
     transports=("inline",),
     images=True,
+    videos=True,
     mixes=True,
     native_tools=True,
     thinking="off",
@@ -378,7 +415,12 @@ OWN_SERVER = Profile(
 )
 # https://github.com/vllm-project/vllm/pull/9248 : more than 30 s of a clip are cut off.
 OWN_QWEN2_AUDIO = replace(
-    OWN_SERVER, max_input_tokens=8_192, max_clip_s=30.0, images=False, native_tools=False
+    OWN_SERVER,
+    max_input_tokens=8_192,
+    max_clip_s=30.0,
+    images=False,
+    videos=False,
+    native_tools=False,
 )
 
 PROFILES: dict[str, Profile] = {

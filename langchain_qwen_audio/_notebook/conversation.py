@@ -24,7 +24,15 @@ from langchain_qwen_audio._notebook.player import MAX_PLAYER_BYTES, note_html, p
 from langchain_qwen_audio._notebook.waveform import to_markup
 from langchain_qwen_audio._request.content_blocks import find_audio, read_block, unwrap
 from langchain_qwen_audio._request.messages import content_blocks_of, role_of, tool_calls_of
-from langchain_qwen_audio._request.parts import AudioPart, AudioUrlPart, ImagePart, Part, TextPart
+from langchain_qwen_audio._request.parts import (
+    AudioPart,
+    AudioUrlPart,
+    FramesPart,
+    ImagePart,
+    Part,
+    TextPart,
+    VideoPart,
+)
 
 # Pictures whose content cannot be a program, as data and nothing else.
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp|bmp);base64,[A-Za-z0-9+/]+={0,2}")
@@ -163,7 +171,7 @@ def _is_call(block: Mapping[str, Any]) -> bool:
 def _blocks(message: BaseMessage) -> Sequence[str | Mapping[str, Any]]:
     # What LangChain's translators of other providers' formats cannot read is shown as it is.
     with contextlib.suppress(Exception):
-        blocks = content_blocks_of(message)
+        blocks = content_blocks_of(message, video_inputs=True)
         return [blocks] if isinstance(blocks, str) else blocks
     return message.content
 
@@ -179,7 +187,7 @@ def _item(block: Mapping[str, Any]) -> Item:
         return _reasoning(thought) if isinstance(thought, str) else _unknown(block)
     try:
         # As in a user's message, where references to files are not refused. They are not read here.
-        return read_block(block, "user", "audio", image_inputs=True)
+        return read_block(block, "user", "audio", image_inputs=True, video_inputs=True)
     except ValueError as error:  # it is of no kind that is known, or its audio is unusable
         return Note(f"⚠ {error}") if find_audio(block) else _unknown(block)
 
@@ -260,8 +268,8 @@ def _as_html(item: Item, model: str | None) -> str:
             return player_html(audio, model)
         case ImagePart(url) if _is_picture(url):
             return f'<img alt="image" src="{url}" style="max-width:20em;max-height:15em"/>'
-        case ImagePart(url) | AudioUrlPart(url):
-            return note_html(_reference(item, url))
+        case ImagePart() | VideoPart() | FramesPart() | AudioUrlPart():
+            return note_html(_reference(item))
         case _:
             assert_never(item)
 
@@ -278,8 +286,8 @@ def _as_text(item: Item) -> str:
             return f"[{audio!r}]"
         case ImagePart(url) if _is_picture(url):
             return f"[image, {len(url):,} characters]"
-        case ImagePart(url) | AudioUrlPart(url):
-            return f"[{_reference(item, url)}]"
+        case ImagePart() | VideoPart() | FramesPart() | AudioUrlPart():
+            return f"[{_reference(item)}]"
         case _:
             assert_never(item)
 
@@ -288,6 +296,16 @@ def _is_picture(url: str) -> bool:
     return len(url) <= MAX_PLAYER_BYTES and _PICTURE.fullmatch(url) is not None
 
 
-def _reference(part: Part, url: str) -> str:
-    medium = "image" if isinstance(part, ImagePart) else "audio"
-    return f"{medium} at {_shortened(url, 200)} (not loaded here)"
+def _reference(part: ImagePart | VideoPart | FramesPart | AudioUrlPart) -> str:
+    match part:
+        case ImagePart(url):
+            return f"image at {_shortened(url, 200)} (not loaded here)"
+        case VideoPart(url):
+            return f"video at {_shortened(url, 200)} (not loaded here)"
+        case FramesPart(urls):
+            first = _shortened(urls[0], 200)
+            return f"video of {len(urls):,} images, the first at {first} (not loaded here)"
+        case AudioUrlPart(url):
+            return f"audio at {_shortened(url, 200)} (not loaded here)"
+        case _:
+            assert_never(part)

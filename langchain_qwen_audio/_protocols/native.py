@@ -19,11 +19,13 @@ from langchain_qwen_audio._protocols.base import (
 )
 from langchain_qwen_audio._request.parts import (
     AudioUrlPart,
+    FramesPart,
     ImagePart,
     InlineAudioPart,
     RequestMessage,
     SentPart,
     TextPart,
+    VideoPart,
 )
 
 if TYPE_CHECKING:
@@ -108,5 +110,9 @@ def _write_part(part: SentPart) -> dict[str, Any]:
             return {"audio": part.url}
         case ImagePart():
             return {"image": part.url}
+        case VideoPart():
+            return {"video": part.url, **part.sampling}
+        case FramesPart():
+            return {"video": list(part.urls), **part.sampling}
         case _:
             assert_never(part)

@@ -21,11 +21,13 @@ from langchain_qwen_audio._protocols.base import (
 )
 from langchain_qwen_audio._request.parts import (
     AudioUrlPart,
+    FramesPart,
     ImagePart,
     InlineAudioPart,
     RequestMessage,
     SentPart,
     TextPart,
+    VideoPart,
     text_of,
 )
 from langchain_qwen_audio.errors import AudioError, MessageError
@@ -133,6 +135,10 @@ class OpenAIProtocol(WireProtocol):
                 return self._write_audio_url(part.url)
             case ImagePart():
                 return {"type": "image_url", "image_url": {"url": part.url}}
+            case VideoPart():
+                return {"type": "video_url", "video_url": {"url": part.url}, **part.sampling}
+            case FramesPart():
+                return {"type": "video", "video": list(part.urls), **part.sampling}
             case _:
                 assert_never(part)
 
@@ -162,13 +168,14 @@ def _text_of_answer(message: RequestMessage[SentPart], where: str) -> str:
     The text of a spoken answer says the same. https://help.aliyun.com/zh/model-studio/qwen-omni
 
     Raises:
-        MessageError: The answer has audio and no text, or an image.
+        MessageError: The answer has audio and no text, or an image or a video.
     """
     texts = [part.text for part in message.content if isinstance(part, TextPart)]
-    has_image = any(isinstance(part, ImagePart) for part in message.content)
-    if len(texts) < len(message.content) and (has_image or not any(texts)):
+    visual = (ImagePart, VideoPart, FramesPart)
+    is_visual = any(isinstance(part, visual) for part in message.content)
+    if len(texts) < len(message.content) and (is_visual or not any(texts)):
         raise MessageError(
-            f"{where}: an answer came that has audio and no text, or an image; this model takes "
-            "the answers of a conversation as text"
+            f"{where}: an answer came that has audio and no text, or an image or a video; this "
+            "model takes the answers of a conversation as text"
         )
     return "".join(texts)

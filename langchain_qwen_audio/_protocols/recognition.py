@@ -21,11 +21,13 @@ from langchain_qwen_audio._protocols.base import (
 )
 from langchain_qwen_audio._request.parts import (
     AudioUrlPart,
+    FramesPart,
     ImagePart,
     InlineAudioPart,
     RequestMessage,
     SentPart,
     TextPart,
+    VideoPart,
 )
 from langchain_qwen_audio.errors import MessageError
 
@@ -158,8 +160,10 @@ def _write_part(part: SentPart, *, is_answer: bool) -> dict[str, Any]:
             return _write_audio(f"data:{part.mime_type};base64,{part.base64}")
         case AudioUrlPart():
             return _write_audio(part.url)
-        case ImagePart():
-            raise MessageError("an image came; this model takes a recording and its context")
+        case ImagePart() | VideoPart() | FramesPart():
+            raise MessageError(
+                "an image or a video came; this model takes a recording and its context"
+            )
         case _:
             assert_never(part)
 

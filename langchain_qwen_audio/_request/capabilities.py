@@ -5,9 +5,18 @@ Pure. What the service would refuse, or ignore without a word, does not leave th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
-from langchain_qwen_audio._request.parts import AudioPart, AudioUrlPart, ImagePart, TextPart
+from langchain_qwen_audio._media.url_schemes import url_scheme
+from langchain_qwen_audio._request.parts import (
+    AudioPart,
+    AudioUrlPart,
+    FramesPart,
+    ImagePart,
+    TextPart,
+    VideoPart,
+)
+from langchain_qwen_audio._request.visuals import too_large
 from langchain_qwen_audio.errors import MessageError
 
 # https://help.aliyun.com/zh/model-studio/fun-asr-flash-recorded-speech-recognition-http-api
@@ -45,7 +54,7 @@ def _message_refusals(
 ) -> Iterator[str]:
     role, content = message.role, message.content
     texts = [part.text for part in content if isinstance(part, TextPart)]
-    images, clips = _count(content, ImagePart), _count_clips(content)
+    clips = _count_clips(content)
     is_context = profile.history and not clips
     if role == "user" and not profile.text and any(texts) and not is_context:
         yield _no_text(profile)
@@ -57,10 +66,47 @@ def _message_refusals(
         yield "takes no system message with speech output: put the text into the user's message"
     if role not in {"user", "system"} and not profile.history:
         yield "takes one recording and no conversation: send each recording in a request of its own"
-    if images and clips and not profile.mixes:
-        yield "takes text and one other kind of content in a message: send the image by itself"
     if profile.max_clips is not None and clips > profile.max_clips:
         yield f"takes {profile.max_clips} recording a message, and {clips} came"
+    yield from _visual_refusals(profile, content)
+
+
+def _visual_refusals(profile: Profile, content: list[Part]) -> Iterator[str]:
+    images, videos = _count(content, ImagePart), _count(content, VideoPart, FramesPart)
+    kinds = [bool(count) for count in (images, videos, _count_clips(content))]
+    if sum(kinds) > 1 and not profile.mixes:
+        medium = "video" if videos else "image"
+        yield f"takes text and one other kind of content in a message: send the {medium} by itself"
+    files = _count(content, VideoPart)
+    if profile.max_videos is not None and files > profile.max_videos:
+        yield f"takes {_number(profile.max_videos, 'video')} a message, and {files} came"
+    for part in content:
+        if isinstance(part, FramesPart) and profile.frames is not None:
+            least, most = profile.frames
+            if not least <= len(part.urls) <= most:
+                yield (
+                    f"takes {least} to {most:,} images as a video, and {len(part.urls):,} came: "
+                    "take more or fewer frames, or send one image as an image"
+                )
+        yield from _size_refusals(profile, part)
+
+
+def _size_refusals(profile: Profile, part: Part) -> Iterator[str]:
+    """List what is too large of what travels within the request. Files are read later."""
+    match part:
+        case ImagePart(url):
+            sizes = [("image", url, profile.max_image_data_uri_bytes)]
+        case FramesPart(urls):
+            sizes = [("image", url, profile.max_image_data_uri_bytes) for url in urls]
+        case VideoPart(url):
+            sizes = [("video", url, profile.max_data_uri_bytes)]
+        case TextPart() | AudioPart() | AudioUrlPart():
+            return
+        case _:
+            assert_never(part)
+    for medium, url, limit in sizes:
+        if limit is not None and url_scheme(url) == "data" and len(url) > limit:
+            yield too_large(medium, len(url), limit)
 
 
 def _context_refusals(role: str, texts: list[str], clips: int) -> Iterator[str]:
@@ -87,12 +133,17 @@ def _no_text(profile: Profile) -> str:
 
 def _count_refusals(profile: Profile, messages: Messages) -> Iterator[str]:
     parts = [part for message in messages for part in message.content]
-    for what, kind, limit in (
-        ("that are no URLs", AudioPart, profile.max_inline_clips),
-        ("at URLs", AudioUrlPart, profile.max_url_clips),
+    at_urls, inline = "at URLs", "that are no URLs"
+    for what, where, count, limit in (
+        ("recordings", inline, _count(parts, AudioPart), profile.max_inline_clips),
+        ("recordings", at_urls, _count(parts, AudioUrlPart), profile.max_url_clips),
+        ("images", inline, _count_inline(parts, ImagePart), profile.max_inline_images),
+        ("images", at_urls, _count_fetched(parts, ImagePart), profile.max_url_images),
+        ("videos", inline, _count_inline(parts, VideoPart), profile.max_inline_videos),
+        ("videos", at_urls, _count_fetched(parts, VideoPart), profile.max_url_videos),
     ):
-        if limit is not None and (count := _count(parts, kind)) > limit:
-            yield f"takes {limit:,} recordings {what} in a request, and {count:,} came"
+        if limit is not None and count > limit:
+            yield f"takes {limit:,} {what} {where} in a request, and {count:,} came"
 
 
 def _conversation_refusals(profile: Profile, messages: Messages) -> Iterator[str]:
@@ -115,3 +166,18 @@ def _count(content: Iterable[Part], *kinds: type) -> int:
 
 def _count_clips(content: Iterable[Part]) -> int:
     return _count(content, AudioPart, AudioUrlPart)
+
+
+def _count_fetched(content: Iterable[Part], kind: type[ImagePart | VideoPart]) -> int:
+    """Count what the service fetches."""
+    urls = (part.url for part in content if isinstance(part, kind))
+    return sum(url_scheme(url) in {"http", "https"} for url in urls)
+
+
+def _count_inline(content: list[Part], kind: type[ImagePart | VideoPart]) -> int:
+    """Count what travels within the request."""
+    return _count(content, kind) - _count_fetched(content, kind)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

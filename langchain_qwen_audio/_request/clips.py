@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from cachetools import LRUCache
 
 from langchain_qwen_audio._locks import ForkSafeLock
-from langchain_qwen_audio._media.local_files import LocalFile, path_of_file_url
 from langchain_qwen_audio._media.url_schemes import url_scheme
 from langchain_qwen_audio._request.conversion import (
     context_overflow,
@@ -18,16 +16,20 @@ from langchain_qwen_audio._request.conversion import (
     needs_no_conversion,
 )
 from langchain_qwen_audio._request.multichannel import with_all_channels
+from langchain_qwen_audio._request.named_files import MAX_FILE_BYTES, LocalFiles, find_named_file
 from langchain_qwen_audio._request.parts import (
     AudioPart,
     AudioUrlPart,
+    FramesPart,
     ImagePart,
     InlineAudioPart,
     PreparedPart,
     RequestMessage,
     TextPart,
     UploadPart,
+    VideoPart,
 )
+from langchain_qwen_audio._request.visuals import with_files_inline
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import AudioError
 
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._protocols.base import WireProtocol
     from langchain_qwen_audio._request.parts import Part
 
-MAX_FILE_BYTES = 2 * 1024**3  # of a file that a message names; the service's own limit for a URL
 CACHE_BYTES = 64 * 1024 * 1024  # of converted clips, so that a conversation converts a clip once
 
 
@@ -64,7 +65,7 @@ class ClipOptions:
     model: str = ""
     long_audio: LongAudio = "split"
     audio_transport: AudioTransport = "auto"
-    local_files: bool | Sequence[str | Path] = False
+    local_files: LocalFiles = False
     fetch: Fetch = "service"
     keeps_channels: bool = False
 
@@ -114,8 +115,10 @@ class _Preparation:
     def prepare(self, part: Part) -> list[PreparedPart]:
         """Make what travels of one part: the part itself, or the parts of a clip."""
         match part:
-            case TextPart() | ImagePart():
+            case TextPart():
                 return [part]
+            case ImagePart() | VideoPart() | FramesPart():
+                return [with_files_inline(part, self._options.profile, self._options.local_files)]
             case AudioPart():
                 return self._prepare_clip(part.audio)
             case AudioUrlPart():
@@ -154,21 +157,14 @@ def read_local_file(url: str, options: ClipOptions) -> Audio | None:
     """
     if url_scheme(url) != "file":
         return None
-    allowed = options.local_files
-    if allowed is False:
-        raise AudioError(
-            f"{url[:200]}: files that messages name are not read (local_files=False): send the "
-            "recording itself, Audio.from_path(path).to_block(), or allow the folder, "
-            "ChatQwenAudio(local_files=[folder])"
-        )
-    path = path_of_file_url(url)
-    file = LocalFile.find(path, None if allowed is True else [Path(root) for root in allowed])
+    instead = "send the recording itself, Audio.from_path(path).to_block()"
+    file = find_named_file(url, options.local_files, instead)
     if file.size > MAX_FILE_BYTES:
         raise AudioError(
-            f"{path}: it is {file.size:,} bytes long, at most {MAX_FILE_BYTES:,} are read; "
+            f"{file.path}: it is {file.size:,} bytes long, at most {MAX_FILE_BYTES:,} are read; "
             "QwenAudioLoader takes recordings of any length"
         )
-    return Audio(file, name=path.name)
+    return Audio(file, name=file.path.name)
 
 
 def _travelling(clip: Audio, options: ClipOptions) -> InlineAudioPart | UploadPart:

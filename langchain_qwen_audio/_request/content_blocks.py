@@ -11,8 +11,11 @@ import pybase64
 from langchain_qwen_audio._media.mime_types import normalize_mime_type
 from langchain_qwen_audio._media.unreadable import looks_like_sound
 from langchain_qwen_audio._media.url_schemes import FETCHED_BY_SERVICE, url_scheme
+from langchain_qwen_audio._models.profiles import UNDERSTANDING
 from langchain_qwen_audio._request.images import read_image
+from langchain_qwen_audio._request.named_files import require_user
 from langchain_qwen_audio._request.parts import AudioPart, AudioUrlPart, Part, TextPart
+from langchain_qwen_audio._request.videos import find_video, read_video
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import MessageError
 
@@ -24,6 +27,9 @@ _EXPECTED = (
     "or {'type': 'audio', 'url': …}"
 )
 
+_FOR_VIDEOS = (
+    f"; {UNDERSTANDING} takes videos, and Audio.from_path(video).to_block() is the sound of one"
+)
 _ANYTHING = {"application/octet-stream", "binary/octet-stream"}  # labels that say nothing
 _SNIFFED = 32  # characters or bytes
 _MAX_HEADER = 200  # of a data URI
@@ -53,7 +59,12 @@ def unwrap(block: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def read_block(
-    block: Mapping[str, Any], role: str, where: str, *, image_inputs: bool = False
+    block: Mapping[str, Any],
+    role: str,
+    where: str,
+    *,
+    image_inputs: bool = False,
+    video_inputs: bool = False,
 ) -> Part:
     """Make a part of a block.
 
@@ -62,6 +73,7 @@ def read_block(
         role: Whose message it is in, since only users may name local files.
         where: What to call it in errors.
         image_inputs: Whether the model takes images.
+        video_inputs: Whether the model takes videos.
 
     Raises:
         MessageError: It is of a kind that the model does not take, or malformed.
@@ -71,12 +83,15 @@ def read_block(
     check_kind(block, where)
     if block.get("type") in {"text", "text-plain", None} and isinstance(block.get("text"), str):
         return TextPart(block["text"])
-    if image_inputs and (image := read_image(block, where)):
+    if image_inputs and (image := read_image(block, role, where)):
         return image
+    if video_inputs and (video := read_video(block, role, where)):
+        return video
     found = find_audio(block)
     if found is None:
         kind = block.get("type") or "/".join(map(str, block))
-        raise MessageError(f"{where}: a block of type {kind!r} came; {_EXPECTED}")
+        more = _FOR_VIDEOS if find_video(block) and not video_inputs else ""
+        raise MessageError(f"{where}: a block of type {kind!r} came; {_EXPECTED}{more}")
     return _read_audio(found, role, where)
 
 
@@ -178,13 +193,9 @@ def _read_url(url: str, role: str, where: str) -> Part:
         return AudioUrlPart(scheme + url[len(scheme) :])
     if scheme == "data":
         return AudioPart(_decode_data_uri(url, where))
-    if scheme == "file" and role == "user":
-        return AudioUrlPart(url)
     if scheme == "file":
-        raise MessageError(
-            f"{where}: a file:// URL came in a message of role {role!r}; files are read for users "
-            "only, since an answer or a tool may name any path"
-        )
+        require_user(role, where)
+        return AudioUrlPart(url)
     raise MessageError(
         f"{where}: {url[:200]!r} came where a URL is expected (http://, https://, oss://, data: "
         "or file://); for a local file use Audio.from_path(path).to_block()"

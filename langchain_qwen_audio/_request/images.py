@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pybase64
 
 from langchain_qwen_audio._media.url_schemes import url_scheme
+from langchain_qwen_audio._request.named_files import require_user
 from langchain_qwen_audio._request.parts import ImagePart
 from langchain_qwen_audio.errors import MessageError
 
@@ -24,14 +25,14 @@ _SIGNATURES = {
 }
 
 
-def read_image(block: Mapping[str, Any], where: str) -> ImagePart | None:
+def read_image(block: Mapping[str, Any], role: str, where: str) -> ImagePart | None:
     """Read an image block; None if the block is not one.
 
     Raises:
         MessageError: It is one, and malformed.
     """
     found = _find_image(block)
-    return ImagePart(_image_url(*found, where)) if found else None
+    return ImagePart(image_url(*found, role, where)) if found else None
 
 
 def _find_image(block: Mapping[str, Any]) -> tuple[Any, str] | None:
@@ -49,10 +50,24 @@ def _find_image(block: Mapping[str, Any]) -> tuple[Any, str] | None:
     return None
 
 
-def _image_url(value: Any, mime_type: str, where: str) -> str:
+def image_url(value: Any, mime_type: str, role: str, where: str) -> str:
+    """Make the URL of an image: http(s), data, or file if it is a user's.
+
+    Args:
+        value: A URL, base64 text, or bytes.
+        mime_type: What it is said to be.
+        role: Whose message it is in, since only users may name local files.
+        where: What to call it in errors.
+
+    Raises:
+        MessageError: It is no image, or at a URL that is not fetched.
+    """
     if isinstance(value, bytes | bytearray):
         value = pybase64.b64encode_as_string(value)
     scheme = url_scheme(value)
+    if scheme == "file":
+        require_user(role, where)
+        return str(value)
     if scheme in {"http", "https"} or (scheme == "data" and value[5:11].lower() == "image/"):
         return str(value)
     if scheme or not isinstance(value, str) or not value:
@@ -61,11 +76,15 @@ def _image_url(value: Any, mime_type: str, where: str) -> str:
             f"{where}: {came} came as an image; expected an http(s) URL, or base64 with a mime_type"
         )
     claimed = mime_type if mime_type.startswith("image/") else ""
-    kinds = (kind for signature, kind in _SIGNATURES.items() if re.match(signature, value))
-    found = next(kinds, claimed)
+    found = image_type(value) or claimed
     if not found:
         raise MessageError(
             f"{where}: an image block came, but {value[:16]!r} is not the beginning of a known "
             "image format; give its mime_type"
         )
     return f"data:{found};base64,{value}"
+
+
+def image_type(base64: str) -> str:
+    """Tell the MIME type of an image by how its base64 begins; "" if that is not known."""
+    return next((kind for start, kind in _SIGNATURES.items() if re.match(start, base64)), "")

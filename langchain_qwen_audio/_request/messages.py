@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_core.messages import (
@@ -23,9 +25,11 @@ from langchain_qwen_audio._tool_calling.prompt import write_call, write_result
 from langchain_qwen_audio.errors import MessageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
 Messages: TypeAlias = list[RequestMessage[Part]]
+Blocks: TypeAlias = str | Sequence[str | Mapping[str, Any]]
+ReadBlock: TypeAlias = Callable[[Mapping[str, Any], str, str], Part]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MESSAGE_LEVEL = {
@@ -40,11 +44,12 @@ def map_messages(
     system_text: str = "",
     calls_as_text: bool = False,
     image_inputs: bool = False,
+    video_inputs: bool = False,
 ) -> Messages:
     """Translate a conversation, in order; nothing is dropped and nothing is changed in place.
 
-    Audio and images that a tool returned move into a user message after the tool messages, because
-    only users' are documented to be taken.
+    Audio, images and videos that a tool returned move into a user message after the tool messages,
+    because only users' are documented to be taken.
 
     Args:
         messages: The conversation.
@@ -52,6 +57,7 @@ def map_messages(
         calls_as_text: Whether calls and results in the history are written as text, for a model
             whose endpoint has no function calling.
         image_inputs: Whether the model takes images.
+        video_inputs: Whether the model takes videos.
 
     Raises:
         MessageError: A message or block that the model cannot be sent; says which.
@@ -59,8 +65,9 @@ def map_messages(
     """
     if not messages:
         raise MessageError("messages: no message came, expected at least one")
+    read = partial(read_block, image_inputs=image_inputs, video_inputs=video_inputs)
     mapped = (
-        _map_message(message, f"messages[{index}]", image_inputs=image_inputs)
+        _map_message(message, f"messages[{index}]", read, video_inputs=video_inputs)
         for index, message in enumerate(messages)
     )
     moved = _calls_as_text(mapped, messages) if calls_as_text else _media_to_users(mapped)
@@ -137,11 +144,14 @@ def _with_system_text(messages: Messages, text: str) -> Messages:
     return [RequestMessage("system", [TextPart(text)]), *messages]
 
 
-def _map_message(message: BaseMessage, where: str, *, image_inputs: bool) -> RequestMessage[Part]:
+def _map_message(
+    message: BaseMessage, where: str, read: ReadBlock, *, video_inputs: bool
+) -> RequestMessage[Part]:
     role = role_of(message)
     if role is None:
         raise MessageError(f"{where}: a {type(message).__name__} came, which no model is sent")
-    content = list(_map_content(message, role, where, image_inputs=image_inputs))
+    blocks = content_blocks_of(message, where, video_inputs=video_inputs)
+    content = list(_map_content(message, blocks, role, where, read))
     name = message.name or None
     match message:
         case ToolMessage():
@@ -175,9 +185,8 @@ def role_of(message: BaseMessage) -> str | None:
 
 
 def _map_content(
-    message: BaseMessage, role: str, where: str, *, image_inputs: bool
+    message: BaseMessage, blocks: Blocks, role: str, where: str, read: ReadBlock
 ) -> Iterator[Part]:
-    blocks = content_blocks_of(message, where)
     if isinstance(blocks, str):
         yield _text_part(blocks, role)
         return
@@ -189,7 +198,7 @@ def _map_content(
         elif not (is_answer and _is_message_level(unwrap(block), calls)):
             where_block = f"{where}.content[{index}]"
             known = _refusal_as_text(unwrap(block)) if is_answer else block
-            part = read_block(known, role, where_block, image_inputs=image_inputs)
+            part = read(known, role, where_block)
             yield _text_part(part.text, role) if isinstance(part, TextPart) else part
 
 
@@ -225,8 +234,8 @@ def tool_calls_of(message: BaseMessage) -> list[Any]:
 
 
 def content_blocks_of(
-    message: BaseMessage, where: str = "message"
-) -> str | Sequence[str | Mapping[str, Any]]:
+    message: BaseMessage, where: str = "message", *, video_inputs: bool = False
+) -> Blocks:
     """Take the content of a message apart: a text, or blocks in whatever format.
 
     Raises:
@@ -235,7 +244,8 @@ def content_blocks_of(
     if isinstance(message.content, str):
         is_result = isinstance(message, ToolMessage | FunctionMessage)
         if is_result or getattr(message, "role", None) == "tool":
-            return blocks_in_json(message.content) or message.content
+            blocks = blocks_in_json(message.content, video_inputs=video_inputs)
+            return blocks or message.content
         return message.content
     if isinstance(message, AIMessage):
         return _standard_blocks(message, where)

@@ -22,9 +22,35 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """An image, as an http(s) URL or a data URI."""
+    """An image at a URL: http(s), data, or, in a user's message only, file."""
 
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPart:
+    """A video file at a URL: http(s), data, or, in a user's message only, file.
+
+    Attributes:
+        url: Where it is.
+        sampling: How the service takes frames from it: `fps`, `max_pixels`, ….
+    """
+
+    url: str
+    sampling: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FramesPart:
+    """A video as its frames: images, in order.
+
+    Attributes:
+        urls: As of images.
+        sampling: How they were taken from the video, and how large they may be.
+    """
+
+    urls: tuple[str, ...]
+    sampling: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +82,16 @@ class UploadPart:
     audio: Audio
 
 
-Part: TypeAlias = TextPart | ImagePart | AudioPart | AudioUrlPart
+VisualPart: TypeAlias = ImagePart | VideoPart | FramesPart
+"""What is seen."""
+
+Part: TypeAlias = TextPart | VisualPart | AudioPart | AudioUrlPart
 """What a message holds."""
 
-PreparedPart: TypeAlias = TextPart | ImagePart | InlineAudioPart | AudioUrlPart | UploadPart
+PreparedPart: TypeAlias = TextPart | VisualPart | InlineAudioPart | AudioUrlPart | UploadPart
 """What a message holds when its clips are converted."""
 
-SentPart: TypeAlias = TextPart | ImagePart | InlineAudioPart | AudioUrlPart
+SentPart: TypeAlias = TextPart | VisualPart | InlineAudioPart | AudioUrlPart
 """What a protocol writes: clips are inline, or at a URL that the service fetches."""
 
 P = TypeVar("P", Part, PreparedPart, SentPart)

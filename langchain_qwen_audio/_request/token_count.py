@@ -11,10 +11,12 @@ from langchain_qwen_audio._request.clips import read_local_file
 from langchain_qwen_audio._request.parts import (
     AudioPart,
     AudioUrlPart,
+    FramesPart,
     ImagePart,
     Part,
     RequestMessage,
     TextPart,
+    VideoPart,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +89,8 @@ def _count_part(part: Part, options: ClipOptions) -> Counts:
             return _count_clip(read_local_file(url, options), options)
         case ImagePart():
             return Counts(uncounted=("the tokens of images are not counted",))
+        case VideoPart() | FramesPart():
+            return Counts(uncounted=("the tokens of videos are not counted",))
         case _:
             assert_never(part)
 

@@ -35,6 +35,7 @@ from llama_index.core.base.llms.types import (
     TextBlock,
     ThinkingBlock,
     ToolCallBlock,
+    VideoBlock,
 )
 from llama_index.core.utils import resolve_binary
 from pydantic import BaseModel
@@ -59,7 +60,7 @@ def to_langchain_messages(messages: Sequence[ChatMessage]) -> list[BaseMessage]:
     Raises:
         MessageError: A block is of a kind that no model here takes; says which.
         AudioError: A recording cannot be read, or is none.
-        ValueError: An image holds nothing.
+        ValueError: An image or a video holds nothing.
     """
     return [_to_langchain(message, f"messages[{i}]") for i, message in enumerate(messages)]
 
@@ -119,9 +120,11 @@ def _block_to_langchain(block: ContentBlock, where: str) -> dict[str, Any]:
         return _audio_block(block, where)
     if isinstance(block, ImageBlock):
         return _image_block(block)
+    if isinstance(block, VideoBlock):
+        return _video_block(block)
     raise MessageError(
-        f"{where}: a block of type {block.block_type!r} came; expected text, audio, or an image "
-        "for a model that takes images"
+        f"{where}: a block of type {block.block_type!r} came; expected text, audio, or an image or "
+        "a video for a model that takes them"
     )
 
 
@@ -145,6 +148,15 @@ def _image_block(block: ImageBlock) -> dict[str, Any]:
     data = block.resolve_image().read()
     text = pybase64.b64encode_as_string(data)
     return {"type": "image", "base64": text, "mime_type": block.image_mimetype or ""}
+
+
+def _video_block(block: VideoBlock) -> dict[str, Any]:
+    sampling = {} if block.fps is None else {"fps": block.fps}
+    if block.video is None and block.path is None:
+        return {"type": "video", "url": str(block.url or ""), **sampling}
+    text = pybase64.b64encode_as_string(block.resolve_video().read())
+    mime_type = block.video_mimetype or ""
+    return {"type": "video", "base64": text, "mime_type": mime_type, **sampling}
 
 
 # --- out ---

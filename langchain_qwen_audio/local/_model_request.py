@@ -44,7 +44,11 @@ class ModelRequest:
     @property
     def audios(self) -> list[str]:
         """Every audio of the conversation, as sent, in order."""
-        return [part["audio"] for part in self._parts() if "audio" in part]
+        return self.values_of("audio")
+
+    def values_of(self, kind: str) -> list[Any]:
+        """List what the parts of one modality hold, as sent, in order."""
+        return [part[kind] for part in self._parts() if kind in part]
 
     @property
     def text_tokens(self) -> int:

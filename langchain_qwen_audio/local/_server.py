@@ -33,12 +33,13 @@ class LocalDashScope:
 
     Where no reply is scripted, Whisper tiny.en, an English speech recogniser that runs on the CPU,
     transcribes every recording of the conversation. It is not Qwen: it does not follow
-    instructions, does not reason, and takes no images, music or sounds, and every answer says what
-    it is; in speech recognition, whose text is data, the reply's `model` says it. Where tools are
-    offered or a system message asks for JSON, it calls tools and writes JSON by plain rules: a tool
-    that the question names is called, and its required arguments are filled by their schema with
-    what the question quotes, the transcripts, and the numbers of the question. Its speech is one
-    recorded sentence that says what it is. Replies and faults can be scripted.
+    instructions, does not reason, and does not know music or sounds. It does not look at images and
+    videos, and its answers say so. Every answer says what it is; in speech recognition, whose text
+    is data, the reply's `model` says it. Where tools are offered or a system message asks for JSON,
+    it calls tools and writes JSON by plain rules: a tool that the question names is called, and its
+    required arguments are filled by their schema with what the question quotes, the transcripts,
+    and the numbers of the question. Its speech is one recorded sentence that says what it is.
+    Replies and faults can be scripted.
 
     It takes asynchronous transcription jobs too. A job is PENDING at the first look, RUNNING at the
     next, and until Whisper is done. Channels are transcribed one by one; Whisper tells no speakers

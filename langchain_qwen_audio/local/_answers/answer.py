@@ -97,6 +97,9 @@ class _Answer:
         last = self.request.messages[-1]
         results = [f'Tool result: "{text}"' for text in read_results(last)]
         transcripts = self._transcribe(count_audios(last) if results else len(self.recordings))
+        unseen = [kind for kind in ("image", "video") if self.request.values_of(kind)]
+        if unseen:
+            label += f" It does not look at {' and '.join(f'{kind}s' for kind in unseen)}."
         if not results and not transcripts:
             return Reply(f"{label} This conversation has no audio to transcribe.")
         parts = [f'Transcript: "{text}"' if text else "No speech found." for text in transcripts]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_qwen_audio.local._model_request import ModelRequest
+from langchain_qwen_audio.local._protocols.checks import INVALID_URL, MAX_DATA_URI_BYTES
 from langchain_qwen_audio.local._refusal import Refusal, invalid_parameter
 
 _LANGUAGES = frozenset(
@@ -26,7 +27,11 @@ def check_limits(request: ModelRequest) -> None:
     for message in request.messages:
         if message["role"] == "user":
             _check_user(request, message)
-    _check_clip_counts(request)
+    _check_counts(request)
+    for image in request.values_of("image"):
+        _check_size(image, request.model.max_image_data_uri_bytes)
+    for video in request.values_of("video"):
+        _check_video(request, video)
     if request.model.family == "asr":
         _check_asr_options(request.asr_options or {})
     if request.model.family == "recognition":
@@ -77,21 +82,56 @@ def _check_user(request: ModelRequest, message: Mapping[str, Any]) -> None:
     if model.max_clips is not None and kinds.count("audio") > model.max_clips:
         msg = f"The model `{request.name}` takes {model.max_clips} audio per message."
         raise invalid_parameter(msg)
+    files = [part for part in message["content"] if isinstance(part.get("video"), str)]
+    if model.max_videos is not None and len(files) > model.max_videos:
+        msg = f"The model `{request.name}` takes {model.max_videos} video per message."
+        raise invalid_parameter(msg)
     if not model.mixes and len(set(kinds) - {"text"}) > 1:
         msg = f"The model `{request.name}` takes text and one other modality per message."
         raise invalid_parameter(msg)
 
 
-def _check_clip_counts(request: ModelRequest) -> None:
-    inline = sum(audio.startswith("data:") for audio in request.audios)
-    model, by_url = request.model, len(request.audios) - inline
-    for what, count, limit in (
-        ("in base64", inline, model.max_inline_clips),
-        ("at URLs", by_url, model.max_url_clips),
+def _check_counts(request: ModelRequest) -> None:
+    model = request.model
+    for kind, max_inline, max_by_url in (
+        ("audio", model.max_inline_clips, model.max_url_clips),
+        ("image", model.max_inline_images, model.max_url_images),
+        ("video", model.max_inline_videos, model.max_url_videos),
     ):
-        if limit is not None and count > limit:
-            msg = f"The model `{request.name}` takes {limit} audio {what} per request."
-            raise invalid_parameter(msg)
+        files = [value for value in request.values_of(kind) if isinstance(value, str)]
+        inline = sum(value.startswith("data:") for value in files)
+        for what, count, limit in (
+            ("in base64", inline, max_inline),
+            ("at URLs", len(files) - inline, max_by_url),
+        ):
+            if limit is not None and count > limit:
+                msg = f"The model `{request.name}` takes {limit} {kind} {what} per request."
+                raise invalid_parameter(msg)
+
+
+def _check_video(request: ModelRequest, video: object) -> None:
+    """Check a video: the URL of a file, or a list of those of images."""
+    model = request.model
+    if not isinstance(video, list):
+        _check_size(video, MAX_DATA_URI_BYTES)
+        return
+    if model.frames is not None and not model.frames[0] <= len(video) <= model.frames[1]:
+        # The service's own words.
+        msg = (
+            "The video modality input does not meet the requirements because: the range of "
+            f"sequence images shoule be {model.frames}."
+        )
+        raise invalid_parameter(msg)
+    for frame in video:
+        _check_size(frame, model.max_image_data_uri_bytes)
+
+
+def _check_size(url: object, max_bytes: int | None) -> None:
+    if not isinstance(url, str):
+        raise invalid_parameter(INVALID_URL)
+    if max_bytes is not None and url.startswith("data:") and len(url) > max_bytes:
+        msg = f"Exceeded limit on max bytes per data-uri item : {max_bytes}"
+        raise invalid_parameter(msg)
 
 
 def _check_answer(request: ModelRequest) -> None:

@@ -34,6 +34,13 @@ class Model:
         max_clips: How many clips a user message may hold; `None`: any number.
         max_inline_clips: How many clips in base64 a request may hold; `None`: any number.
         max_url_clips: How many clips at URLs a request may hold; `None`: any number.
+        max_inline_images: How many images in base64 a request may hold; `None`: any number.
+        max_url_images: How many images at URLs a request may hold; `None`: any number.
+        max_image_data_uri_bytes: The largest image in base64; `None`: not documented.
+        max_videos: How many video files a user message may hold; `None`: any number.
+        max_inline_videos: How many videos in base64 a request may hold; `None`: any number.
+        max_url_videos: How many videos at URLs a request may hold; `None`: any number.
+        frames: How many images a video may be, at least and at most; `None`: any number.
         mixes: A user message may hold several of audio, image and video.
         one_turn: It takes one user message and no conversation.
         must_stream: It answers with streams alone.
@@ -59,6 +66,13 @@ class Model:
     max_clips: int | None = None
     max_inline_clips: int | None = None
     max_url_clips: int | None = None
+    max_inline_images: int | None = 250
+    max_url_images: int | None = 2048
+    max_image_data_uri_bytes: int | None = 10 * _MIB
+    max_videos: int | None = None
+    max_inline_videos: int | None = None
+    max_url_videos: int | None = None
+    frames: tuple[int, int] | None = None
     mixes: bool = True
     one_turn: bool = False
     must_stream: bool = False
@@ -78,7 +92,7 @@ class Model:
 Models: TypeAlias = Mapping[str, Mapping[str, Model]]
 """By a model's name: its facts in each protocol that serves it, by the protocol's name."""
 
-QWEN_AUDIO = Model("qwen-audio", 30, 25, cuts=True)
+QWEN_AUDIO = Model("qwen-audio", 30, 25, takes=frozenset({"text", "audio"}), cuts=True)
 
 _AUDIO_ALONE = frozenset({"audio"})
 _ASR = Model("asr", 5 * 60, 25, takes=_AUDIO_ALONE, max_clips=1, one_turn=True)
@@ -110,6 +124,8 @@ _OMNI_TURBO = Model(
     max_clip_s=3 * 60,
     tokens_per_s=25,
     max_clips=1,
+    max_videos=1,
+    frames=(4, 80),
     mixes=False,
     must_stream=True,
     speaks=True,
@@ -123,6 +139,8 @@ _OMNI_3 = Model(
     tokens_per_s=12.5,
     max_file_bytes=100 * _MIB,
     max_clips=1,
+    max_videos=1,
+    frames=(2, 128),
     mixes=False,
     must_stream=True,
     speaks=True,
@@ -137,6 +155,9 @@ _OMNI_3_5 = Model(
     max_file_bytes=2048 * _MIB,
     max_inline_clips=250,
     max_url_clips=2048,
+    max_inline_videos=250,
+    max_url_videos=512,
+    frames=(2, 2048),
     must_stream=True,
     speaks=True,
     native_tools=True,
@@ -150,6 +171,9 @@ _OMNI_3_8 = Model(
     max_file_bytes=2048 * _MIB,
     max_inline_clips=250,
     max_url_clips=2048,
+    max_image_data_uri_bytes=None,
+    max_videos=64,
+    frames=(2, 2048),
     thinking="on",
     native_tools=True,
     json_mode=True,
@@ -159,6 +183,7 @@ _ANY_OMNI = Model(
     max_clip_s=3 * 3600,
     tokens_per_s=7,
     max_file_bytes=2048 * _MIB,
+    max_image_data_uri_bytes=None,
     speaks=True,
     thinking="off",
     native_tools=True,

@@ -121,7 +121,7 @@ def _read_part(part: object, headers: Mapping[str, str]) -> dict[str, Any]:
         case {"type": "video_url", "video_url": {"url": str(url)}}:
             return {"video": _check_url(url)}
         case {"type": "video", "video": list(frames)}:
-            return {"video": frames}
+            return {"video": [_check_url(frame) for frame in frames]}
         case {"type": "text" | "input_audio" | "image_url" | "video_url" | "video" as kind}:
             raise invalid_parameter(f"Input should be a valid dictionary: content.{kind}")
         case {"type": kind}:
@@ -132,8 +132,8 @@ def _read_part(part: object, headers: Mapping[str, str]) -> dict[str, Any]:
     raise invalid_parameter(checks.INVALID_PARAMETER)
 
 
-def _check_url(url: str) -> str:
-    if not url.startswith(("data:", "http://", "https://", "oss://")):
+def _check_url(url: object) -> str:
+    if not isinstance(url, str) or not url.startswith(("data:", "http://", "https://", "oss://")):
         raise invalid_parameter(checks.INVALID_URL)
     return url
 

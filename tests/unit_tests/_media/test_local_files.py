@@ -11,7 +11,7 @@ import pytest
 
 from langchain_qwen_audio import Audio, ChatQwenAudio
 from langchain_qwen_audio._media.local_files import LocalFile
-from langchain_qwen_audio._request.clips import MAX_FILE_BYTES
+from langchain_qwen_audio._request.named_files import MAX_FILE_BYTES
 from langchain_qwen_audio.errors import AudioError
 from tests.unit_tests.recordings import TWO_WAYS, question_about, read, tone, wav
 

@@ -382,6 +382,7 @@ TOOL = {
     "function": {"name": "f", "description": "Do.", "parameters": {"type": "object"}},
 }
 IMAGE = {"type": "image", "url": "https://example.com/a.png"}
+VIDEO = {"type": "video", "url": "https://example.com/a.mp4"}
 USAGE = {"prompt_tokens": 20, "completion_tokens": 2, "total_tokens": 22}
 
 
@@ -517,11 +518,11 @@ def test_a_key_travels_where_there_is_one(call_model: CallModel, own: OwnServer)
 
 @TWO_WAYS
 @pytest.mark.parametrize("encoding", ["input_audio_raw", "audio_url"])
-def test_tools_and_images_go_along_in_every_encoding(
+def test_tools_images_and_videos_go_along_in_every_encoding(
     call_model: CallModel, own: OwnServer, encoding: Any
 ) -> None:
     model = model_at(own, "my-omni", audio_encoding=encoding).bind_tools([TOOL], tool_choice="f")
-    call_model(model, [HumanMessage([Audio.from_bytes(CLIP).to_block(), IMAGE, QUESTION])])
+    call_model(model, [HumanMessage([Audio.from_bytes(CLIP).to_block(), IMAGE, VIDEO, QUESTION])])
     body = own.requests[0].json
     assert body["messages"] == [
         {
@@ -529,6 +530,7 @@ def test_tools_and_images_go_along_in_every_encoding(
             "content": [
                 ON_THE_WIRE[encoding],
                 {"type": "image_url", "image_url": {"url": IMAGE["url"]}},
+                {"type": "video_url", "video_url": {"url": VIDEO["url"]}},
                 QUESTION,
             ],
         }
@@ -585,6 +587,7 @@ def test_another_model_is_sent_a_long_clip_whole(own: OwnServer) -> None:
 
 UNABLE: dict[str, tuple[str, dict[str, Any], list[Any], str]] = {
     "Qwen2-Audio sees no images": (NAME, {}, [IMAGE], "block of type 'image'"),
+    "Qwen2-Audio takes no videos": (NAME, {}, [VIDEO], "block of type 'video'"),
     "no server of one's own speaks": (
         "my-omni",
         {"modalities": ["text", "audio"]},

@@ -295,8 +295,19 @@ def test_usage_and_model_are_shown() -> None:
     assert text == "assistant · qwen-audio-turboYes.Tokens: 118 (audio 85) in, 20 out"
 
 
+VIDEO_AT = "video at https://example.com/v.mp4 (not loaded here)"
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
-    "video": ({"type": "video", "url": "https://example.com/v.mp4"}, "Block of type 'video'"),
+    "hologram": ({"type": "hologram", "data": "x"}, "Block of type 'hologram'"),
+    "video of a page": ({"type": "video", "url": "https://example.com/v.mp4"}, VIDEO_AT),
+    "video with a script": ({"type": "video", "url": "javascript:alert(1)"}, "alert(1)"),
+    "long video": (
+        {"type": "video", "base64": "AAAA" * 9_999, "mime_type": "video/mp4"},
+        "video at data:video/mp4;base64,AAAA",
+    ),
+    "frames": (
+        {"type": "video", "video": ["https://example.com/1.png", "https://example.com/2.png"]},
+        "video of 2 images, the first at https://example.com/1.png (not loaded here)",
+    ),
     "no type": ({"spam": "<eggs>"}, "<eggs>"),
     "type of no kind": ({"type": ["a"], "b": 1}, "Block of type ['a']"),
     "redacted": ({"type": "redacted_thinking", "data": "xyz"}, "xyz"),

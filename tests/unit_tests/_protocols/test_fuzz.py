@@ -88,8 +88,14 @@ junk = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
     max_leaves=6,
 )
-KINDS = ["text", "audio", "input_audio", "audio_url", "image", "image_url", "file", "media", "x"]
-KEYS = ["text", "audio", "base64", "data", "url", "input_audio", "audio_url", "file", "mime_type"]
+KINDS = [
+    *("text", "audio", "input_audio", "audio_url", "image", "image_url", "file", "media", "x"),
+    *("video", "video_url"),
+]
+KEYS = [
+    *("text", "audio", "base64", "data", "url", "input_audio", "audio_url", "file", "mime_type"),
+    *("image", "image_url", "video", "video_url", "fps"),
+]
 junk_blocks = st.builds(
     lambda kind, rest: {"type": kind, **rest},
     st.sampled_from(KINDS),
@@ -186,11 +192,13 @@ def test_every_text_and_recording_is_sent_once_and_nothing_is_changed(
     assert [text for text in sent_texts(mapped) if text != added] == said(messages)
 
 
-@given(conversations(st.one_of(good_blocks, junk_blocks)))
-def test_junk_is_sent_whole_or_refused_by_a_class_of_ours(messages: list[BaseMessage]) -> None:
+@given(conversations(st.one_of(good_blocks, junk_blocks)), st.booleans())
+def test_junk_is_sent_whole_or_refused_by_a_class_of_ours(
+    messages: list[BaseMessage], is_omni: bool
+) -> None:
     before = copy.deepcopy(messages)
     try:
-        mapped = map_messages(messages)
+        mapped = map_messages(messages, image_inputs=is_omni, video_inputs=is_omni)
     except errors.InvalidRequestError as error:
         refused = str(error)
     else:

@@ -201,7 +201,6 @@ def test_images_are_refused_in_every_form(
 
 
 NO_IMAGES: dict[str, tuple[dict[str, Any], str]] = {
-    "a file": ({"type": "image", "url": "file:///tmp/a.png"}, "http.* URL, or base64"),
     "a path": ({"type": "image", "url": "C:/a.png"}, "not the beginning|http.* URL"),
     "an uploaded file": ({"type": "image", "url": "oss://bucket/a.png"}, "http.* URL, or base64"),
     "an id": ({"type": "image", "file_id": "file-1"}, "http.* URL, or base64"),
@@ -220,7 +219,6 @@ NO_IMAGES: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "image", "base64": CLIP, "mime_type": "audio/wav"},
         "not the beginning of a known image",
     ),
-    "a video": ({"type": "video", "url": URL}, "block of type 'video'"),
     "a document": (
         {"type": "file", "base64": "JVBERi0=", "mime_type": "application/pdf"},
         "block of type 'file'",

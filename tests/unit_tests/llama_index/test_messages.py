@@ -299,8 +299,16 @@ def test_a_message_without_blocks_says_nothing(
 
 CACHE = CachePoint(cache_control=CacheControl(type="ephemeral"))
 REFUSED: dict[str, tuple[str, Any, str]] = {
-    "video": ("user", VideoBlock(url=URL), r"messages\[0\]\.blocks\[1\]: a block of type 'video'"),
-    "document": ("user", DocumentBlock(data=b"%PDF-1.7"), "a block of type 'document'"),
+    "a video for a model without video input": (
+        "user",
+        VideoBlock(url=URL),
+        "type 'video' came.*qwen3.8-omni-flash takes videos",
+    ),
+    "document": (
+        "user",
+        DocumentBlock(data=b"%PDF-1.7"),
+        r"messages\[0\]\.blocks\[1\]: a block of type 'document'",
+    ),
     "cache point": ("user", CACHE, "a block of type 'cache'"),
     "citable": ("user", CitableBlock(title="t", source="s", content="c"), "type 'citable'"),
     "citation": (
@@ -407,6 +415,44 @@ def test_images_go_to_models_that_see(server: LocalDashScope, folder: Path, name
 @pytest.mark.parametrize("block", [ImageBlock(), ImageBlock(image=b"")], ids=["none", "empty"])
 def test_an_image_of_nothing_is_refused(server: LocalDashScope, block: ImageBlock) -> None:
     assert_refused(llm_at(server, OMNI), server, user(block), ValueError, "zero bytes|as an image")
+
+
+# --- videos -----------------------------------------------------------------------------------
+
+MP4 = b"\x00\x00\x00\x18ftypmp42" + bytes(12)
+MP4_URI = data_uri(MP4, "video/mp4")
+VIDEOS: dict[str, tuple[Callable[[Path], VideoBlock], dict[str, Any]]] = {
+    "bytes": (lambda _: VideoBlock(video=MP4), {"video_url": {"url": MP4_URI}}),
+    "file object": (
+        lambda _: VideoBlock(video=io.BytesIO(MP4)),
+        {"video_url": {"url": MP4_URI}},
+    ),
+    "path": (
+        lambda folder: VideoBlock(path=_write(folder / "a.mp4", MP4)),
+        {"video_url": {"url": MP4_URI}},
+    ),
+    "URL": (
+        lambda _: VideoBlock(url="https://h/a.mp4", fps=4),
+        {"video_url": {"url": "https://h/a.mp4"}, "fps": 4},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VIDEOS)
+def test_videos_go_to_models_that_take_them(
+    server: LocalDashScope, folder: Path, name: str
+) -> None:
+    make, expected = VIDEOS[name]
+    chat(llm_at(server, OMNI), [user(make(folder), QUESTION)])
+    assert server.requests[0].messages[0]["content"] == [
+        {"type": "video_url", **expected},
+        {"type": "text", "text": "What is said?"},
+    ]
+
+
+@pytest.mark.parametrize("block", [VideoBlock(), VideoBlock(video=b"")], ids=["none", "empty"])
+def test_a_video_of_nothing_is_refused(server: LocalDashScope, block: VideoBlock) -> None:
+    assert_refused(llm_at(server, OMNI), server, user(block), ValueError, "zero bytes|as a video")
 
 
 # --- calls and thoughts -----------------------------------------------------------------------

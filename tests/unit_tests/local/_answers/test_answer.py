@@ -104,6 +104,25 @@ def test_without_audio_it_says_so(unscripted: LocalDashScope) -> None:
     assert message_of(chat(unscripted))["content"] == f"{label(OMNI_38)} {NO_AUDIO}"
 
 
+IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+VIDEO = {"type": "video_url", "video_url": {"url": "https://example.com/a.mp4"}}
+FRAMES = {"type": "video", "video": ["https://example.com/a.png"] * 2}
+
+
+@pytest.mark.parametrize(
+    ("parts", "unseen"),
+    [([IMAGE], "images"), ([FRAMES], "videos"), ([VIDEO, IMAGE, IMAGE], "images and videos")],
+)
+def test_it_says_that_it_does_not_look_at_images_and_videos(
+    unscripted: LocalDashScope, parts: list[Any], unseen: str
+) -> None:
+    said = f"{label(OMNI_38)} It does not look at {unseen}."
+    answer = message_of(chat(unscripted, user(*parts)))["content"]
+    assert answer == f"{said} {NO_AUDIO}"
+    answer = message_of(chat(unscripted, user(*parts, clip(SILENCE))))["content"]
+    assert answer == f"{said} No speech found."
+
+
 # --- speech recognition ---
 
 

@@ -34,12 +34,36 @@ STREAM_ONLY = (
 AUDIO = clip(data_uri(wav(0.1)))
 AT_URL = clip("https://example.com/a.mp3")
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+VIDEO = {"type": "video_url", "video_url": {"url": "https://example.com/a.mp4"}}
 SYSTEM = {"role": "system", "content": "Be brief."}
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
 CALL = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
 SPEECH = {"modalities": ["text", "audio"], "stream": True}
 CALLING = {"role": "assistant", "content": None, "tool_calls": [CALL]}
 RESULT = {"role": "tool", "content": "3", "tool_call_id": "c1"}
+
+
+def frames(count: int) -> dict[str, Any]:
+    return {"type": "video", "video": ["https://example.com/a.png"] * count}
+
+
+def image_at(url: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def video_at(url: str) -> dict[str, Any]:
+    return {"type": "video_url", "video_url": {"url": url}}
+
+
+def frames_refused(model_takes: str) -> str:
+    return (
+        "The video modality input does not meet the requirements because: the range of sequence "
+        f"images shoule be {model_takes}."
+    )
+
+
+LARGE = "A" * 10_485_760
+TOO_LARGE = "Exceeded limit on max bytes per data-uri item : 10485760"
 
 
 def assert_invalid(response: Any, message: str) -> None:
@@ -145,6 +169,63 @@ MODELS: dict[str, tuple[str, list[Any], dict[str, Any], str]] = {
         {"stream": True},
         f"The model `{OMNI_TURBO}` takes text and one other modality per message.",
     ),
+    "3 frames for turbo": (
+        OMNI_TURBO,
+        [user(frames(3))],
+        {"stream": True},
+        frames_refused("(4, 80)"),
+    ),
+    "129 frames for 3": (OMNI_3, [user(frames(129))], {"stream": True}, frames_refused("(2, 128)")),
+    "1 frame for 3.8": (OMNI_38, [user(frames(1))], {}, frames_refused("(2, 2048)")),
+    "two videos for 3": (
+        OMNI_3,
+        [user(VIDEO, VIDEO)],
+        {"stream": True},
+        f"The model `{OMNI_3}` takes 1 video per message.",
+    ),
+    "65 videos for 3.8": (
+        OMNI_38,
+        [user(*[VIDEO] * 65)],
+        {},
+        f"The model `{OMNI_38}` takes 64 video per message.",
+    ),
+    "513 videos for 3.5": (
+        OMNI_35,
+        [user(*[VIDEO] * 513)],
+        {"stream": True},
+        f"The model `{OMNI_35}` takes 512 video at URLs per request.",
+    ),
+    "251 images in base64": (
+        OMNI_38,
+        [user(*[image_at("data:image/png;base64,AAAA")] * 251)],
+        {},
+        f"The model `{OMNI_38}` takes 250 image in base64 per request.",
+    ),
+    "a large video": (OMNI_38, [user(video_at(f"data:;base64,{LARGE}"))], {}, TOO_LARGE),
+    "a large image for 3": (
+        OMNI_3,
+        [user(image_at(f"data:image/png;base64,{LARGE}"))],
+        {"stream": True},
+        TOO_LARGE,
+    ),
+    "a large frame for 3": (
+        OMNI_3,
+        [user({"type": "video", "video": [f"data:image/png;base64,{LARGE}"] * 2})],
+        {"stream": True},
+        TOO_LARGE,
+    ),
+    "a video and audio for turbo": (
+        OMNI_TURBO,
+        [user(AUDIO, VIDEO)],
+        {"stream": True},
+        f"The model `{OMNI_TURBO}` takes text and one other modality per message.",
+    ),
+    "a video for speech recognition": (
+        ASR,
+        [user(VIDEO)],
+        {},
+        "The dedicated task `asr` does not support this input.",
+    ),
     "an image and audio for 3": (
         OMNI_3,
         [user(AUDIO, IMAGE, text("?"))],
@@ -170,6 +251,9 @@ TAKEN: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
     ),
     "an image after a clip": (OMNI_TURBO, [user(AUDIO), assistant_text("Hi"), user(IMAGE)], {}),
     "many clips and an image": (OMNI_35, [user(AUDIO, IMAGE, AUDIO, text("?"))], {}),
+    "videos of 3.8": (OMNI_38, [user(*[VIDEO] * 64, frames(2), frames(2048), AUDIO)], {}),
+    "a large image of 3.8": (OMNI_38, [user(image_at(f"data:image/png;base64,{LARGE}"))], {}),
+    "80 frames for turbo": (OMNI_TURBO, [user(frames(80), text("?"))], {}),
     "speech of 3 after a system message": (OMNI_3, [SYSTEM, user(AUDIO)], SPEECH),
     "a system message for turbo": (OMNI_TURBO, [SYSTEM, user(AUDIO)], {}),
     "a voice that turbo has": (OMNI_TURBO, [], {**SPEECH, "audio": {"voice": "Ethan"}}),
@@ -214,6 +298,15 @@ def test_they_take_one_clip_alone(
     server: LocalDashScope, messages: list[dict[str, Any]], model: str, message: str
 ) -> None:
     refused = generate(server, *messages, model=model)
+    assert_refused(refused, 400, "InvalidParameter", message)
+
+
+@pytest.mark.parametrize("part", [{"image": "https://h/a.png"}, {"video": "https://h/a.mp4"}])
+def test_qwen_audio_takes_text_and_audio_alone(
+    server: LocalDashScope, part: dict[str, Any]
+) -> None:
+    refused = generate(server, user(part), model="qwen-audio-turbo")
+    message = "The model `qwen-audio-turbo` does not support this input."
     assert_refused(refused, 400, "InvalidParameter", message)
 
 

@@ -259,7 +259,7 @@ def test_images_and_videos_are_taken(server: LocalDashScope) -> None:
     server.script("ok")
     image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
     video = {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}}
-    frames = {"type": "video", "video": ["https://example.com/a.png"]}
+    frames = {"type": "video", "video": ["https://example.com/a.png"] * 2, "fps": 2}
     message = user(image, video, frames, clip(data_uri(wav())), text("?"))
     assert message_of(chat(server, message))["content"] == "ok"
 
@@ -353,6 +353,19 @@ MESSAGES: dict[str, tuple[list[Any], str]] = {
     "an image's path": (
         [user({"type": "image_url", "image_url": {"url": "/tmp/a.png"}})],  # noqa: S108
         INVALID_URL,
+    ),
+    "a video's path": (
+        [user({"type": "video_url", "video_url": {"url": "/tmp/a.mp4"}})],  # noqa: S108
+        INVALID_URL,
+    ),
+    "a frame's path": (
+        [user({"type": "video", "video": ["https://h/a.png", "/tmp/a.png"]})],  # noqa: S108
+        INVALID_URL,
+    ),
+    "a frame that is none": ([user({"type": "video", "video": [1, 2]})], INVALID_URL),
+    "a video that is none": (
+        [user({"type": "video", "video": "https://h/a.mp4"})],
+        "Input should be a valid dictionary: content.video",
     ),
     "audio without data": (
         [user({"type": "input_audio", "input_audio": {"format": "wav"}})],
