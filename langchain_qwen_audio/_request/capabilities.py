@@ -68,7 +68,8 @@ def _message_refusals(
         yield "takes one recording and no conversation: send each recording in a request of its own"
     if profile.max_clips is not None and clips > profile.max_clips:
         yield f"takes {profile.max_clips} recording a message, and {clips} came"
-    yield from _visual_refusals(profile, content)
+    if len(texts) < len(content):
+        yield from _visual_refusals(profile, content)
 
 
 def _visual_refusals(profile: Profile, content: list[Part]) -> Iterator[str]:
@@ -132,7 +133,14 @@ def _no_text(profile: Profile) -> str:
 
 
 def _count_refusals(profile: Profile, messages: Messages) -> Iterator[str]:
-    parts = [part for message in messages for part in message.content]
+    parts: list[Part] = [
+        part
+        for message in messages
+        for part in message.content
+        if not isinstance(part, TextPart)
+    ]
+    if not parts:
+        return
     at_urls, inline = "at URLs", "that are no URLs"
     for what, where, count, limit in (
         ("recordings", inline, _count(parts, AudioPart), profile.max_inline_clips),
