@@ -6,7 +6,6 @@ FFmpeg demuxes here. Lengths that only a container writes down are not believed.
 from __future__ import annotations
 
 import math
-import struct
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from langchain_qwen_audio._media import amr_frames
@@ -31,7 +30,7 @@ _COUNTED = {("aac", "aac"), ("flac", "flac"), ("mp3", "mp3"), ("mp3", "mp2"), ("
 _AMR = {"amr", "amrnb", "amrwb"}
 _DIGITS = 6  # of seconds: sums of floats are off by less, and limits are compared with them
 _STEP_S = 10.0  # what is counted is told in steps of this length
-_SKIPPED = struct.Struct("<II")  # samples at the beginning and at the end of a packet
+_PRE_SKIP = slice(10, 12)  # in the header of Opus, in samples at 48 kHz
 
 
 def counted_length(
@@ -116,21 +115,16 @@ def _lengths(part: OpenPart) -> Iterator[tuple[float | None, float]]:
     name, stream = part.sound.format_name, part.sound.stream
     if (name, stream.codec_context.codec.canonical_name) not in _COUNTED:
         raise _NotCountedError
-    left_out_s, packets, unknown = 0.0, 0, 0
+    left_out_s, packets, unknown = _left_out_s(part.sound), 0, 0
     time_base = float(stream.time_base or 0)
     for packet, length_s in _packets(part.sound, time_base):
         packets += 1
         unknown += not length_s
-        there_s = length_s
-        if packet.has_sidedata("skip_samples"):
-            first_s, last_s = _skipped(bytes(packet.get_sidedata("skip_samples")), part.sound)
-            left_out_s += first_s
-            there_s -= last_s
-        now_s = min(left_out_s, there_s)
+        now_s = min(left_out_s, length_s)
         left_out_s -= now_s
-        if there_s > now_s:
+        if length_s > now_s:
             start = packet.pts if name in TIMED else None
-            yield None if start is None else start * time_base + now_s, there_s - now_s
+            yield None if start is None else start * time_base + now_s, length_s - now_s
     if unknown > 1 + packets // 20:
         raise _NotCountedError
 
@@ -138,11 +132,13 @@ def _lengths(part: OpenPart) -> Iterator[tuple[float | None, float]]:
 def _packets(sound: Sound, time_base: float) -> Iterator[tuple[av.Packet[Any], float]]:
     """Yield packets, and how many seconds each sounds; 0 where that is not known."""
     context = sound.stream.codec_context
-    is_aac, is_flac = sound.format_name == "aac", sound.format_name == "flac"
+    is_aac, is_flac, is_mp3 = (sound.format_name == it for it in ("aac", "flac", "mp3"))
     last: av.Packet[Any] | None = None
     for packet in sound.container.demux(sound.stream):
         if packet.size and is_aac:
             yield packet, adts_length(bytes(memoryview(packet)[:HEAD_BYTES]), packet.size)
+        elif packet.has_sidedata("skip_samples") and is_mp3:  # what an encoder added is left out
+            raise _NotCountedError
         elif packet.size:
             if last:
                 yield last, (last.duration or 0) * time_base
@@ -161,12 +157,13 @@ def _is_whole(context: av.AudioCodecContext, packet: av.Packet[Any]) -> bool:
         return False
 
 
-def _skipped(side_data: bytes, sound: Sound) -> tuple[float, float]:
-    """Read how many seconds at both ends of a packet are left out, and still in its length."""
-    first, last = _SKIPPED.unpack_from(side_data)
-    # Ogg's last packet says already how long it is without them.
-    last = 0 if sound.format_name == "ogg" else last
-    return first / sound.stream.sample_rate, last / sound.stream.sample_rate
+def _left_out_s(sound: Sound) -> float:
+    """Read how many seconds at the beginning are left out, as the header of Opus says."""
+    if sound.format_name != "ogg":
+        return 0.0
+    return (
+        int.from_bytes((sound.stream.codec_context.extradata or b"")[_PRE_SKIP], "little") / 48_000
+    )
 
 
 def _lengths_of_amr(part: OpenPart) -> Iterator[tuple[None, float]]:

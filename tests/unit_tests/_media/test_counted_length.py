@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COUNTED = {
-    *("speech.flac", "speech.mp3", "bare.mp3", "speech.aac", "opus.ogg"),
+    *("speech.flac", "bare.mp3", "speech.aac", "opus.ogg"),
     *("sox.amr", "pyav.amr", "wide.amr"),
 }
 
@@ -67,11 +67,9 @@ MADE: dict[str, Callable[[], bytes]] = {
     "ADTS, 16 kHz": lambda: encode(noise(2), "adts", "aac"),
     "ADTS, cut": lambda: cut(read("speech.aac")),
     "ADTS, two rates": lambda: read("speech.aac") + encode(tone(1), "adts", "aac"),
-    "MP3 without a header": lambda: encode(noise(2), "mp3", "libmp3lame", write_xing="0"),
     "MP3, cut": lambda: cut(read("bare.mp3")),
     "MP3, from the middle on": lambda: read("bare.mp3")[1_000:],
-    "MP3, three": lambda: encode(noise(2), "mp3", "libmp3lame") * 3,
-    "MP3 and AMR": lambda: encode(noise(2), "mp3", "libmp3lame") + amr(1),
+    "MP3 and AMR": lambda: read("bare.mp3") + amr(1),
     "MP2": lambda: encode(noise(2, 32_000), "mp2", "mp2", 32_000),
     "Opus, 2.5 ms": functools.partial(opus, frame_duration="2.5"),
     "Opus, 60 ms": functools.partial(opus, frame_duration="60"),
@@ -175,6 +173,7 @@ def test_what_is_truncated_is_an_error_unless_it_is_taken() -> None:
 
 
 def test_a_part_that_cannot_be_read_is_named() -> None:
-    arguments = arguments_of(read("bare.mp3") + read("speech.mp3")[:600])
+    data = encode(tone(1, 48_000), "ogg", "libopus", 48_000)
+    arguments = arguments_of(data + data[:-100])
     with pytest.raises(CodecError, match="part 2 of 2: it is truncated"):
         counted_length(**arguments)
