@@ -134,10 +134,7 @@ def _no_text(profile: Profile) -> str:
 
 def _count_refusals(profile: Profile, messages: Messages) -> Iterator[str]:
     parts: list[Part] = [
-        part
-        for message in messages
-        for part in message.content
-        if not isinstance(part, TextPart)
+        part for message in messages for part in message.content if not isinstance(part, TextPart)
     ]
     if not parts:
         return

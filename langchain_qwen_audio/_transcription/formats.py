@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from enum import Enum
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from langchain_qwen_audio.transcripts import Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
+    from langchain_qwen_audio.transcripts import Transcript
 
 SUBTITLE_S = 10.0  # where only segments have times, so that those of their words can be estimated
 
@@ -57,6 +57,10 @@ class FormatSpec(NamedTuple):
 
 def join_segments(segments: Sequence[SegmentTranscript]) -> Transcript:
     """Join the segments of a recording; those of several channels by time."""
+    from langchain_qwen_audio.transcripts import (
+        Transcript,
+    )  # which the command's --help does without
+
     sentences = [it for segment in segments for it in segment.noted_sentences if it.text.strip()]
     sentences.sort(key=lambda it: it.start_s or 0.0)
     return Transcript(
@@ -103,19 +107,16 @@ def _of_all(
     return lambda segments: write(join_segments(segments))
 
 
-def _write_json(transcript: Transcript) -> str:
-    return transcript.model_dump_json(indent=2)
-
-
-_TEXT, _SRT, _VTT, _LRC = map(
-    _of_all, (Transcript.to_text, Transcript.to_srt, Transcript.to_vtt, Transcript.to_lrc)
+_TEXT, _SRT, _VTT, _LRC = (
+    _of_all(methodcaller(name)) for name in ("to_text", "to_srt", "to_vtt", "to_lrc")
 )
+_JSON = _of_all(methodcaller("model_dump_json", indent=2))
 FORMATS = {
     TranscriptFormat.TEXT: FormatSpec(_TEXT, "txt"),
     TranscriptFormat.SEGMENTS: FormatSpec(write_jsonl, "jsonl"),
     TranscriptFormat.SENTENCES: FormatSpec(write_jsonl, "jsonl"),
     TranscriptFormat.SPEAKERS: FormatSpec(_TEXT, "txt"),
-    TranscriptFormat.JSON: FormatSpec(_of_all(_write_json), "json"),
+    TranscriptFormat.JSON: FormatSpec(_JSON, "json"),
     TranscriptFormat.SRT: FormatSpec(_SRT, "srt", SUBTITLE_S),
     TranscriptFormat.VTT: FormatSpec(_VTT, "vtt", SUBTITLE_S),
     TranscriptFormat.LRC: FormatSpec(_LRC, "lrc", SUBTITLE_S),
