@@ -18,7 +18,7 @@ MAX_MEMORY_BYTES = 200_000_000  # beyond what a worker has before it sees a reco
 # allowed, more for recordings that are at least so many times faster, and more for large files.
 MAX_WORK_S, MIN_SPEED, MIN_BYTES_PER_S = 2.0, 20.0, 20_000_000
 MAX_SOUND_S = 12 * 3600.0  # there is no more for what is longer, so that a step has a last bound
-COUNTING_SPEED = 400.0  # to count packets is so many times faster than their sound
+COUNTING_SPEED = 100.0  # to count packets, 400 a second at the most, is so many times faster
 STEP_WORK_MS = 100.0  # to begin a step takes no more than this
 _IS_WORN = 0.25  # a worker that keeps more than this part of the memory is replaced
 _STATM = Path("/proc/self/statm")  # in pages; the sixth number is data and stacks
