@@ -24,6 +24,7 @@ from langchain_qwen_audio._request.messages import map_messages, without_empty_t
 from langchain_qwen_audio._request.parameters import (
     add_defaults,
     check_parameters,
+    check_shapes,
     request_json,
     requests_speech,
 )
@@ -32,6 +33,7 @@ from langchain_qwen_audio._response.stream import StreamDecoder
 from langchain_qwen_audio._service.client import Service, ServiceRequest
 from langchain_qwen_audio._service.default_timeouts import MAX_TIMEOUT_S
 from langchain_qwen_audio._service.endpoint import Endpoint
+from langchain_qwen_audio._settings import PER_CALL
 from langchain_qwen_audio._tool_calling.prompt import write_tool_prompt
 from langchain_qwen_audio._tool_calling.tool_choice import native_choice
 from langchain_qwen_audio.audio import Audio
@@ -49,8 +51,6 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._request.token_count import Counts
     from langchain_qwen_audio._settings import BaseChatQwenAudio
 
-# Fields that a single call may override and that are not parameters of the service.
-_PER_CALL = ("model", "timeout", "total_timeout", "max_retries", "model_kwargs")
 # LangChain's own: a wish to stream, and notes for its traces. And how a stream comes is for the
 # protocol to say.
 _NOT_SENT = {"stream", "ls_structured_output_format", "incremental_output"}
@@ -190,14 +190,14 @@ async def _aprepare(
 
 def _map(settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[str, Any]) -> _Call:
     """Map messages, and settle what they are sent with: fields, and what this call says."""
-    rest = dict(kwargs)
-    own = {name: rest.pop(name, getattr(settings, name)) for name in _PER_CALL}
+    own = {name: kwargs.get(name, getattr(settings, name)) for name in PER_CALL}
     deadline = _check_limits(own["timeout"], own["total_timeout"], own["max_retries"])
     model = own["model"]
     route = settings.route(model)
     profile = route.profile
-    merged = {**settings.request_parameters, **own["model_kwargs"], **rest}
+    merged = settings.parameters_of_call(kwargs)
     parameters = {name: value for name, value in merged.items() if name not in _NOT_SENT}
+    check_shapes(parameters)
     add_defaults(parameters, profile, settings.voice)
     check_parameters(model, profile, parameters)
     if "json_prompt" in parameters:

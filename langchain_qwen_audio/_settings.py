@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +40,9 @@ _PARAMETERS = (
     "modalities",
     "asr_options",
 )
+
+# Fields that a single call may override and that are not parameters of the service.
+PER_CALL = ("model", "timeout", "total_timeout", "max_retries", "model_kwargs")
 
 
 class AsrOptions(TypedDict, total=False):
@@ -191,6 +195,12 @@ class BaseChatQwenAudio(ServiceSettings, BaseChatModel):
         """The parameters that the fields set, `model_kwargs` aside."""
         values = {name: getattr(self, name) for name in _PARAMETERS}
         return {name: value for name, value in values.items() if value is not None}
+
+    def parameters_of_call(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """Say what a call sets, by its own arguments, by `model_kwargs` or by fields."""
+        more = overrides.get("model_kwargs", self.model_kwargs)
+        rest = {name: value for name, value in overrides.items() if name not in PER_CALL}
+        return {**self.request_parameters, **more, **rest}
 
     def route(self, model: str | None = None) -> Route:
         """Say how a model is used, and what it takes when used so.

@@ -229,7 +229,7 @@ class ChatQwenAudio(BaseChatQwenAudio):
 
         While a model thinks, a search needs a stream; it is a third party that says so.
         """
-        searches = overrides.get("enable_search", self.enable_search)
+        searches = self.parameters_of_call(overrides).get("enable_search")
         return bool(searches) or self.route(overrides.get("model")).profile.must_stream
 
     # --- LangChain's interface ---
@@ -386,10 +386,12 @@ class ChatQwenAudio(BaseChatQwenAudio):
             prices: Your own prices, in place of the service's list.
         """
         from langchain_qwen_audio._pipeline import count_messages
-        from langchain_qwen_audio.costs import estimate
+        from langchain_qwen_audio.costs import SEARCHES, Cost, estimate
 
         counts = count_messages(self, self._convert_input(messages).to_messages())
-        return estimate(counts, self.model, self.billing_region, prices)
+        cost = estimate(counts, self.model, self.billing_region, prices)
+        searches = self.parameters_of_call({}).get("enable_search")
+        return cost + Cost(unknown=(SEARCHES,)) if searches else cost
 
     def _resolve_model_profile(self) -> ModelProfile:
         own = is_own_model(self.model, self.base_url, self.protocol)

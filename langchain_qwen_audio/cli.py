@@ -301,13 +301,14 @@ def _ask(args: argparse.Namespace) -> None:
         reply = model.invoke([message]) if args.no_stream else _print_stream(model, message)
     if args.no_stream:
         print(reply.text)
-    if usage := reply.usage_metadata:
+    usage, cost = reply.usage_metadata, f"cost {Cost.of(reply)}"
+    if usage:
         audio = usage.get("input_token_details", {}).get("audio", 0)
-        print(
+        cost = (
             f"{usage['input_tokens']} tokens in ({audio} of audio), {usage['output_tokens']} out; "
-            f"cost {Cost.of(reply)}",
-            file=sys.stderr,
+            f"{cost}"
         )
+    print(cost, file=sys.stderr)
 
 
 def _print_stream(model: ChatQwenAudio, message: HumanMessage) -> AIMessage:

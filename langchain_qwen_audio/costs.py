@@ -24,6 +24,7 @@ __all__ = ["Cost", "Prices", "SecondPrice", "TokenPrices"]
 Item: TypeAlias = Literal["text_in", "audio_in", "image_in", "cached_in", "text_out", "audio_out"]
 
 _MILLION = 1_000_000
+SEARCHES = "searches of the web are billed apart, and are not counted"
 
 
 class Metered(Protocol):
@@ -34,6 +35,7 @@ class Metered(Protocol):
     usage: UsageMetadata
     billed_s: float | None
     uncounted: int
+    gaps: tuple[str, ...]
 
 
 class _Bill(NamedTuple):
@@ -44,6 +46,7 @@ class _Bill(NamedTuple):
     usage: UsageMetadata | None
     seconds: float | None = None
     gaps: tuple[str, ...] = ()
+    uncounted: int = 0  # answers of a summary without a count of audio tokens
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Cost:
     @classmethod
     def of(
         cls,
-        used: AIMessage | UsageMetadata | Metered,
+        used: AIMessage | UsageMetadata | Metered | None,
         *,
         model: str | None = None,
         region: str | None = None,
@@ -93,16 +96,20 @@ class Cost:
         https://help.aliyun.com/zh/model-studio/model-pricing , as of October 2026
 
         Args:
-            used: An answer, its `usage_metadata`, or the summary of a loader. Add the costs of
-                several answers, not their usage: a price can depend on what one input has.
+            used: An answer, its `usage_metadata` (None if the answer has none), or the summary of a
+                loader. Add the costs of several answers, not their usage: a price can depend on
+                what one input has.
             model: Name of the model, where `used` does not say it, or another one is meant.
             region: Region that bills, the same.
             prices: Your own prices, in place of the service's list.
 
         Returns:
             The cost. If a price or a number is not known, `amount` is None, and `unknown` says why.
+
+        Raises:
+            TypeError: `used` is something else.
         """
-        if isinstance(used, AIMessage) and is_from_cache(used):
+        if isinstance(used, AIMessage | dict) and is_from_cache(used):
             return cls()
         bill = _bill_of(used)
         name, place = model or bill.model, region or bill.region
@@ -188,10 +195,15 @@ def estimate(counts: Counts, model: str, region: str | None, prices: Prices | No
     return _by_token(_Bill(model, region, usage), found) + Cost(unknown=gaps)
 
 
-def is_from_cache(message: AIMessage) -> bool:
+def is_from_cache(used: AIMessage | UsageMetadata) -> bool:
     """Tell an answer that LangChain had in its cache: it marks its usage so."""
-    usage = cast("dict[str, Any]", message.usage_metadata or {})
-    return usage.get("total_cost") == 0
+    usage = used.usage_metadata if isinstance(used, AIMessage) else used
+    return cast("dict[str, Any]", usage or {}).get("total_cost") == 0
+
+
+def gaps_of(message: AIMessage) -> tuple[str, ...]:
+    """Say what of an answer is billed, and not counted in its usage."""
+    return (*_uncounted_speech(message), *_uncounted_searches(message))
 
 
 def _digits(amount: Decimal) -> str:
@@ -199,7 +211,7 @@ def _digits(amount: Decimal) -> str:
     return "less than 0.000001" if text == "0" and amount else text
 
 
-def _bill_of(used: AIMessage | UsageMetadata | Metered) -> _Bill:
+def _bill_of(used: AIMessage | UsageMetadata | Metered | None) -> _Bill:
     if isinstance(used, AIMessage):
         known = used.response_metadata
         return _Bill(
@@ -207,12 +219,18 @@ def _bill_of(used: AIMessage | UsageMetadata | Metered) -> _Bill:
             known.get("region"),
             used.usage_metadata,
             known.get("seconds"),
-            (*_uncounted_speech(used), *_uncounted_searches(used)),
+            gaps_of(used),
         )
-    if isinstance(used, dict):
+    if used is None or isinstance(used, dict):
         return _Bill(None, None, used)
-    gaps = (f"{used.uncounted} answers have no count of audio tokens",) if used.uncounted else ()
-    return _Bill(used.model, used.region, used.usage, used.billed_s, gaps)
+    if not hasattr(used, "billed_s"):
+        raise TypeError(
+            f"{type(used).__name__} came; expected an answer (AIMessage), its usage_metadata, or "
+            "the summary of a loader"
+        )
+    return _Bill(
+        used.model, used.region, used.usage, used.billed_s, tuple(used.gaps), used.uncounted
+    )
 
 
 def _uncounted_speech(message: AIMessage) -> tuple[str, ...]:
@@ -225,8 +243,7 @@ def _uncounted_speech(message: AIMessage) -> tuple[str, ...]:
 
 
 def _uncounted_searches(message: AIMessage) -> tuple[str, ...]:
-    searches = message.response_metadata.get("enable_search")
-    return ("searches of the web are billed apart, and are not counted",) if searches else ()
+    return (SEARCHES,) if message.response_metadata.get("enable_search") else ()
 
 
 def _find_prices(model: str | None, region: str | None) -> Prices | str:
@@ -250,22 +267,27 @@ def _by_second(seconds: float | None, price: SecondPrice) -> Cost:
 
 
 def _by_token(bill: _Bill, prices: TokenPrices) -> Cost:
-    if bill.usage is None:
+    if bill.usage is None or not {"input_tokens", "output_tokens"} <= bill.usage.keys():
         return Cost(unknown=("the answer does not say how many tokens it used",))
-    has_more_than_text, cost = _input_cost(bill.usage, prices)
+    has_more_than_text, cost = _input_cost(bill, bill.usage, prices)
     cost += _output_cost(bill.usage, prices, has_more_than_text=has_more_than_text)
+    matters = prices.text_in not in (None, prices.audio_in)  # what of the input is audio
+    if bill.uncounted and matters:
+        cost += Cost(unknown=(f"{bill.uncounted} answers have no count of audio tokens",))
     return cost + Cost(unknown=bill.gaps)
 
 
-def _input_cost(usage: UsageMetadata, prices: TokenPrices) -> tuple[bool | None, Cost]:
+def _input_cost(bill: _Bill, usage: UsageMetadata, prices: TokenPrices) -> tuple[bool | None, Cost]:
     """Price the input, and tell whether it had more than text; None if that is not known."""
     details: dict[str, int] = {**usage.get("input_token_details", {})}  # type: ignore[dict-item]
     image = details.get("image", 0) + details.get("video", 0)
     audio = details.get("audio")
-    if audio is None and prices.text_in is None:
+    if prices.text_in is None and (audio is None or bill.uncounted):
         audio = usage["input_tokens"] - image  # there is one price for all that comes in
     tokens: dict[Item, int] = {"text_in": usage["input_tokens"] - image - (audio or 0)}
     tokens |= {"audio_in": audio or 0, "image_in": image}
+    if min(*tokens.values(), usage["input_tokens"] - details.get("cache_read", 0)) < 0:
+        return None, Cost(unknown=("the counts of the input contradict each other",))
     if audio is None and tokens["text_in"] and prices.audio_in != prices.text_in:
         gap = "the answer does not say how many tokens of the input are audio"
         return (True if image else None), Cost(unknown=(gap,))
@@ -295,6 +317,8 @@ def _output_cost(
     details = usage.get("output_token_details", {})
     speech = details.get("audio", 0)
     text = details.get("reasoning", 0) if speech else usage["output_tokens"]
+    if min(speech, text) < 0:
+        return Cost(unknown=("a count of the output is below 0",))
     spoken = _priced("audio_out", speech, prices.audio_out, prices)
     if has_more_than_text is None and text and prices.text_out != prices.mixed_text_out:
         gap = "the price of text out depends on whether the input has audio or images"

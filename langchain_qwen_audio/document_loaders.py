@@ -62,6 +62,7 @@ class LoadSummary:
         region: The region that bills, if it is known.
         billed_s: Seconds that the service bills; None if it did not report them.
         uncounted: How many answers came without a count of audio tokens.
+        gaps: What the service bills of them, and does not count, as searches of the web.
     """
 
     recordings: int = 0
@@ -78,6 +79,7 @@ class LoadSummary:
     region: str | None = None
     billed_s: float | None = 0.0
     uncounted: int = 0
+    gaps: tuple[str, ...] = ()
 
     @property
     def cost(self) -> Cost:
@@ -96,6 +98,7 @@ class LoadSummary:
         self.audio_s += transcript.new_s
         if transcript.error is None and not transcript.from_checkpoint:
             self._add_billed(transcript.usage, transcript.billed_s)
+            self.gaps = tuple(dict.fromkeys([*self.gaps, *transcript.gaps]))
 
     def _add_billed(self, usage: UsageMetadata | None, billed_s: float | None) -> None:
         self.usage = add_usage(self.usage, usage)

@@ -270,6 +270,8 @@ RECOGNITION_3_1 = replace(
         *("speaker_diarization_enabled", "keep_dialect", "disfluency_removal_enabled"),
     ),
 )
+# A name that the table does not know, as a dated one, may have all of that.
+_RECOGNITION_GUESS = replace(RECOGNITION_3_1, max_output_tokens=None)
 # One page says 10 MB, another 2 GB.
 _FUN_RECOGNITION = replace(
     _RECOGNITION, asr_options=("language_hints", "vocabulary_id"), max_language_hints=1
@@ -492,7 +494,7 @@ def profile_of(
     if model in PROFILES:
         return PROFILES[model]
     if protocol == "recognition" or (protocol is None and _RECOGNITION_NAME.match(name)):
-        return RECOGNITION_3_0
+        return _RECOGNITION_GUESS
     if "omni" in name or (protocol == "openai" and "asr" not in name):
         return OMNI_3_5
     return ASR if "asr" in name else QWEN_AUDIO

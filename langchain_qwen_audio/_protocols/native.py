@@ -63,9 +63,7 @@ class NativeProtocol(WireProtocol):
             output = body.get("output") or {}
             if choice := only_choice(output.get("choices")):
                 message, reason = choice.get("message") or {}, choice.get("finish_reason")
-                first = message.get("content") and message["content"][0]
-                if isinstance(first, dict) and isinstance(first.get("audio"), dict):
-                    message = _with_speech(message)
+                message = _with_speech(message)
                 content = read_content(message)
                 return read_message(body, message, reason, content, has_answer=bool(message))
             # As older models answer.
@@ -81,9 +79,19 @@ def _with_speech(message: dict[str, Any]) -> dict[str, Any]:
 
     https://help.aliyun.com/zh/model-studio/qwen-omni (of qwen-omni-turbo, in streams)
     """
-    first, *rest = message["content"]
-    texts = {name: value for name, value in first.items() if name != "audio"}
-    return {**message, "content": [texts, *rest], "audio": first["audio"]}
+    parts = message.get("content")
+    if not isinstance(parts, list) or not any(map(_is_speech, parts)):
+        return message
+    spoken = [it for it in parts if _is_speech(it)]
+    if len(spoken) > 1:
+        raise TypeError("several pieces of speech")
+    rest = {name: value for name, value in spoken[0].items() if name != "audio"}
+    content = [rest if _is_speech(it) else it for it in parts]
+    return {**message, "content": content, "audio": spoken[0]["audio"]}
+
+
+def _is_speech(part: Any) -> bool:
+    return isinstance(part, dict) and isinstance(part.get("audio"), dict)
 
 
 def _write_message(message: RequestMessage[SentPart]) -> dict[str, Any]:

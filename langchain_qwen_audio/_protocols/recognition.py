@@ -73,23 +73,28 @@ class RecognitionProtocol(WireProtocol):
 
     def read(self, body: Any) -> ServiceReply:
         """Read the JSON body of a whole reply."""
-        try:
-            output = body.get("output") or {}
-            sentences = _sentences_of(output)
-            text = string_or_none(output.get("text"))
-            if not text:
-                text = "".join(string_or_none(it.get("text")) or "" for it in sentences)
-            has_answer = "text" in output or bool(sentences)
-            reason = "stop" if has_answer else None
-            reply = read_message(body, {}, reason, (text, ""), has_answer=has_answer)
-            reply["sentences"] = sentences or None
-        except (AttributeError, TypeError, LookupError) as error:
-            refuse_shape(body, error)
+        reply, text = _read(body)
+        reply["text"] = text or _join(reply["sentences"] or [])
         return reply
 
     def stream_reader(self) -> ReadReply:
         """Make what reads the events of one stream."""
-        return _StreamReader(self).read
+        return _StreamReader().read
+
+
+def _read(body: Any) -> tuple[ServiceReply, str]:
+    """Read a reply, and apart from it the text that it gives: all so far, or "" for none."""
+    try:
+        output = body.get("output") or {}
+        sentences = _sentences_of(output)
+        text = string_or_none(output.get("text")) or ""
+        has_answer = "text" in output or bool(sentences)
+        reason = "stop" if has_answer else None
+        reply = read_message(body, {}, reason, ("", ""), has_answer=has_answer)
+        reply["sentences"] = sentences or None
+    except (AttributeError, TypeError, LookupError) as error:
+        refuse_shape(body, error)
+    return reply, text
 
 
 class _StreamReader:
@@ -98,38 +103,56 @@ class _StreamReader:
     Text is passed on when its sentence has ended, since an open sentence may still be revised.
     """
 
-    def __init__(self, protocol: RecognitionProtocol) -> None:
-        self._protocol = protocol
+    def __init__(self) -> None:
         self._text = ""
-        self._ended: dict[tuple[Any, Any], dict[str, Any]] = {}
+        self._open: set[str] = set()  # channels whose sentence goes on
+        self._ended: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def read(self, body: Any) -> ServiceReply:
-        reply = self._protocol.read(body)
+        reply, so_far = _read(body)
         found = reply["sentences"] or []
-        ended = [it for it in found if it.get("sentence_end") is not False]
-        is_final = len(ended) == len(found)
+        ended = [it for it in found if _has_ended(it)]
+        self._open -= {_channel_of(it) for it in ended}
+        self._open |= {_channel_of(it) for it in found if it not in ended}
         new = [it for it in ended if _key_of(it) not in self._ended]
         self._ended |= {_key_of(it): it for it in ended}
-        reply["text"] = self._next_text(reply["text"], new) if is_final else ""
         reply["sentences"] = list(self._ended.values()) or None
-        reply["finish_reason"] = reply["finish_reason"] if is_final else ""
+        if self._open:
+            reply["finish_reason"] = ""
+        else:
+            reply["text"] = self._next_text(so_far, new)
         return reply
 
     def _next_text(self, so_far: str, new: list[dict[str, Any]]) -> str:
-        if so_far.startswith(self._text):
+        if so_far and so_far.startswith(self._text):
             text = so_far[len(self._text) :]
         else:
-            logger.warning("a sentence was revised after it had ended; its first text is kept")
-            text = "".join(it.get("text") or "" for it in new)
+            text = _join(new)
+            if so_far:
+                logger.warning("a sentence was revised after it had ended; its first text is kept")
         self._text += text
         return text
 
 
-def _key_of(sentence: dict[str, Any]) -> tuple[Any, Any]:
-    number = sentence.get("sentence_id")
-    return str(sentence.get("channel_id")), str(
-        sentence.get("begin_time") if number is None else number
-    )
+def _has_ended(sentence: dict[str, Any]) -> bool:
+    """Tell whether a sentence is not revised any more; its end has a time only then."""
+    flag = sentence.get("sentence_end")
+    return sentence.get("end_time", 0) is not None if flag is None else bool(flag)
+
+
+def _key_of(sentence: dict[str, Any]) -> tuple[str, ...]:
+    """Name a sentence, by its text where nothing else does."""
+    names = ("sentence_id", "begin_time")
+    known = [str(sentence.get(name)) for name in names if sentence.get(name) is not None]
+    return (_channel_of(sentence), *(known or [str(sentence.get("text"))]))
+
+
+def _channel_of(sentence: dict[str, Any]) -> str:
+    return str(sentence.get("channel_id"))
+
+
+def _join(sentences: list[dict[str, Any]]) -> str:
+    return "".join(sentence.get("text") or "" for sentence in sentences)
 
 
 def _sentences_of(output: dict[str, Any]) -> list[dict[str, Any]]:
@@ -140,6 +163,8 @@ def _sentences_of(output: dict[str, Any]) -> list[dict[str, Any]]:
     sentences = several or ([one] if one else [])
     if not isinstance(sentences, list) or not all(isinstance(it, dict) for it in sentences):
         raise TypeError("sentences that are none")
+    for sentence in sentences:
+        string_or_none(sentence.get("text"))
     return sentences
 
 

@@ -170,6 +170,11 @@ def read_local_file(url: str, options: ClipOptions) -> Audio | None:
 def _travelling(clip: Audio, options: ClipOptions) -> InlineAudioPart | UploadPart:
     profile, transport = options.profile, options.audio_transport
     ways = [transport] if transport != "auto" else ["inline", "upload"]
+    if transport not in {"auto", *profile.transports}:
+        raise AudioError(
+            f"{clip.name}: audio_transport is {transport!r}, and {options.model} takes clips by "
+            f"{' or '.join(profile.transports)}: leave it out"
+        )
     size = len(f"data:{clip.mime_type};base64,") + (clip.size + 2) // 3 * 4
     for way in ways:
         if way not in profile.transports:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from typing import TYPE_CHECKING
 
 from langchain_qwen_audio._media.samples import SAMPLE_RATE, byte_count
@@ -28,7 +29,8 @@ def with_all_channels(audio: Audio, profile: Profile) -> Audio:
         profile: What the model takes.
 
     Raises:
-        AudioError: It has other channels than 2 or 4, or is longer than one request takes.
+        AudioError: It has other channels than 2 or 4, is truncated, or is longer than one request
+            takes.
     """
     if audio.channels not in _TAKEN:
         kinds = " and ".join(f"{number} ({name})" for number, name in _TAKEN.items())
@@ -40,6 +42,7 @@ def with_all_channels(audio: Audio, profile: Profile) -> Audio:
     _require_size(audio, profile, sample_rate)
     is_wav = (audio.mime_type, audio.codec) == ("audio/wav", "pcm_s16le")
     if is_wav and audio.sample_rate in {8000, SAMPLE_RATE} and audio.is_plain:
+        deque(audio.decode(sample_rate), maxlen=0)  # which tells one that is truncated
         return audio
     data = _interleave([b"".join(it.decode(sample_rate)) for it in audio.split_channels()])
     return Audio.from_bytes(encode_wav([data], sample_rate, audio.channels), name=audio.name)

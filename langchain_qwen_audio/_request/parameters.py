@@ -17,6 +17,28 @@ if TYPE_CHECKING:
 
 JSON_MODE = {"type": "json_object"}
 
+# What is looked into here. Fields are checked when a model is made; a call can pass anything.
+_SHAPES: tuple[tuple[str, type | tuple[type, ...], tuple[str, ...]], ...] = (
+    ("an object (dict)", dict, ("search_options", "asr_options", "audio", "response_format")),
+    ("a list", (list, tuple), ("modalities", "tools")),
+    ("True or False", bool, ("enable_thinking", "enable_search", "use_multichannel")),
+    ("a text", str, ("reasoning_effort", "voice")),
+    ("a whole number", int, ("n", "thinking_budget")),
+)
+
+
+def check_shapes(parameters: Mapping[str, Any]) -> None:
+    """Require of parameters what the other checks take for granted.
+
+    Raises:
+        InvalidRequestError: One is something else.
+    """
+    for expected, kind, names in _SHAPES:
+        for name in names:
+            value = parameters.get(name)
+            if value is not None and not isinstance(value, kind):
+                raise InvalidRequestError(f"{name} is {value!r:.80}, expected {expected}")
+
 
 def add_defaults(parameters: dict[str, Any], profile: Profile, voice: str | None) -> None:
     """Add the voice of speech output and the strategy of a search; make integers numbers.
@@ -42,10 +64,12 @@ def add_defaults(parameters: dict[str, Any], profile: Profile, voice: str | None
 def request_json(parameters: dict[str, Any], profile: Profile) -> None:
     """Have the service enforce JSON where its pages say that it does.
 
-    That is for models that do not think; the prompt requests JSON of all.
+    That is for models that do not think; the prompt requests JSON of all. With tools, or with
+    speech output, no page shows it.
     https://help.aliyun.com/zh/model-studio/qwen-structured-output
     """
-    if profile.json_mode and not thinks(profile, parameters) and not parameters.get("tools"):
+    alone = not (parameters.get("tools") or requests_speech(parameters))
+    if profile.json_mode and alone and not thinks(profile, parameters):
         parameters.setdefault("response_format", JSON_MODE)
 
 
@@ -123,7 +147,7 @@ def _search_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterato
     strategy = (parameters.get("search_options") or {}).get("search_strategy")
     if not profile.search:
         yield "has no web search (enable_search): qwen3.8-omni-flash has it"
-    if profile.search_strategy and strategy not in {None, profile.search_strategy}:
+    if profile.search_strategy and strategy not in (None, profile.search_strategy):
         yield f"has the search_strategy {profile.search_strategy!r} alone, and {strategy!r} came"
     if parameters.get("tools") and not profile.tools_with_search:
         yield "calls no tools in a request that searches the web: leave out enable_search, or tools"
@@ -138,7 +162,9 @@ def _asr_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[s
         if name not in profile.asr_options:
             yield f"has no asr_options[{name!r}]; it has {', '.join(profile.asr_options)}"
     hints = options.get("language_hints") or ()
-    if len(hints) > profile.max_language_hints:
+    if not isinstance(hints, list | tuple):
+        yield f"takes language_hints as a list, and {hints!r:.80} came"
+    elif len(hints) > profile.max_language_hints:
         yield f"takes {profile.max_language_hints} language_hints, and {len(hints)} came"
     if options.get("speaker_diarization_enabled") and (hints or options.get("keep_dialect")):
         yield (

@@ -9,7 +9,7 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-from langchain_qwen_audio.costs import is_from_cache
+from langchain_qwen_audio.costs import gaps_of, is_from_cache
 from langchain_qwen_audio.transcripts import Sentence, Transcript
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Answer(NamedTuple):
     values: StoredAnswer
     finish_reason: str | None
     seconds: float | None = None  # what the service bills, if it reports that
+    gaps: tuple[str, ...] = ()  # what it bills, and does not count
 
 
 # What LangChain's own cache had, nobody bills.
@@ -59,7 +60,8 @@ def read_answer(message: AIMessage) -> Answer:
     }
     reason = message.response_metadata.get("finish_reason")
     seconds = 0.0 if is_free else message.response_metadata.get("seconds")
-    return Answer(values, None if reason == "stop" else reason, seconds)
+    gaps = () if is_free else gaps_of(message)
+    return Answer(values, None if reason == "stop" else reason, seconds, gaps)
 
 
 def join_answers(cut: Answer, parts: list[Answer]) -> Answer:
@@ -75,4 +77,5 @@ def join_answers(cut: Answer, parts: list[Answer]) -> Answer:
     reasons = (it.finish_reason for it in parts if it.finish_reason)
     seconds = [it.seconds for it in [cut, *parts]]
     known = [it for it in seconds if it is not None]
-    return Answer(values, next(reasons, None), sum(known) if len(known) == len(seconds) else None)
+    billed_s = sum(known) if len(known) == len(seconds) else None
+    return Answer(values, next(reasons, None), billed_s, cut.gaps)

@@ -33,6 +33,7 @@ class SegmentTranscript:
         emotion: The emotion of the speech, if the model tells.
         usage: The tokens used.
         billed_s: The seconds that the service bills, if it reports them.
+        gaps: What the service bills, and does not count.
         finish_reason: Why the text is not whole ("length"); None if it is.
         from_checkpoint: An earlier run paid for it; it costs nothing now.
         error: What went wrong, if something did.
@@ -54,6 +55,7 @@ class SegmentTranscript:
     emotion: str | None = None
     usage: UsageMetadata | None = None
     billed_s: float | None = None
+    gaps: tuple[str, ...] = ()
     finish_reason: str | None = None
     from_checkpoint: bool = False
     error: Exception | None = None

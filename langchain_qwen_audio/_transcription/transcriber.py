@@ -330,7 +330,8 @@ class Transcriber:
             self._store.write(task.key, lambda: STORED.dump_json(answer.values))
         transcript = _with_values(task.place, answer.values)
         reason = answer.finish_reason
-        return replace(transcript, billed_s=answer.seconds, finish_reason=reason)
+        seconds, gaps = answer.seconds, answer.gaps
+        return replace(transcript, billed_s=seconds, gaps=gaps, finish_reason=reason)
 
 
 def _with_values(place: SegmentTranscript, values: StoredAnswer) -> SegmentTranscript:

@@ -42,8 +42,11 @@ modules, distributions = map(set, json.loads(sys.argv[1]))  # to be hidden
 class Installed(importlib.machinery.PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        if name.partition(".")[0] not in modules:
-            return super().find_spec(name, path, target)
+        found = super().find_spec(name, path, target)
+        is_hidden = name.partition(".")[0] in modules
+        if found and is_hidden and "thirdparty_files" not in (found.origin or ""):  # Ray's own
+            return None
+        return found
 
     @classmethod
     def find_distributions(cls, *args, **options):

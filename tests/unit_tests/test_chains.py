@@ -20,6 +20,7 @@ from langchain_qwen_audio.errors import APIError, InvalidRequestError
 from langchain_qwen_audio.local import LocalDashScope, error_reply
 
 from .loading import ASR, LEVEL, QWEN_AUDIO, numbered
+from .models import RECOGNITION
 from .recordings import decode_all, wav
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class NoteTaker:
     def __call__(self, request: ReceivedRequest) -> str | RawReply:
         parts = request.messages[-1]["content"]
         text = next((part["text"] for part in parts if "text" in part), "")
-        if audio := [part["audio"] for part in parts if "audio" in part]:
+        if audio := [it for part in parts if (it := audio_of(part))]:
             clip = decode_all(base64.b64decode(audio[0].partition(";base64,")[2]))
             second = int(clip.samples[0]) - LEVEL
             with self._lock:
@@ -75,6 +76,14 @@ class NoteTaker:
         with self._lock:
             self.combined.append(text)
         return self._answers(text)
+
+
+def audio_of(part: Any) -> str | None:
+    """Find the data URI of a part, in the native format or in that of speech recognition."""
+    match part:
+        case {"audio": str(url)} | {"input_audio": {"data": str(url)}}:
+            return url
+    return None
 
 
 def chain_of(
@@ -368,19 +377,26 @@ async def test_notes_are_counted_off_the_event_loop(
 # --- two models -------------------------------------------------------------------------------
 
 
-def test_a_model_that_only_transcribes_needs_another_that_answers(server: LocalDashScope) -> None:
-    with pytest.raises(ValueError, match=r"qwen3-asr-flash only transcribes: pass combine_llm="):
-        chain_of(server, {"model": ASR})
+only_transcribes = pytest.mark.parametrize("name", [ASR, RECOGNITION])
 
 
+@only_transcribes
+def test_a_model_that_only_transcribes_needs_another_that_answers(
+    server: LocalDashScope, name: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"{name} only transcribes: pass combine_llm="):
+        chain_of(server, {"model": name})
+
+
+@only_transcribes
 @every_way
 def test_a_model_that_only_transcribes_notes_the_words_and_another_model_answers(
-    call_model: Any, minute: Path
+    call_model: Any, minute: Path, name: str
 ) -> None:
     model = NoteTaker(notes=lambda second: f"the words at {second}")
     answers = FakeListChatModel(responses=["They say so [00:20]."])
     with LocalDashScope(reply=model) as server:
-        chain = chain_of(server, {"model": ASR}, combine_llm=answers)
+        chain = chain_of(server, {"model": name}, combine_llm=answers)
         result = call_model(chain, {"audio": minute, "question": QUESTION})
     assert set(model.prompts) == {""}, "it is sent no text"
     assert model.combined == []

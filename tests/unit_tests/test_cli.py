@@ -661,6 +661,13 @@ def test_ask_prints_the_cost_beside_the_tokens(run: Run, how: tuple[str, ...]) -
     assert done.stderr == f"0 tokens in (0 of audio), 6 out; cost {cost}\n"
 
 
+def test_ask_prints_the_cost_of_a_model_that_counts_no_tokens(run: Run) -> None:
+    with LocalDashScope(reply=Reply("a", usage={"duration": 7})) as server:
+        env = {**variables(server), **BEIJING}
+        done = run("ask", SAMPLE, "--model", "qwen-audio-3.0-asr-flash", env=env)
+    assert done.stderr == "cost 0.00154 CNY (audio in 0.00154)\n"
+
+
 def test_transcribe_prints_the_cost_of_the_run(run: Run, recordings: Path, tmp_path: Path) -> None:
     with LocalDashScope(reply=PRICED) as server:
         env = {**variables(server), **BEIJING}

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.caches import InMemoryCache
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from langsmith import Client, traceable, tracing_context
 from langsmith.run_helpers import get_current_run_tree
 
-from langchain_qwen_audio import Cost, QwenAudioLoader
+from langchain_qwen_audio import Cost, QwenAudioLoader, costs
 from langchain_qwen_audio.costs import Prices, SecondPrice, TokenPrices
 from langchain_qwen_audio.local import LocalDashScope, Reply
 from tests.unit_tests.calling_modes import ainvoke, invoke
@@ -84,6 +84,9 @@ def test_a_cost_says_what_it_is_of() -> None:
 CACHED = used({"text": 5, "audio": 7}, {"text": 1})
 CACHED["input_token_details"]["cache_read"] = 3
 BARE = UsageMetadata(input_tokens=9, output_tokens=2, total_tokens=11)
+LESS_THAN_ITS_AUDIO = {**BARE, "input_token_details": {"audio": 100}}
+LESS_THAN_ITS_CACHE = {**BARE, "input_token_details": {"cache_read": 100}}
+BELOW_ZERO = {**BARE, "output_tokens": -2}
 UNKNOWN: list[tuple[Any, dict[str, Any], str]] = [
     (answer(QWEN_AUDIO), {}, "no price of qwen-audio-turbo"),
     (answer("qwen3.5-omni-plus-2026-03-15"), {}, "no price of qwen3.5-omni-plus-2026-03-15"),
@@ -98,6 +101,11 @@ UNKNOWN: list[tuple[Any, dict[str, Any], str]] = [
     (CACHED, {"model": OMNI_3_5, "region": BEIJING}, "which kind of input was cached"),
     (SPOKEN, {"model": OMNI_3_8, "region": BEIJING}, "no price of 1000000 tokens of audio out"),
     (MIXED, {"model": CAPTIONER, "region": BEIJING}, "no price of 1000000 tokens of text in"),
+    (None, {"model": OMNI_3_5, "region": BEIJING}, "how many tokens it used"),
+    ({}, {"model": OMNI_3_5, "region": BEIJING}, "how many tokens it used"),
+    (LESS_THAN_ITS_AUDIO, {"model": OMNI_3_5, "region": BEIJING}, "input contradict each other"),
+    (LESS_THAN_ITS_CACHE, {"model": OMNI_3_8, "region": BEIJING}, "input contradict each other"),
+    (BELOW_ZERO, {"model": OMNI_3_8, "region": BEIJING}, "output is below 0"),
 ]
 
 
@@ -107,6 +115,12 @@ def test_what_is_not_known_is_not_guessed(given: Any, options: dict[str, Any], w
     assert cost.amount is None
     assert why in "; ".join(cost.unknown)
     assert why in str(cost)
+
+
+@pytest.mark.parametrize("used", ["a", 3, HumanMessage("a")])
+def test_what_has_no_cost_is_said(used: Any) -> None:
+    with pytest.raises(TypeError, match=r"(str|int|HumanMessage) came; expected an answer"):
+        Cost.of(used, model=OMNI_3_5, region=BEIJING)
 
 
 def test_what_is_known_of_an_unknown_amount_is_said() -> None:
@@ -231,6 +245,8 @@ def test_an_answer_from_langchains_cache_costs_nothing(
     model = model_at(server, ASR, region=BEIJING, cache=InMemoryCache())
     first, second = (Cost.of(call_model(model, [user(BLOCK)])) for _ in range(2))
     assert (first.amount, second.amount) == (Decimal("0.00088"), Decimal(0))
+    again = call_model(model, [user(BLOCK)]).usage_metadata
+    assert Cost.of(again, model=ASR, region=BEIJING).amount == 0
 
 
 # --- loaders --------------------------------------------------------------------------------------
@@ -253,6 +269,28 @@ def test_a_loaders_summary_has_the_cost_of_its_run(load: Load, ten: Path) -> Non
 
 def test_a_loaders_summary_has_the_cost_of_tokens(load: Load, ten: Path) -> None:
     assert loaded(load, ten, OMNI_3_5, OMNI_USAGE).summary.cost.amount == Decimal("7118.5") / M
+
+
+TOKENS = {"input_tokens": 30, "output_tokens": 4, "total_tokens": 34, "duration": 2}
+UNCOUNTED = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "amount"), [(RECOGNITION, TOKENS, "174"), (OMNI_3_8, UNCOUNTED, "49.5")]
+)
+def test_a_loader_needs_no_count_of_audio_where_all_input_costs_the_same(
+    load: Load, ten: Path, model: str, usage: dict[str, Any], amount: str
+) -> None:
+    assert loaded(load, ten, model, usage).summary.cost.amount == Decimal(amount) / M
+
+
+def test_a_loaders_summary_says_what_its_answers_do_not_count(load: Load, ten: Path) -> None:
+    with LocalDashScope(reply=Reply("a", usage=OMNI_USAGE)) as server:
+        llm = model_at(server, OMNI_3_8, region=BEIJING, enable_search=True)
+        loader = QwenAudioLoader(ten, llm=llm, segment_s=2)
+        load(loader)
+    assert loader.summary.cost.at_least == Decimal("481.5") / M
+    assert loader.summary.cost.unknown == (costs.SEARCHES,)
 
 
 def test_a_loader_pays_once_for_what_langchains_cache_has(load: Load, ten: Path) -> None:
@@ -302,6 +340,11 @@ def test_an_estimate_is_of_the_counted_tokens_of_the_input(
     assert cost.amount is None
     assert cost.unknown == ("the output is not known before the call",)
     assert server.requests == []
+
+
+def test_an_estimate_says_that_searches_are_not_in_it(server: LocalDashScope) -> None:
+    model = model_at(server, OMNI_3_8, region=BEIJING, enable_search=True)
+    assert costs.SEARCHES in model.estimate_cost("?").unknown
 
 
 def test_an_estimate_of_speech_recognition_is_whole(server: LocalDashScope) -> None:

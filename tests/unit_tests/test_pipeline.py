@@ -30,6 +30,7 @@ from tests.unit_tests.models import (
     OMNI_3_5,
     OMNI_3_8,
     QWEN_AUDIO,
+    RECOGNITION,
     STREAMED,
     SYSTEM,
     TURBO,
@@ -48,7 +49,8 @@ if TYPE_CHECKING:
 SECONDS = 2
 QUESTION_TOKENS = 4  # as the local test server counts
 # Tokens of audio a second, as the local test server counts for each family.
-TOKENS_PER_S = {QWEN_AUDIO: 25, CAPTIONER: 12.5, TURBO: 25, OMNI_3: 12.5, OMNI_3_5: 7, OMNI_3_8: 7}
+TOKENS_PER_S = {QWEN_AUDIO: 25, RECOGNITION: 25, CAPTIONER: 12.5, TURBO: 25, OMNI_3: 12.5}
+TOKENS_PER_S |= {OMNI_3_5: 7, OMNI_3_8: 7}
 
 
 def usage_of(name: str) -> dict[str, Any]:
@@ -57,12 +59,21 @@ def usage_of(name: str) -> dict[str, Any]:
         return {"input_tokens": 0, "output_tokens": 2, "total_tokens": 2}
     text = QUESTION_TOKENS if takes_text(name) else 0
     audio = round(SECONDS * TOKENS_PER_S[name])
-    return {
+    counts = {
         "input_tokens": text + audio,
         "output_tokens": 2,
         "total_tokens": text + audio + 2,
-        "input_token_details": {"audio": audio},
     }
+    return counts if name == RECOGNITION else {**counts, "input_token_details": {"audio": audio}}
+
+
+def part_of(name: str, url: str, audio_format: str) -> dict[str, Any]:
+    """Say how a recording is written."""
+    if name == RECOGNITION:
+        return {"type": "input_audio", "input_audio": {"data": url}}
+    if is_compatible(name):
+        return {"type": "input_audio", "input_audio": {"data": url, "format": audio_format}}
+    return {"audio": url}
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -77,25 +88,29 @@ def test_a_model_of_each_kind_gets_its_body_and_its_answer_is_read(
         answer = call_model(model_at(server, name), [HumanMessage(content)])
         (request,) = server.requests
     question = [QUESTION] if takes_text(name) else []
+    part = part_of(name, uri, "wav")
     body: dict[str, Any]
     if is_compatible(name):
-        part = {"type": "input_audio", "input_audio": {"data": uri, "format": "wav"}}
         streamed = STREAMED if streams or name != OMNI_3_8 else {}
         body = {"messages": [{"role": "user", "content": [part, *question]}], **streamed}
         assert request.path == "/compatible-mode/v1/chat/completions"
     else:
-        parts = [{"audio": uri}, *({"text": it["text"]} for it in question)]
-        incremental = {"incremental_output": True} if streams else {}
-        body = {
-            "input": {"messages": [{"role": "user", "content": parts}]},
-            "parameters": {"result_format": "message", **incremental},
-        }
+        parts = [part, *({"text": it["text"]} for it in question)]
+        parameters: dict[str, Any] = {"result_format": "message"}
+        if streams:
+            parameters["incremental_output"] = True
+        if name == RECOGNITION:
+            parameters = {"format": "wav"}
+        message = {"role": "user", "content": parts}
+        body = {"input": {"messages": [message]}, "parameters": parameters}
         assert request.path == "/api/v1/services/aigc/multimodal-generation/generation"
     assert request.json == {"model": name, **body}
     assert request.headers["authorization"] == "Bearer local"
     assert answer.content == "I hear"
     assert answer.usage_metadata == usage_of(name)
     assert answer.response_metadata.pop("request_id")
+    assert ("sentences" in answer.response_metadata) == (name == RECOGNITION)
+    answer.response_metadata.pop("sentences", None)
     assert answer.response_metadata == {
         "model_name": name,
         "model_provider": "dashscope",
@@ -111,9 +126,7 @@ URL = "https://example.com/a.mp3"
 def test_a_url_is_left_to_the_service_to_fetch(server: LocalDashScope, name: str) -> None:
     clip = {"type": "audio", "url": URL}
     model_at(server, name).invoke([user(clip, QUESTION) if takes_text(name) else user(clip)])
-    part = server.requests[0].messages[0]["content"][0]
-    compatible = {"type": "input_audio", "input_audio": {"data": URL, "format": "mp3"}}
-    assert part == (compatible if is_compatible(name) else {"audio": URL})
+    assert server.requests[0].messages[0]["content"][0] == part_of(name, URL, "mp3")
 
 
 # --- models that only stream ------------------------------------------------------------------

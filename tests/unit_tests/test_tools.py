@@ -31,6 +31,7 @@ from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, error_re
 from tests.unit_tests._media.test_download import Web
 
 from ._media.file_builders import nodata_amr, without_length
+from .models import ASR, RECOGNITION, model_at
 from .recordings import decode_all, encode, noise, read, sent_clips, tone, wav
 
 if TYPE_CHECKING:
@@ -698,6 +699,18 @@ def test_a_part_is_sent_even_when_the_folder_is_gone_by_then(
     model.invoke([HumanMessage("Load it."), call, message])
     (clip,) = sent_clips(server)
     assert decode_all(clip).seconds == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("name", [ASR, RECOGNITION])
+def test_a_model_that_only_transcribes_answers_no_question(
+    server: LocalDashScope, folder: Path, name: str, *, is_async: bool
+) -> None:
+    ask = AskAudio(llm=model_at(server, name), root_dir=folder)
+    arguments = {"audio": "tone.wav", "question": "What is it?"}
+    with pytest.raises(errors.MessageError, match=f"{name} takes a recording and no text"):
+        asyncio.run(ask.ainvoke(arguments)) if is_async else ask.invoke(arguments)
+    assert server.requests == []
 
 
 def silence_that_says_it_is_short() -> bytes:

@@ -80,6 +80,8 @@ def test_speech_recognition_of_an_unknown_version_has_the_format_of_the_known_on
     name: str,
 ) -> None:
     assert route_of(name, BEIJING + NATIVE)[1] == "recognition"
+    known = PROFILES["qwen-audio-3.1-asr-flash"].asr_options
+    assert find_route(name, BEIJING + NATIVE).profile.asr_options == known  # none is refused
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from langchain_qwen_audio.local import LocalDashScope
     from tests.unit_tests.calling_modes import CallModel
 
+T = 1.0  # for what never comes: a busy machine can only make it later
 OLD, FUN = "qwen-audio-3.0-asr-flash", "fun-asr-flash-2026-06-15"
 RECORDING = {
     "role": "user",
@@ -164,6 +166,66 @@ def test_a_sentence_that_is_revised_after_its_end_keeps_its_first_text(
     assert "revised after it had ended" in caplog.text
 
 
+BARE = {"sentence_end": True, "begin_time": None, "end_time": None}
+FIRST, SECOND = sentence(1, "Yes. "), sentence(2, "Yes. ")
+NO_FLAG = {"sentence_id": 1, "begin_time": 0, "end_time": None, "text": "Ye", "sentence_end": None}
+ODD_STREAMS: dict[str, tuple[list[dict[str, Any]], str, int]] = {
+    "usage after the text": ([event("Yes. ", FIRST), {"output": {}, "usage": {}}], "Yes. ", 1),
+    "sentences without text": (
+        [{"output": {"sentence": it}} for it in (FIRST, SECOND)],
+        "Yes. Yes. ",
+        2,
+    ),
+    "no ids and no times": (
+        [event("a. ", {**BARE, "text": "a. "}), event("a. b.", {**BARE, "text": "b."})],
+        "a. b.",
+        2,
+    ),
+    "one id for all": (
+        [
+            event("a. ", {**sentence(0, "a. "), "sentence_id": 0}),
+            event("a. b.", {**sentence(1, "b."), "sentence_id": 0}),
+        ],
+        "a. b.",
+        2,
+    ),
+    "no flag while it goes on": ([event("Ye", NO_FLAG), event("Yes. ", FIRST)], "Yes. ", 1),
+    "text alone while it goes on": (
+        [
+            event("YE", sentence(1, "YE", ended=False)),
+            {"output": {"text": "YE"}},
+            event("a", FIRST),
+        ],
+        "a",
+        1,
+    ),
+    "channels that end apart": (
+        [
+            event("A", sentence(1, "A", ended=False, channel_id=0)),
+            event("Ab. ", sentence(1, "b. ", channel_id=1)),
+            event("a. b. ", sentence(1, "a. ", channel_id=0)),
+        ],
+        "a. b. ",
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ODD_STREAMS.values(), ids=ODD_STREAMS)
+def test_an_odd_stream_loses_nothing_and_repeats_nothing(
+    chunks_of: Callable[..., list[AIMessageChunk]],
+    server: LocalDashScope,
+    caplog: pytest.LogCaptureFixture,
+    case: tuple[list[dict[str, Any]], str, int],
+) -> None:
+    bodies, text, count = case
+    server.script(events(*bodies))
+    chunks = chunks_of(model_at(server, RECOGNITION), [user(BLOCK)])
+    assert "".join(chunk.text for chunk in chunks) == text
+    assert len(chunks[-1].response_metadata["sentences"]) == count
+    assert caplog.text == ""
+
+
 def test_a_stream_that_breaks_off_within_a_sentence_has_the_text_so_far(
     chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
 ) -> None:
@@ -186,6 +248,7 @@ ODD: dict[str, dict[str, Any]] = {
     "a text that is none": {"output": {"text": 5}},
     "sentences that are none": {"output": {"text": "a", "sentences": ["b"]}},
     "a sentence that is none": {"output": {"text": "a", "sentence": "b"}},
+    "a sentence whose text is none": {"output": {"text": "a", "sentence": {"text": 5}}},
 }
 
 
@@ -198,11 +261,41 @@ def test_an_odd_reply_is_an_error(
         call_model(model_at(server, RECOGNITION), [user(BLOCK)])
 
 
+def test_an_odd_event_is_an_error(
+    chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
+) -> None:
+    server.script(events(REVISED[1], event("Won too", {**FIRST, "text": 5})))
+    with pytest.raises(errors.APIError, match="another shape"):
+        chunks_of(model_at(server, RECOGNITION), [user(BLOCK)])
+
+
 @TWO_WAYS
 def test_a_failure_is_retried(call_model: CallModel, server: LocalDashScope) -> None:
     server.script(error_reply(500, "InternalError", "later", headers={"retry-after": "0"}), "ok")
     answer = call_model(model_at(server, RECOGNITION, max_retries=1), [user(BLOCK)])
     assert (answer.content, len(server.requests)) == ("ok", 2)
+
+
+def test_silence_is_a_timeout(call_model: CallModel, server: LocalDashScope) -> None:
+    server.script(RawReply(steps=[math.inf]))
+    with pytest.raises(errors.APITimeoutError):
+        call_model(model_at(server, RECOGNITION, timeout=T), [user(BLOCK)])
+
+
+def test_silence_after_a_sentence_is_a_timeout_that_has_the_sentence(
+    chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
+) -> None:
+    begun = events(REVISED[1])
+    server.script(RawReply(200, begun.headers, (*begun.steps, math.inf)))
+    with pytest.raises(errors.StreamTimeoutError) as caught:
+        chunks_of(model_at(server, RECOGNITION, timeout=T), [user(BLOCK)])
+    assert caught.value.text == "One, two. "
+
+
+def test_a_recording_is_not_uploaded_whoever_says_so(server: LocalDashScope) -> None:
+    with pytest.raises(errors.AudioError, match=f"'upload', and {RECOGNITION} takes.* inline"):
+        invoke(model_at(server, RECOGNITION, audio_transport="upload"), [user(BLOCK)])
+    assert server.requests == []
 
 
 @TWO_WAYS

@@ -10,7 +10,18 @@ from pydantic import BaseModel
 
 from langchain_qwen_audio import Cost, errors
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, sse_event
-from tests.unit_tests.models import ADD, OMNI_3, OMNI_3_5, OMNI_3_8, QWEN_AUDIO, SPEECH, model_at
+from tests.unit_tests.models import (
+    ADD,
+    BLOCK,
+    OMNI_3,
+    OMNI_3_5,
+    OMNI_3_8,
+    QWEN_AUDIO,
+    RECOGNITION,
+    SPEECH,
+    model_at,
+    user,
+)
 from tests.unit_tests.recordings import TWO_WAYS
 
 if TYPE_CHECKING:
@@ -50,6 +61,17 @@ def test_a_search_is_requested_as_the_service_names_it(
     assert body.get("search_options") == sent
     assert body["stream"] is True  # without which a model that thinks does not search
     assert answer.response_metadata["enable_search"] is True
+
+
+@pytest.mark.parametrize("where", ["fields", "call"])
+def test_a_search_is_streamed_however_it_is_requested(
+    call_model: CallModel, server: LocalDashScope, where: str
+) -> None:
+    kwargs = {"model_kwargs": {"enable_search": True}}
+    fields, options = (kwargs, {}) if where == "fields" else ({}, kwargs)
+    call_model(model_at(server, OMNI_3_8, **fields), "What is new?", **options)
+    body = server.requests[0].json
+    assert (body["enable_search"], body["stream"]) == (True, True)
 
 
 def test_searches_are_an_unknown_part_of_the_cost(server: LocalDashScope) -> None:
@@ -94,6 +116,7 @@ def test_the_sources_of_a_native_answer_are_kept(server: LocalDashScope) -> None
     ("name", "fields", "sent"),
     [
         (OMNI_3_5_PLUS, {}, JSON_MODE),
+        (OMNI_3_5_PLUS, SPEECH, None),
         (OMNI_3_8, NOT_THINKING, JSON_MODE),
         (OMNI_3_8, {"enable_thinking": False}, JSON_MODE),
         (OMNI_3_8, {}, None),
@@ -160,6 +183,50 @@ def test_what_a_model_does_not_have_is_not_sent(
 ) -> None:
     with pytest.raises(errors.InvalidRequestError, match=why):
         model_at(server, name).invoke("?", **parameters)
+    assert server.requests == []
+
+
+SHAPES: dict[str, Any] = {
+    "search_options": "agent",
+    "asr_options": ["zh"],
+    "audio": "wav",
+    "response_format": "json",
+    "modalities": 5,
+    "enable_thinking": [1],
+    "enable_search": "yes",
+    "use_multichannel": 1,
+    "reasoning_effort": {"effort": "low"},
+    "voice": 5,
+    "n": [1],
+    "thinking_budget": "few",
+}
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("given", ["call", "model_kwargs"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_parameter_of_another_shape_is_refused(
+    call_model: CallModel, server: LocalDashScope, name: str, given: str
+) -> None:
+    wrong = {name: SHAPES[name]}
+    options = wrong if given == "call" else {"model_kwargs": wrong}
+    with pytest.raises(errors.InvalidRequestError, match=f"{name} is .*, expected a|True or False"):
+        call_model(model_at(server, OMNI_3_8), "?", **options)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "why"),
+    [
+        (OMNI_3_8, {"enable_search": True, "search_options": {"search_strategy": ["a"]}}, "alone"),
+        (RECOGNITION, {"asr_options": {"language_hints": "zh"}}, "as a list, and 'zh' came"),
+    ],
+)
+def test_what_is_in_a_parameter_is_refused_too(
+    server: LocalDashScope, name: str, parameters: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(errors.InvalidRequestError, match=why):
+        model_at(server, name).invoke([user(BLOCK)], **parameters)
     assert server.requests == []
 
 

@@ -24,7 +24,7 @@ from langchain_qwen_audio._media import wav as wav_files
 from langchain_qwen_audio._protocols.openai import OpenAIProtocol
 from langchain_qwen_audio._response.messages import Origin, to_chat_result
 from langchain_qwen_audio._response.speech import SpeechDecoder
-from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply
+from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, sse_event
 from tests.unit_tests.conftest import ainvoke, astream, invoke, stream
 from tests.unit_tests.recordings import TWO_WAYS, noise, wav
 
@@ -277,6 +277,25 @@ def test_turbo_speaks_natively(call_model: CallModel, server: LocalDashScope) ->
     answer = call_model(model_at(server, TURBO, protocol="native", **SPEECH), "Hi")
     assert server.requests[0].parameters["modalities"] == ["text", "audio"]
     assert answer.text == "Hello there"
+    assert Audio.from_message(answer).data == wav_header(len(PCM)) + PCM
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"text": "Hi", "audio": {"data": b64(PCM)}}],
+        [{"text": "Hi"}, {"audio": {"data": b64(PCM)}}],
+        [{"audio": {"data": b64(PCM)}}, {"text": "Hi"}],
+    ],
+)
+def test_native_speech_is_found_anywhere_in_the_content(
+    call_model: CallModel, server: LocalDashScope, content: list[Any]
+) -> None:
+    choice = {"message": {"content": content}, "finish_reason": "stop"}
+    body = {"output": {"choices": [choice]}, "request_id": "r-1"}
+    server.script(RawReply(200, {"content-type": "text/event-stream"}, [sse_event(body, 1)]))
+    answer = call_model(model_at(server, TURBO, protocol="native", **SPEECH), "Hi")
+    assert answer.text == "Hi"
     assert Audio.from_message(answer).data == wav_header(len(PCM)) + PCM
 
 

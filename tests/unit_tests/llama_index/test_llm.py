@@ -31,7 +31,7 @@ from llama_index.core.tools import FunctionTool
 from llama_index_instrumentation import get_dispatcher
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
-from langchain_qwen_audio import Audio, ChatQwenAudio
+from langchain_qwen_audio import Audio, ChatQwenAudio, Transcript
 from langchain_qwen_audio.errors import (
     APITimeoutError,
     AuthenticationError,
@@ -53,6 +53,7 @@ from langchain_qwen_audio.local import (
 )
 from tests.unit_tests import faults
 from tests.unit_tests._request.test_messages import WAV
+from tests.unit_tests.models import RECOGNITION
 
 from .conftest import CallModel, achat, astream_chat, chat, llm_at, stream_chat
 
@@ -96,6 +97,15 @@ def test_deltas_are_new_and_messages_are_everything_so_far(
         assert piece.additional_kwargs == {}, "counts come once"
     assert (last.delta, last.message.content) == ("", "Two words é")
     assert last.additional_kwargs == COUNTS
+
+
+def test_a_transcript_with_times(call_model: CallModel, server: LocalDashScope) -> None:
+    server.script(Reply(fragments=("One. ", "Two.")))
+    clip = AudioBlock(audio=WAV, format="wav")
+    *_, last = call_model(llm_at(server, RECOGNITION), [ChatMessage(blocks=[clip])])
+    assert last.message.content == "One. Two."
+    assert isinstance(last.raw, AIMessage)
+    assert Transcript.from_message(last.raw).sentences[-1].start_s == 1.0
 
 
 def test_completions(server: LocalDashScope, llm: QwenAudio) -> None:

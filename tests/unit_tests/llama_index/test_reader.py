@@ -20,6 +20,7 @@ from langchain_qwen_audio.errors import AudioError, AuthenticationError
 from langchain_qwen_audio.llama_index import QwenAudio, QwenAudioReader
 from langchain_qwen_audio.local import ReceivedRequest, Reply, error_reply
 from tests.unit_tests import made_files as made
+from tests.unit_tests.models import RECOGNITION
 from tests.unit_tests.recordings import tone, wav
 
 from .conftest import llm_at
@@ -106,6 +107,14 @@ def test_documents_are_langchains(loaded: Load, llm: QwenAudio, folder: Path) ->
     assert third["source"].endswith("b.WAV")
     assert {first["model"], first["language"], first["emotion"]} == {ASR, "en", "happy"}
     assert len({document.doc_id for document in documents}) == 3
+
+
+def test_transcripts_of_a_model_that_tells_times(
+    server: LocalDashScope, loaded: Load, folder: Path
+) -> None:
+    server.script("One.")
+    (document,) = loaded(reader_of(llm_at(server, RECOGNITION)), folder / "sub" / "b.WAV")
+    assert (document.text, document.metadata["model"]) == ("One.", RECOGNITION)
 
 
 def test_what_is_embedded_and_what_is_read(llm: QwenAudio, folder: Path) -> None:
