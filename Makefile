@@ -22,11 +22,12 @@ $(VENV)/installed: pyproject.toml $(VENV)/pyvenv.cfg
 demo: $(VENV)/installed ## Transcribe the sample on a local test server, with no key
 	$(BIN)/qwen-audio ask langchain_qwen_audio/samples/welcome.wav "What does the speaker say?" --local
 
-# Three processes on two cores: tests wait for a third of their time. They start Python hundreds of
-# times, so what is compiled is kept, also where the environment says otherwise.
+# Three processes on two cores: tests wait for a third of their time. A file stays in one of them,
+# since what its tests share takes seconds. Tests start Python hundreds of times, so what is compiled
+# is kept, also where the environment says otherwise.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: bench-check ## Run the tests
-	$(BIN)/python -m pytest -q -n 3 -m "not slow and not timing"
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile -m "not slow and not timing"
 
 test-slow: $(VENV)/installed ## Run the slow tests too: a Ray cluster, jobs killed late
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,ray]'

@@ -316,7 +316,8 @@ def _output_cost(
 ) -> Cost:
     details = usage.get("output_token_details", {})
     speech = details.get("audio", 0)
-    text = details.get("reasoning", 0) if speech else usage["output_tokens"]
+    is_free = speech and not prices.spoken_text
+    text = details.get("reasoning", 0) if is_free else usage["output_tokens"] - speech
     if min(speech, text) < 0:
         return Cost(unknown=("a count of the output is below 0",))
     spoken = _priced("audio_out", speech, prices.audio_out, prices)

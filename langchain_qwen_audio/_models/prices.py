@@ -26,7 +26,8 @@ class TokenPrices:
         cached_in: Input of any kind that the service had in its cache.
         text_out: Text out, thoughts included, if the input is text alone.
         mixed_text_out: Text out if the input has anything else.
-        audio_out: Speech out. The text of a spoken answer is free.
+        audio_out: Speech out.
+        spoken_text: Whether the text of a spoken answer is billed too; by default it is free.
         batch_factor: What is paid in a batch, as a part of these prices.
         currency: The currency.
     """
@@ -38,6 +39,7 @@ class TokenPrices:
     text_out: Decimal | None = None
     mixed_text_out: Decimal | None = None
     audio_out: Decimal | None = None
+    spoken_text: bool = False
     batch_factor: Decimal | None = None
     currency: str = "CNY"
 
@@ -61,7 +63,12 @@ _BEIJING, _SINGAPORE, _VIRGINIA = "cn-beijing", "ap-southeast-1", "us-east-1"
 
 
 def _million(
-    ins: str, outs: str, *, cached: str | None = None, batch: str | None = None
+    ins: str,
+    outs: str,
+    *,
+    cached: str | None = None,
+    batch: str | None = None,
+    spoken_text: bool = False,
 ) -> TokenPrices:
     """Read a row of the page, where "-" is no price.
 
@@ -70,6 +77,7 @@ def _million(
         outs: Text out, text out with other input, speech out.
         cached: Cached input.
         batch: The part that is paid in a batch.
+        spoken_text: Whether the text of a spoken answer is billed too.
     """
     text_in, audio_in, image_in = map(_number, ins.split())
     text_out, mixed_text_out, audio_out = map(_number, outs.split())
@@ -81,6 +89,7 @@ def _million(
         text_out=text_out,
         mixed_text_out=mixed_text_out,
         audio_out=audio_out,
+        spoken_text=spoken_text,
         batch_factor=_number(batch or "-"),
     )
 
@@ -163,6 +172,20 @@ PRICES: dict[str, dict[str, Prices]] = {
     "paraformer-v2": _PARAFORMER,
     "paraformer-8k-v2": _PARAFORMER,
     "paraformer-mtl-v1": _PARAFORMER,
+    "qwen3.8-omni-flash-realtime": _both(
+        _million("1.5 6 -", "4.5 4.5 12", spoken_text=True),
+        _million("1.677 6.781 -", "5.104 5.104 13.636", spoken_text=True),
+    ),
+    "qwen3.5-omni-plus-realtime": _both(
+        _million("10 80 -", "60 60 300"), _million("15.74 123.65 -", "92.93 92.93 464.64")
+    ),
+    "qwen3.5-omni-flash-realtime": _both(
+        _million("3.3 27 -", "20 20 107"), _million("4.12 33.72 -", "24.73 24.73 132.65")
+    ),
+    "qwen3-omni-flash-realtime": _both(
+        _million("2.2 18.9 3.9", "8.3 15.2 75.1"),
+        _million("3.816 33.54 6.899", "14.605 26.935 133.06"),
+    ),
     "qwen3-asr-flash-realtime": _LIVE,
     "fun-asr-realtime": _LIVE,
     "qwen-audio-3.0-asr-flash-streaming": _LIVE,

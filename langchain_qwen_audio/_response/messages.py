@@ -67,7 +67,7 @@ def to_chat_result(
     text = "".join(piece for piece in pieces if isinstance(piece, str))
     calls = _whole_calls(pieces) + tool_call_chunks(reply["tool_calls"])
     message = AIMessage(
-        content=_content(text, reply["refusal"], reply["speech"]),
+        content=_content(text, reply["refusal"], reply["speech"], reply["search_results"]),
         additional_kwargs=reasoning_kwargs(reply["reasoning"]),
         usage_metadata=to_usage_metadata(reply["usage"]),
         response_metadata=response_metadata(reply, origin),
@@ -89,11 +89,14 @@ def _result(message: BaseMessage) -> ChatResult:
     return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def _content(text: str, refusal: str, speech: Speech | None) -> str | list[str | dict[Any, Any]]:
+def _content(
+    text: str, refusal: str, speech: Speech | None, sources: list[Any] | None
+) -> str | list[str | dict[Any, Any]]:
     """Make content of what was written; blocks where there is more than a text."""
-    if not refusal and not speech:
+    if not (refusal or speech or sources):
         return text
-    blocks: list[str | dict[Any, Any]] = [{"type": "text", "text": text}] if text else []
+    cited = {"annotations": citations(sources)} if sources else {}
+    blocks: list[str | dict[Any, Any]] = [{"type": "text", "text": text, **cited}] if text else []
     if refusal:
         blocks.append(refusal_block(refusal))
     if speech:
@@ -101,6 +104,18 @@ def _content(text: str, refusal: str, speech: Speech | None) -> str | list[str |
         base64_text = decoder.feed(speech["data"]) + decoder.finish()
         blocks.append(_whole_block(audio_block(speech["id"], base64_text, first=True)))
     return blocks
+
+
+def citations(sources: list[Any]) -> list[dict[str, Any]]:
+    """Make LangChain's citations of what a search has found."""
+    known = ({name: it.get(name) for name in ("url", "title")} for it in sources if _is_source(it))
+    return [
+        {"type": "citation", **{name: value for name, value in it.items() if value}} for it in known
+    ]
+
+
+def _is_source(found: Any) -> bool:
+    return isinstance(found, dict) and isinstance(found.get("url"), str)
 
 
 def refusal_block(refusal: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_qwen_audio._response.messages import (
     Origin,
     audio_block,
+    citations,
     reasoning_kwargs,
     refusal_block,
     response_metadata,
@@ -110,7 +111,13 @@ class StreamDecoder:
             chunk_position="last",
         )
         speech = self._speech_chunk(self._speech.finish()) if self._speech else []
-        return [*rest, *speech, last]
+        return [*rest, *self._citations(), *speech, last]
+
+    def _citations(self) -> list[ChatGenerationChunk]:
+        """Cite what a search has found, at the end of the text, where content is blocks."""
+        found = citations(self._last.get("search_results") or []) if self._as_blocks else []
+        block = {"type": "text", "text": "", "index": "lc_txt_0", "annotations": found}
+        return [self._chunk([block])] if found else []
 
     @contextlib.contextmanager
     def explaining_errors(self) -> Iterator[None]:

@@ -74,6 +74,16 @@ BY_TOKEN: list[tuple[str, str, UsageMetadata, str]] = [
     ("qwen-audio-3.1-asr-flash-streaming", SINGAPORE, AUDIO, "11.885"),
     ("qwen-audio-3.1-asr-flash-message", BEIJING, AUDIO, "10.5"),
     ("qwen-audio-3.1-asr-flash-message", SINGAPORE, AUDIO, "11.885"),
+    ("qwen3.8-omni-flash-realtime", BEIJING, SPOKEN, "24"),  # its text is billed, too
+    ("qwen3.8-omni-flash-realtime", SINGAPORE, SPOKEN, "27.198"),
+    ("qwen3.5-omni-plus-realtime", BEIJING, SPOKEN, "390"),
+    ("qwen3.5-omni-plus-realtime", SINGAPORE, SPOKEN, "604.03"),
+    ("qwen3.5-omni-flash-realtime", BEIJING, SPOKEN, "137.3"),
+    ("qwen3.5-omni-flash-realtime", SINGAPORE, SPOKEN, "170.49"),
+    ("qwen3-omni-flash-realtime", BEIJING, TEXT, "10.5"),
+    ("qwen3-omni-flash-realtime", SINGAPORE, TEXT, "18.421"),
+    ("qwen3-omni-flash-realtime", BEIJING, MIXED, "44.1"),
+    ("qwen3-omni-flash-realtime", SINGAPORE, SPOKEN, "170.416"),
     # rules
     (OMNI_3_8, BEIJING, used({"audio": M}, {"text": M, "reasoning": M}), "6.2"),  # thoughts
     (OMNI_3, BEIJING, used({"image": M}, {"text": M}), "16"),  # an image is more than text, too

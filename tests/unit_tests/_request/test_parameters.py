@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,10 +27,15 @@ from tests.unit_tests.models import (
 from tests.unit_tests.recordings import TWO_WAYS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.messages import AIMessageChunk
+
     from tests.unit_tests.conftest import CallModel
 
 OMNI_3_5_PLUS = "qwen3.5-omni-plus"
 AGENT = {"search_strategy": "agent"}
+JSON = {"content-type": "application/json"}
 JSON_MODE = {"type": "json_object"}
 NOT_THINKING = {"reasoning_effort": "none"}
 
@@ -103,9 +110,36 @@ def test_the_sources_of_a_native_answer_are_kept(server: LocalDashScope) -> None
     choice = {"message": {"content": [{"text": "a"}]}, "finish_reason": "stop"}
     output = {"choices": [choice], "search_info": {"search_results": SOURCES}}
     body = json.dumps({"output": output, "request_id": "r"}).encode()
-    server.script(RawReply(200, {"content-type": "application/json"}, [body]))
+    server.script(RawReply(200, JSON, [body]))
     answer = model_at(server, QWEN_AUDIO).invoke("?")
     assert answer.response_metadata["search_results"] == SOURCES
+
+
+CITED = [
+    {"type": "citation", "url": "https://a.example", "title": "A"},
+    {"type": "citation", "url": "https://b.example"},
+]
+FOUND = [SOURCES[0], {"url": "https://b.example"}, {"title": "without a URL"}, "odd"]
+
+
+def test_sources_are_citations_of_the_text(server: LocalDashScope) -> None:
+    choice = {"message": {"content": [{"text": "a"}]}, "finish_reason": "stop"}
+    output = {"choices": [choice], "search_info": {"search_results": FOUND}}
+    server.script(RawReply(200, JSON, [json.dumps({"output": output}).encode()]))
+    answer = model_at(server, QWEN_AUDIO).invoke("?")
+    assert answer.content_blocks == [{"type": "text", "text": "a", "annotations": CITED}]
+    assert answer.text == "a"
+
+
+def test_a_stream_of_blocks_ends_with_its_citations(
+    chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
+) -> None:
+    events = [event(), event(*FOUND, finish_reason="stop")]
+    server.script(RawReply(200, {"content-type": "text/event-stream"}, events))
+    model = model_at(server, OMNI_3_8, enable_search=True, output_version="v1")
+    whole = functools.reduce(add, chunks_of(model, "?"))
+    (block,) = whole.content_blocks
+    assert (block["text"], block["annotations"]) == ("aa", CITED)  # type: ignore[typeddict-item]
 
 
 # --- JSON ---
