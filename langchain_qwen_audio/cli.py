@@ -126,20 +126,7 @@ def _add_transcribe(transcribe: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="files, folders, patterns, http(s) URLs or - (standard input)",
     )
-    add("--format", choices=FORMATS_BY_SUFFIX, default="txt", help="what is written (default: txt)")
-    add(
-        "--out",
-        metavar="DIR",
-        help="directory to write to, or - for standard output (default: "
-        "this directory; if PATH is - alone, standard output)",
-    )
-    add("--overwrite", action="store_true", help="replace files that this command did not write")
-    add(
-        "--fresh",
-        action="store_true",
-        help="begin again: delete the responses that earlier runs "
-        "kept in DIR/.qwen-audio; without it a job goes on where it was",
-    )
+    _add_output_options(transcribe)
     add(
         "--prompt",
         help="what to request of each segment instead of a transcript; for speech "
@@ -161,6 +148,24 @@ def _add_transcribe(transcribe: argparse.ArgumentParser) -> None:
         run=_transcribe,
         interrupted="interrupted; responses that came are kept: the same command, without --fresh, "
         "goes on from here",
+    )
+
+
+def _add_output_options(transcribe: argparse.ArgumentParser) -> None:
+    add = transcribe.add_argument
+    add("--format", choices=FORMATS_BY_SUFFIX, default="txt", help="what is written (default: txt)")
+    add(
+        "--out",
+        metavar="DIR",
+        help="directory to write to, or - for standard output (default: "
+        "this directory; if PATH is - alone, standard output)",
+    )
+    add("--overwrite", action="store_true", help="replace files that this command did not write")
+    add(
+        "--fresh",
+        action="store_true",
+        help="begin again: delete the responses that earlier runs "
+        "kept in DIR/.qwen-audio; without it a job goes on where it was",
     )
 
 

@@ -121,4 +121,7 @@ FORMATS = {
     TranscriptFormat.VTT: FormatSpec(_VTT, "vtt", SUBTITLE_S),
     TranscriptFormat.LRC: FormatSpec(_LRC, "lrc", SUBTITLE_S),
 }
-FORMATS_BY_SUFFIX = {spec.suffix: it for it, spec in reversed(FORMATS.items())}
+# What the command writes: of two formats of one suffix, the first.
+FORMATS_BY_SUFFIX: dict[str, TranscriptFormat] = {}
+for format_, spec in FORMATS.items():
+    FORMATS_BY_SUFFIX.setdefault(spec.suffix, format_)
