@@ -27,7 +27,7 @@ demo: $(VENV)/installed ## Transcribe the sample on a local test server, with no
 # is kept, also where the environment says otherwise.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: bench-check ## Run the tests
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile -m "not slow and not timing"
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not timing"
 
 test-slow: $(VENV)/installed ## Run the slow tests too: a Ray cluster, jobs killed late
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,ray]'
