@@ -29,7 +29,7 @@ _PAUSE = re.compile(r"[,;:—、，；：]\s*$")
 
 
 class TimedWord(Protocol):
-    """A word, and when it is spoken."""
+    """A text, and when it is spoken."""
 
     @property
     def text(self) -> str: ...
@@ -39,15 +39,9 @@ class TimedWord(Protocol):
     def end_s(self) -> float | None: ...
 
 
-class TimedSentence(Protocol):
-    """A sentence, when and by whom it is spoken, and its words, if they are known."""
+class TimedSentence(TimedWord, Protocol):
+    """A sentence, by whom it is spoken, and its words, if they are known."""
 
-    @property
-    def text(self) -> str: ...
-    @property
-    def start_s(self) -> float | None: ...
-    @property
-    def end_s(self) -> float | None: ...
     @property
     def words(self) -> Sequence[TimedWord]: ...
     @property
