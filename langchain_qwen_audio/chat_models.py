@@ -364,7 +364,8 @@ class ChatQwenAudio(BaseChatQwenAudio):
 
         Audio is so many tokens a second (25 for Qwen-Audio), and at least a second; a recording at
         a URL, whose length is not known here, counts as the longest clip that the model takes.
-        Images, videos, and what the service's own template adds, are not counted.
+        Images and videos count as the most tokens that they can be. What the service's own template
+        adds is not counted.
         https://help.aliyun.com/zh/model-studio/audio-language-model
         """
         from langchain_qwen_audio._pipeline import count_messages

@@ -17,6 +17,8 @@ from langchain_qwen_audio._models.prices import AS_OF, PRICES, Prices, SecondPri
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from langchain_core.messages.ai import InputTokenDetails
+
     from langchain_qwen_audio._request.token_count import Counts
 
 __all__ = ["Cost", "Prices", "SecondPrice", "TokenPrices"]
@@ -182,7 +184,9 @@ def estimate(counts: Counts, model: str, region: str | None, prices: Prices | No
         input_tokens=counts.tokens,
         output_tokens=0,
         total_tokens=counts.tokens,
-        input_token_details={"audio": counts.audio},
+        input_token_details=cast(
+            "InputTokenDetails", {"audio": counts.audio, "image": counts.visual}
+        ),
     )
     found = prices or _find_prices(model, region)
     if isinstance(found, str):

@@ -62,6 +62,9 @@ class Profile:
         max_inline_images: Images of a request that travel as base64; None if not known.
         max_url_images: Images of a request that travel as URLs; None if not known.
         max_image_data_uri_bytes: Size of an image's data URI; None if not known.
+        max_image_tokens: Tokens of the largest image; None if not known.
+        max_frame_tokens: Tokens of two frames of a video, at most; None if not known.
+        max_video_tokens: Tokens of all frames of a video, at most; None if not known.
         videos: Whether videos are seen and heard.
         max_video_s: Seconds of the longest video; None if not known.
         max_videos: Video files that one message may hold; None is any number.
@@ -125,6 +128,9 @@ class Profile:
     max_inline_images: int | None = None
     max_url_images: int | None = None
     max_image_data_uri_bytes: int | None = None
+    max_image_tokens: int | None = None
+    max_frame_tokens: int | None = None
+    max_video_tokens: int | None = None
     videos: bool = False
     max_video_s: float | None = None
     max_videos: int | None = None
@@ -305,6 +311,7 @@ _OMNI = Profile(
     max_inline_images=250,
     max_url_images=2_048,
     max_image_data_uri_bytes=10_485_760,
+    max_image_tokens=1_280,  # without vl_high_resolution_images
     videos=True,
     must_stream=True,
     requests_per_minute=60,
@@ -333,6 +340,8 @@ OMNI_3_FLASH = replace(
     max_clip_bytes=100 * 1024**2,
     tokens_per_s=12.5,
     max_clips=1,
+    max_frame_tokens=768,
+    max_video_tokens=16_384,
     max_video_s=150.0,
     max_videos=1,
     frames=(2, 128),
@@ -353,6 +362,8 @@ OMNI_3_5 = replace(  # a context of 262,144 tokens
     tokens_per_s=7.0,
     max_inline_clips=250,
     max_url_clips=2_048,
+    max_frame_tokens=640,
+    max_video_tokens=180_224,
     max_video_s=3600.0,
     max_inline_videos=250,
     max_url_videos=512,
@@ -376,6 +387,8 @@ OMNI_3_8 = replace(
     max_inline_clips=250,
     max_url_clips=2_048,
     max_image_data_uri_bytes=None,  # the others are said to have 10 MB
+    max_frame_tokens=640,
+    max_video_tokens=180_224,
     max_video_s=2 * 3600.0,
     max_videos=64,
     frames=(2, 2_048),

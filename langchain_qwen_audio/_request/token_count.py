@@ -20,8 +20,12 @@ from langchain_qwen_audio._request.parts import (
 )
 
 if TYPE_CHECKING:
+    from langchain_qwen_audio._models.profiles import Profile
     from langchain_qwen_audio._request.clips import ClipOptions
     from langchain_qwen_audio.audio import Audio
+
+
+_MARKS = 2  # tokens around each image and video
 
 
 @functools.cache
@@ -45,23 +49,26 @@ class Counts(NamedTuple):
         audio: Tokens of audio; 0 where the model does not say how many a second has.
         audio_s: Seconds of audio.
         uncounted: What is not in these numbers, or only as a bound.
+        visual: Tokens of images and videos, as many as they can be.
     """
 
     text: int = 0
     audio: int = 0
     audio_s: float = 0.0
     uncounted: tuple[str, ...] = ()
+    visual: int = 0
 
     @property
     def tokens(self) -> int:
         """All tokens."""
-        return self.text + self.audio
+        return self.text + self.audio + self.visual
 
 
 def count(messages: list[RequestMessage[Part]], options: ClipOptions) -> Counts:
     """Count the tokens of messages: text by Qwen's tokenizer, audio by its length.
 
     A clip at a URL, whose length is not known here, counts as the longest that the model takes.
+    Images and videos are not opened, and count as the most tokens that they can be.
     """
     found = [it for message in messages for it in _count_message(message, options)]
     return Counts(
@@ -69,6 +76,7 @@ def count(messages: list[RequestMessage[Part]], options: ClipOptions) -> Counts:
         sum(it.audio for it in found),
         sum(it.audio_s for it in found),
         tuple(dict.fromkeys(why for it in found for why in it.uncounted)),
+        sum(it.visual for it in found),
     )
 
 
@@ -88,11 +96,33 @@ def _count_part(part: Part, options: ClipOptions) -> Counts:
         case AudioUrlPart(url):
             return _count_clip(read_local_file(url, options), options)
         case ImagePart():
-            return Counts(uncounted=("the tokens of images are not counted",))
-        case VideoPart() | FramesPart():
-            return Counts(uncounted=("the tokens of videos are not counted",))
+            most = options.profile.max_image_tokens
+            return _count_visual("an image", most)
+        case FramesPart(urls):
+            return _count_visual("a video", _most_of_frames(len(urls), options.profile))
+        case VideoPart():
+            return _count_video(options.profile)
         case _:
             assert_never(part)
+
+
+def _count_visual(what: str, most: int | None) -> Counts:
+    if most is None:
+        return Counts(uncounted=(f"how many tokens {what} is, is not known",))
+    bound = f"{what} counts as the most tokens that it can be"
+    return Counts(uncounted=(bound,), visual=most + _MARKS)
+
+
+def _most_of_frames(count: int, profile: Profile) -> int | None:
+    """Say how many tokens so many frames are at most: two of them are one grid."""
+    a_grid, most = profile.max_frame_tokens, profile.max_video_tokens
+    return None if a_grid is None or most is None else min(math.ceil(count / 2) * a_grid, most)
+
+
+def _count_video(profile: Profile) -> Counts:
+    """Count a video with its sound, the longest that the model takes."""
+    seen, length_s = _count_visual("a video", profile.max_video_tokens), profile.max_video_s or 0.0
+    return seen._replace(audio=profile.clip_tokens(length_s) or 0, audio_s=length_s)
 
 
 def _count_clip(clip: Audio | None, options: ClipOptions) -> Counts:

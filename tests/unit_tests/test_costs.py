@@ -362,7 +362,10 @@ def test_an_estimate_does_not_guess_how_many_tokens_a_second_has(server: LocalDa
     ("block", "why"),
     [
         ({"type": "audio", "url": "https://example.org/a.wav"}, "at a URL is not known"),
-        ({"type": "image", "url": "https://example.org/a.png"}, "images are not counted"),
+        (
+            {"type": "image", "url": "https://example.org/a.png"},
+            "an image counts as the most tokens that it can be",
+        ),
     ],
 )
 def test_an_estimate_says_what_it_does_not_know(

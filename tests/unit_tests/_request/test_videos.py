@@ -473,12 +473,26 @@ def test_a_video_in_an_answer_is_refused(server: LocalDashScope) -> None:
 # --- counts ---
 
 
-@pytest.mark.parametrize("block", [VIDEO, FRAMES])
-def test_videos_are_not_counted_and_the_estimate_says_so(
-    server: LocalDashScope, block: dict[str, Any]
+FRAMES_OF_5 = {"type": "video", "video": ["https://example.com/1.png"] * 5}
+COUNTED = [
+    (OMNI_3_5, IMAGE, 1_280 + 2),
+    (OMNI_3_5, FRAMES_OF_5, 3 * 640 + 2),
+    (OMNI_3_5, VIDEO, 180_224 + 2 + 3_600 * 7),
+    (OMNI_3, FRAMES_OF_5, 3 * 768 + 2),
+    (OMNI_3, VIDEO, 16_384 + 2 + 150 * 12.5),
+    (TURBO, IMAGE, 1_280 + 2),
+    (TURBO, FRAMES_OF_5, 0),
+]
+
+
+@pytest.mark.parametrize(("name", "block", "tokens"), COUNTED)
+def test_images_and_videos_count_as_the_most_that_they_can_be(
+    server: LocalDashScope, name: str, block: dict[str, Any], tokens: float
 ) -> None:
-    model = model_at(server, OMNI_3_5, region="cn-beijing")
+    model = model_at(server, name, region="cn-beijing")
     alone = model.get_num_tokens_from_messages([HumanMessage([QUESTION])])
-    assert model.get_num_tokens_from_messages([HumanMessage([QUESTION, block])]) == alone
-    cost = model.estimate_cost([HumanMessage([QUESTION, block])])
-    assert "the tokens of videos are not counted" in cost.unknown
+    both = HumanMessage([QUESTION, block])
+    assert model.get_num_tokens_from_messages([both]) == alone + tokens
+    why = "counts as the most tokens" if tokens else "is not known"
+    assert any(why in it for it in model.estimate_cost([both]).unknown)
+    assert server.requests == []
