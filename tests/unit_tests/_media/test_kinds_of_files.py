@@ -605,7 +605,7 @@ UNREADABLE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "half of a FLAC file": (lambda: half(encode(tone(2), "flac", "flac")), "allow_truncated=True"),
     "half of a NIST SPHERE file": (lambda: half(made.sphere(tone(2))), "it is truncated"),
-    "half of an AIFF file": (lambda: half(made.aiff(tone(2))), "says 2.00 s, and only 1.00 s"),
+    "half of an AIFF file": (lambda: half(made.aiff(tone(2))), "says 2.00 s, and only"),
     "an AIFF file that declares more": (
         lambda: made.aiff(tone(1), sound=64_008),
         "its header says 64,000 bytes of sound, and only 32,000 are there; allow_truncated=True",
