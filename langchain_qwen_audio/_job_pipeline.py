@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import reprlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ class JobCall:
     ) -> None:
         if total_s is not None and not 0 < total_s <= MAX_TIMEOUT_S:
             raise InvalidRequestError(
-                f"timeout is {total_s!r:.80}, expected seconds: more than 0, and at most "
+                f"timeout is {reprlib.repr(total_s)}, expected seconds: more than 0, and at most "
                 f"{MAX_TIMEOUT_S:g}"
             )
         deadline = math.inf if total_s is None else time.monotonic() + total_s
@@ -140,7 +141,9 @@ class JobCall:
 def _checked(task_id: str) -> str:
     """Require what may be an id, since it becomes a part of an address."""
     if not is_task_id(task_id):
-        raise InvalidRequestError(f"{task_id!r:.120} is no id of a job, expected what submit gave")
+        raise InvalidRequestError(
+            f"{reprlib.repr(task_id)} is no id of a job, expected what submit gave"
+        )
     return task_id
 
 

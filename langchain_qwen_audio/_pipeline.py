@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import reprlib
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -233,11 +234,11 @@ def _check_limits(timeout: Any, total_timeout: Any, max_retries: Any) -> float:
             continue
         if not isinstance(seconds, int | float) or not 0 < seconds <= MAX_TIMEOUT_S:
             raise InvalidRequestError(
-                f"{name} is {seconds!r:.80}, expected seconds: more than 0, and at most "
+                f"{name} is {reprlib.repr(seconds)}, expected seconds: more than 0, and at most "
                 f"{MAX_TIMEOUT_S:g}"
             )
     if not isinstance(max_retries, int) or max_retries < 0:
-        raise InvalidRequestError(f"max_retries is {max_retries!r:.80}, expected 0 or more")
+        raise InvalidRequestError(f"max_retries is {reprlib.repr(max_retries)}, expected 0 or more")
     return time.monotonic() + (math.inf if total_timeout is None else total_timeout)
 
 

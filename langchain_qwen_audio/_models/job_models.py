@@ -9,6 +9,7 @@ As of November 2026.
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
@@ -108,8 +109,8 @@ def job_model(model: str) -> JobModel:
     found = JOB_MODELS.get(_DATE.sub("", model))
     if found is None:
         raise NotFoundError(
-            f"{model!r:.120} transcribes no files in jobs, as far as is known; these models do: "
-            f"{', '.join(JOB_MODELS)}"
+            f"{reprlib.repr(model)} transcribes no files in jobs, as far as is known; these models "
+            f"do: {', '.join(JOB_MODELS)}"
         )
     return found
 
@@ -132,5 +133,5 @@ def check_job_parameters(model: str, parameters: Mapping[str, Any]) -> None:
         wrong = error.errors(include_url=False)[0]
         name = ".".join(map(str, wrong["loc"]))
         raise InvalidRequestError(
-            f"the parameter {name} is {wrong['input']!r:.80}: {wrong['msg']}"
+            f"the parameter {name} is {reprlib.repr(wrong['input'])}: {wrong['msg']}"
         ) from error

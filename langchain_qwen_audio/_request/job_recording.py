@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+
 from langchain_qwen_audio._media.url_schemes import url_scheme
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import AudioError, InvalidRequestError
@@ -36,8 +38,8 @@ def prepare_recording(recording: str | Audio) -> str | Audio:
         return _uploadable(recording)
     if url_scheme(recording) not in {"http", "https"}:
         raise InvalidRequestError(
-            f"the recording is {recording!r:.120}, expected an http(s) URL or an Audio; a file is "
-            "Audio.from_path(…)"
+            f"the recording is {reprlib.repr(recording)}, expected an http(s) URL or an Audio; a "
+            "file is Audio.from_path(…)"
         )
     return recording
 

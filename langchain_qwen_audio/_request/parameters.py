@@ -6,6 +6,7 @@ What the service would refuse, or ignore without a word, does not leave the mach
 from __future__ import annotations
 
 import math
+import reprlib
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen_audio.errors import InvalidRequestError
@@ -37,7 +38,7 @@ def check_shapes(parameters: Mapping[str, Any]) -> None:
         for name in names:
             value = parameters.get(name)
             if value is not None and not isinstance(value, kind):
-                raise InvalidRequestError(f"{name} is {value!r:.80}, expected {expected}")
+                raise InvalidRequestError(f"{name} is {reprlib.repr(value)}, expected {expected}")
 
 
 def add_defaults(parameters: dict[str, Any], profile: Profile, voice: str | None) -> None:
@@ -148,7 +149,10 @@ def _search_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterato
     if not profile.search:
         yield "has no web search (enable_search): qwen3.8-omni-flash has it"
     if profile.search_strategy and strategy not in (None, profile.search_strategy):
-        yield f"has the search_strategy {profile.search_strategy!r} alone, and {strategy!r} came"
+        yield (
+            f"has the search_strategy {profile.search_strategy!r} alone, and "
+            f"{reprlib.repr(strategy)} came"
+        )
     if parameters.get("tools") and not profile.tools_with_search:
         yield "calls no tools in a request that searches the web: leave out enable_search, or tools"
 
@@ -163,7 +167,7 @@ def _asr_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[s
             yield f"has no asr_options[{name!r}]; it has {', '.join(profile.asr_options)}"
     hints = options.get("language_hints") or ()
     if not isinstance(hints, list | tuple):
-        yield f"takes language_hints as a list, and {hints!r:.80} came"
+        yield f"takes language_hints as a list, and {reprlib.repr(hints)} came"
     elif len(hints) > profile.max_language_hints:
         yield f"takes {profile.max_language_hints} language_hints, and {len(hints)} came"
     if options.get("speaker_diarization_enabled") and (hints or options.get("keep_dialect")):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import binascii
 import re
+import reprlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pybase64
@@ -92,7 +93,9 @@ def _read_sampling(block: Mapping[str, Any], where: str) -> dict[str, float]:
     sampling = {name: block[name] for name in _SAMPLING if block.get(name) is not None}
     for name, value in sampling.items():
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1e12:
-            raise MessageError(f"{where}: {name} is {value!r:.80}, expected a number above 0")
+            raise MessageError(
+                f"{where}: {name} is {reprlib.repr(value)}, expected a number above 0"
+            )
     return sampling
 
 
@@ -123,7 +126,7 @@ def _video_url(found: FoundVideo, block: Mapping[str, Any], role: str, where: st
 
 def _describe(value: Any, block: Mapping[str, Any]) -> str:
     if not value and block.get("file_id"):
-        return f"the file_id {str(block['file_id'])[:60]!r}, which the service does not know,"
+        return f"the file_id {reprlib.repr(block['file_id'])}, which the service does not know,"
     return repr(value[:60]) if isinstance(value, str) else type(value).__name__
 
 

@@ -11,6 +11,8 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_qwen_audio import ChatQwenAudio, errors
 from langchain_qwen_audio.local import LocalDashScope, RawReply
 from tests.unit_tests.faults import JSON
+from tests.unit_tests.fuzz import deep
+from tests.unit_tests.models import OMNI_3_8
 from tests.unit_tests.sockets import raw_server
 
 if TYPE_CHECKING:
@@ -88,17 +90,38 @@ MESSAGES: dict[str, list[Any]] = {
         HumanMessage("?"),
     ],
     "a lone surrogate": [HumanMessage("a\ud800b")],
+    "a video whose rate is nothing but nesting": [
+        HumanMessage([{"type": "video", "url": "https://h/a.mp4", "fps": deep(5_000)}])
+    ],
+    "a video whose id is nothing but nesting": [
+        HumanMessage([{"type": "video", "file_id": deep(5_000)}])
+    ],
 }
 
 
 @pytest.mark.parametrize("messages", MESSAGES.values(), ids=MESSAGES)
+@pytest.mark.parametrize("name", ["qwen-audio-turbo", OMNI_3_8])
 def test_an_odd_message_is_sent_or_refused(
-    call_model: CallModel, server: LocalDashScope, messages: list[Any]
+    call_model: CallModel, server: LocalDashScope, name: str, messages: list[Any]
 ) -> None:
+    model = ChatQwenAudio(model=name, base_url=server.base_url, api_key="local")
     try:
-        assert call_model(ChatQwenAudio(base_url=server.base_url, api_key="local"), messages).text
+        assert call_model(model, messages).text
     except errors.MessageError:
         assert server.requests == []
+
+
+NESTED_PARAMETERS = ["search_options", "timeout", "max_retries", "n", "reasoning_effort", "voice"]
+
+
+@pytest.mark.parametrize("name", NESTED_PARAMETERS)
+def test_a_parameter_that_is_nothing_but_nesting_is_refused(
+    call_model: CallModel, server: LocalDashScope, name: str
+) -> None:
+    model = ChatQwenAudio(model=OMNI_3_8, base_url=server.base_url, api_key="local")
+    with pytest.raises(errors.InvalidRequestError, match=f"{name} is "):
+        call_model(model, "?", **{name: deep(5_000)})
+    assert server.requests == []
 
 
 # --- settings ---------------------------------------------------------------------------------
