@@ -6,10 +6,9 @@ https://help.aliyun.com/zh/model-studio/qwen-api-via-openai-chat-completions
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, assert_never
-from urllib.parse import urlsplit
 
+from langchain_qwen_audio._media.url_schemes import url_suffix
 from langchain_qwen_audio._protocols.base import (
     ServiceReply,
     WireProtocol,
@@ -157,7 +156,7 @@ class OpenAIProtocol(WireProtocol):
         if self.audio_encoding == "audio_url":
             return {"type": "audio_url", "audio_url": {"url": url}}
         # The format is in the URL's path, or it is not known here.
-        suffix = PurePosixPath(urlsplit(url).path).suffix.lower().removeprefix(".")
+        suffix = url_suffix(url)
         named = {"format": suffix} if suffix in _SUFFIXES else {}
         return {"type": "input_audio", "input_audio": {"data": url, **named}}
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, assert_never
-from urllib.parse import urlsplit
 
+from langchain_qwen_audio._media.url_schemes import url_suffix
 from langchain_qwen_audio._protocols.base import (
     ReadReply,
     ServiceReply,
@@ -213,7 +212,7 @@ def _format_of(messages: Sequence[RequestMessage[SentPart]]) -> str:
 
 
 def _format_of_url(url: str) -> str:
-    suffix = PurePosixPath(urlsplit(url).path).suffix.lower().removeprefix(".")
+    suffix = url_suffix(url)
     if suffix in _SUFFIXES:
         return suffix
     raise MessageError(

@@ -22,7 +22,6 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 from langchain_core.exceptions import (
     ModelAuthenticationError,
@@ -34,6 +33,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import ValidationError
 
 from langchain_qwen_audio._daemon_threads import DaemonThreads
+from langchain_qwen_audio._media.url_schemes import split_url
 from langchain_qwen_audio._service.retries import Attempts
 from langchain_qwen_audio._transcription.answers import (
     STORED,
@@ -229,7 +229,8 @@ class Transcriber:
         """Write down all that a transcript depends on, apart from the recording."""
         settings = dict(self.llm._identifying_params)  # noqa: SLF001
         # Another server is another model, on whatever port.
-        settings["base_url"] = urlsplit(str(settings["base_url"])).hostname
+        parts = split_url(str(settings["base_url"]))
+        settings["base_url"] = parts.hostname if parts else settings["base_url"]
         prompt = self.prompt.text if isinstance(self.prompt, SystemMessage) else self.prompt
         described = [settings, type(self.prompt).__name__, prompt]
         return json.dumps(described, default=str, sort_keys=True)

@@ -12,8 +12,8 @@ import re
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from langchain_qwen_audio._media.url_schemes import split_url
 from langchain_qwen_audio._transcription.checkpoints import DirectoryStore, replace_file
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ class TranscriptFolder:
 
 
 def _stem(source: str) -> str:
-    return Path(urlsplit(source).path if "://" in source else source).stem or "recording"
+    parts = split_url(source) if "://" in source else None
+    return Path(parts.path if parts else source).stem or "recording"
 
 
 def _unique(names: Iterable[str]) -> Iterator[str]:

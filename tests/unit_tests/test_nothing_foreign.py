@@ -12,7 +12,7 @@ from langchain_qwen_audio import ChatQwenAudio, errors
 from langchain_qwen_audio.local import LocalDashScope, RawReply
 from tests.unit_tests.faults import JSON
 from tests.unit_tests.fuzz import deep
-from tests.unit_tests.models import OMNI_3_8
+from tests.unit_tests.models import OMNI_3_8, RECOGNITION
 from tests.unit_tests.sockets import raw_server
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ MESSAGES: dict[str, list[Any]] = {
         HumanMessage("?"),
     ],
     "a lone surrogate": [HumanMessage("a\ud800b")],
+    "a URL that is none": [HumanMessage([{"type": "audio", "url": "http://["}])],
     "a video whose rate is nothing but nesting": [
         HumanMessage([{"type": "video", "url": "https://h/a.mp4", "fps": deep(5_000)}])
     ],
@@ -100,7 +101,7 @@ MESSAGES: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize("messages", MESSAGES.values(), ids=MESSAGES)
-@pytest.mark.parametrize("name", ["qwen-audio-turbo", OMNI_3_8])
+@pytest.mark.parametrize("name", ["qwen-audio-turbo", OMNI_3_8, RECOGNITION])
 def test_an_odd_message_is_sent_or_refused(
     call_model: CallModel, server: LocalDashScope, name: str, messages: list[Any]
 ) -> None:
