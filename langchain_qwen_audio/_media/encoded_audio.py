@@ -10,6 +10,7 @@ import hashlib
 import logging
 import math
 import warnings
+from collections import deque
 from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
@@ -193,6 +194,15 @@ class EncodedAudio:
         """
         length_s = self._undecoded_length(limit_s)
         return self._decoded_length(limit_s) if length_s is None else length_s
+
+    def require_whole(self) -> None:
+        """Require that all the sound is there; packets are counted, or decoded where that is vain.
+
+        Raises:
+            AudioError: It is truncated, or is not audio.
+        """
+        if self._counted_length(math.inf) is None:
+            deque(self.decode(SAMPLE_RATE), maxlen=0)
 
     def _undecoded_length(self, limit_s: float) -> float | None:
         """Find the length as `length_up_to` does, or return None where only decoding tells."""

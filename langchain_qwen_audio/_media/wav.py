@@ -37,7 +37,9 @@ def close_wav(data: bytes) -> bytes:
     return data
 
 
-def encode_wav(blocks: Iterable[bytes | bytearray], sample_rate: int, channels: int = 1) -> bytes:
+def encode_wav(
+    blocks: Iterable[bytes | bytearray | memoryview], sample_rate: int, channels: int = 1
+) -> bytes:
     """Make a WAV file of blocks of signed 16-bit samples, losslessly."""
     data = b"".join(blocks)
     return wav_header(len(data), sample_rate, channels) + data

@@ -31,7 +31,7 @@ def prepare_recording(recording: str | Audio) -> str | Audio:
     decodes; call it in a thread where a loop runs.
 
     Raises:
-        AudioError: The clip cannot be read, or is too large to be uploaded.
+        AudioError: The clip cannot be read, is truncated, or is too large to be uploaded.
         InvalidRequestError: It is neither.
     """
     if isinstance(recording, Audio):
@@ -44,9 +44,16 @@ def prepare_recording(recording: str | Audio) -> str | Audio:
     return recording
 
 
+def _is_taken(clip: Audio) -> bool:
+    """Tell a clip that may go up as it came; some of that shows only when it is looked through."""
+    if clip.mime_type not in _TAKEN or not clip.is_plain:
+        return False
+    clip.require_whole()
+    return clip.is_plain
+
+
 def _uploadable(clip: Audio) -> Audio:
-    is_taken = clip.mime_type in _TAKEN and clip.is_plain
-    taken = clip if is_taken else clip.excerpt()
+    taken = clip if _is_taken(clip) else clip.excerpt()
     if taken.size > MAX_UPLOAD_BYTES:
         raise AudioError(
             f"{clip.name}: {taken.size:,} bytes are too large to be uploaded, at most "

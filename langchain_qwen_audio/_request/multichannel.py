@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from typing import TYPE_CHECKING
 
 from langchain_qwen_audio._media.samples import SAMPLE_RATE, byte_count
@@ -42,10 +41,10 @@ def with_all_channels(audio: Audio, profile: Profile) -> Audio:
     _require_size(audio, profile, sample_rate)
     is_wav = (audio.mime_type, audio.codec) == ("audio/wav", "pcm_s16le")
     if is_wav and audio.sample_rate in {8000, SAMPLE_RATE} and audio.is_plain:
-        deque(audio.decode(sample_rate), maxlen=0)  # which tells one that is truncated
+        audio.require_whole()
         return audio
-    data = _interleave([b"".join(it.decode(sample_rate)) for it in audio.split_channels()])
-    return Audio.from_bytes(encode_wav([data], sample_rate, audio.channels), name=audio.name)
+    samples = _interleaved(audio, sample_rate)
+    return Audio.from_bytes(encode_wav([samples], sample_rate, audio.channels), name=audio.name)
 
 
 def _require_size(audio: Audio, profile: Profile, sample_rate: int) -> None:
@@ -60,8 +59,11 @@ def _require_size(audio: Audio, profile: Profile, sample_rate: int) -> None:
         )
 
 
-def _interleave(channels: list[bytes]) -> bytes:
-    samples = array("h", bytes(sum(map(len, channels))))
-    for number, channel in enumerate(channels):
-        samples[number :: len(channels)] = array("h", channel)
-    return samples.tobytes()
+def _interleaved(audio: Audio, sample_rate: int) -> memoryview:
+    """Decode one channel after the other, each to its place."""
+    samples = array("h")
+    for number, channel in enumerate(audio.split_channels()):
+        decoded = array("h", b"".join(channel.decode(sample_rate)))
+        samples = samples or array("h", bytes(len(decoded) * decoded.itemsize * audio.channels))
+        samples[number :: audio.channels] = decoded
+    return memoryview(samples).cast("B")

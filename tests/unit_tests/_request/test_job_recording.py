@@ -8,7 +8,7 @@ from langchain_qwen_audio import Audio
 from langchain_qwen_audio._request import job_recording
 from langchain_qwen_audio._request.job_recording import prepare_recording
 from langchain_qwen_audio.errors import AudioError
-from tests.unit_tests.recordings import decode_all, read, tone, wav
+from tests.unit_tests.recordings import decode_all, encode, read, tone, wav
 
 LISTED = ["speech.mp3", "speech.m4a", "speech.flac", "opus.ogg", "live.webm", "speech.wma"]
 LISTED += ["speech.aac", "sox.amr", "video.mp4", "video.mkv", "video.avi", "stereo48k.wav"]
@@ -53,6 +53,34 @@ def test_a_clip_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(job_recording, "MAX_UPLOAD_BYTES", 1000)
     with pytest.raises(AudioError, match="at most 1,000 are taken; pass the http"):
         prepare_recording(Audio.from_bytes(wav(tone(0.5))))
+
+
+CUT = {
+    "WAV": lambda: wav(tone(2)),
+    "MP3": lambda: encode(tone(2), "mp3", "libmp3lame"),
+    "FLAC": lambda: encode(tone(2), "flac", "flac"),
+    "M4A": lambda: read("faststart.m4a"),
+    "Ogg": lambda: read("opus.ogg"),
+    "WebM": lambda: read("speech.webm"),
+}
+
+
+def cut(kind: str) -> bytes:
+    whole = CUT[kind]()
+    return whole[: len(whole) * 3 // 5]
+
+
+@pytest.mark.parametrize("kind", CUT)
+def test_a_clip_that_is_truncated_is_refused(kind: str) -> None:
+    with pytest.raises(AudioError, match="truncated"):
+        prepare_recording(Audio.from_bytes(cut(kind)))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CUT if kind != "Ogg"])  # it is one page
+def test_what_is_there_of_it_is_uploaded_if_that_is_allowed(kind: str) -> None:
+    taken = prepare_recording(Audio.from_bytes(cut(kind), allow_truncated=True))
+    assert isinstance(taken, Audio)
+    assert taken.mime_type == "audio/wav"
 
 
 def test_what_is_no_audio_is_refused() -> None:
