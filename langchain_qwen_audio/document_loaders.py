@@ -24,7 +24,7 @@ from langchain_qwen_audio._transcription.sources import recording_of, recordings
 from langchain_qwen_audio._transcription.transcriber import Transcriber
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
 
     from langchain_core.documents import Document
 
@@ -200,15 +200,12 @@ class QwenAudioParser(BaseBlobParser):
     ) -> AsyncIterator[Document]:
         """Transcribe recordings, one after the other; see `documents`."""
         writer = DocumentWriter(self.transcript_format, words=self.words)
-        run = _Run(self, left_out)
-        with contextlib.closing(run):
-            async with contextlib.aclosing(self._transcriber.arun(found)) as transcripts:
-                async for transcript in transcripts:
-                    for document in writer.take(run.take(transcript)):
-                        yield document
-            run.end()
-            for document in writer.end():
-                yield document
+        async with contextlib.aclosing(self.asegments(found, left_out)) as transcripts:
+            async for transcript in transcripts:
+                for document in writer.take(transcript):
+                    yield document
+        for document in writer.end():
+            yield document
 
     def segments(
         self, found: Iterable[Recording], left_out: list[str] | None = None
@@ -221,6 +218,17 @@ class QwenAudioParser(BaseBlobParser):
         ):
             for transcript in transcripts:
                 yield run.take(transcript)
+            run.end()
+
+    async def asegments(
+        self, found: Iterable[Recording], left_out: list[str] | None = None
+    ) -> AsyncGenerator[SegmentTranscript]:
+        """Transcribe recordings, and yield the transcripts of their segments; see `segments`."""
+        run = _Run(self, left_out)
+        with contextlib.closing(run):
+            async with contextlib.aclosing(self._transcriber.arun(found)) as transcripts:
+                async for transcript in transcripts:
+                    yield run.take(transcript)
             run.end()
 
 

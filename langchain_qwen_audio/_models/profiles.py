@@ -65,7 +65,7 @@ class Profile:
         max_image_tokens: Tokens of the largest image; None if not known.
         max_frame_tokens: Tokens of two frames of a video, at most; None if not known.
         max_video_tokens: Tokens of all frames of a video, at most; None if not known.
-        videos: Whether videos are seen and heard.
+        videos: Whether it takes videos, with their sound.
         max_video_s: Seconds of the longest video; None if not known.
         max_videos: Video files that one message may hold; None is any number.
         max_inline_videos: Video files of a request that travel as base64; None if not known.
@@ -353,10 +353,8 @@ OMNI_3_FLASH = replace(
 # The alias is said to equal it, and its own card says that it has no tools: they are described in
 # the prompt, which works either way. The same for the snapshots of Qwen3.5-Omni.
 _OMNI_3_SNAPSHOT = replace(OMNI_3_FLASH, native_tools=False, status="uncertain")
-OMNI_3_5 = replace(  # a context of 262,144 tokens
+_OMNI_LARGE = replace(  # from 3.5 on
     _OMNI,
-    max_input_tokens=196_608,
-    max_output_tokens=65_536,
     max_clip_s=3 * 3600.0,
     max_clip_bytes=2 * 1024**3,
     tokens_per_s=7.0,
@@ -364,38 +362,32 @@ OMNI_3_5 = replace(  # a context of 262,144 tokens
     max_url_clips=2_048,
     max_frame_tokens=640,
     max_video_tokens=180_224,
-    max_video_s=3600.0,
-    max_inline_videos=250,
-    max_url_videos=512,
     frames=(2, 2_048),
     mixes=True,
     native_tools=True,
-    tool_regions=("cn-beijing",),
     search=True,
+)
+OMNI_3_5 = replace(  # a context of 262,144 tokens
+    _OMNI_LARGE,
+    max_input_tokens=196_608,
+    max_output_tokens=65_536,
+    max_video_s=3600.0,
+    max_inline_videos=250,
+    max_url_videos=512,
+    tool_regions=("cn-beijing",),
     tools_with_search=False,
     voice="Tina",
 )
 _OMNI_3_5_PLUS = replace(OMNI_3_5, json_mode=True)  # its card says no, the page on JSON yes
 _OMNI_3_5_SNAPSHOT = replace(OMNI_3_5, native_tools=False, tool_regions=())
 OMNI_3_8 = replace(
-    _OMNI,
+    _OMNI_LARGE,
     max_input_tokens=991_808,
     max_output_tokens=131_072,
-    max_clip_s=3 * 3600.0,
-    max_clip_bytes=2 * 1024**3,
-    tokens_per_s=7.0,
-    max_inline_clips=250,
-    max_url_clips=2_048,
-    max_image_data_uri_bytes=None,  # the others are said to have 10 MB
-    max_frame_tokens=640,
-    max_video_tokens=180_224,
+    max_image_data_uri_bytes=None,  # 10 MB is documented for the others alone
     max_video_s=2 * 3600.0,
     max_videos=64,
-    frames=(2, 2_048),
-    mixes=True,
-    native_tools=True,
     json_mode=True,
-    search=True,
     search_strategy="agent",
     multichannel=True,
     thinking="on",

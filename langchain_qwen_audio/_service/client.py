@@ -75,7 +75,7 @@ class WholeRequest(Protocol[T_co]):
     def uploads(self, endpoint: Endpoint) -> list[UploadJob]:
         """List the distinct clips to upload."""
 
-    def write(self, endpoint: Endpoint, urls: Mapping[str, str], *, stream: bool) -> dict[str, Any]:
+    def write(self, endpoint: Endpoint, urls: Mapping[str, str], /) -> dict[str, Any]:
         """Write the whole HTTP request, as arguments of the SDK's transport."""
 
     def read(self, response: httpx.Response) -> T_co:
@@ -120,7 +120,9 @@ class ServiceRequest:
             for digest, clip in clips.items()
         ]
 
-    def write(self, endpoint: Endpoint, urls: Mapping[str, str], *, stream: bool) -> dict[str, Any]:
+    def write(
+        self, endpoint: Endpoint, urls: Mapping[str, str], *, stream: bool = False
+    ) -> dict[str, Any]:
         """Write the whole HTTP request, as arguments of the SDK's transport.
 
         Args:
@@ -191,7 +193,7 @@ class Service:
         while True:
             if written is None or attempts.is_repaired:
                 urls = upload_all(http, jobs)
-                written = request.write(self.endpoint, urls, stream=False)
+                written = request.write(self.endpoint, urls)
             try:
                 with self._translated(request):
                     return request.read(transport.request(**written))
@@ -207,7 +209,7 @@ class Service:
         while True:
             if written is None or attempts.is_repaired:
                 urls = await aupload_all(http, jobs)
-                written = request.write(self.endpoint, urls, stream=False)
+                written = request.write(self.endpoint, urls)
             try:
                 with self._translated(request):
                     return request.read(await transport.request(**written))

@@ -123,13 +123,7 @@ class JobSubmission(_JobRequest):
         limits = self.limits
         return [UploadJob(upload, self.recording, limits.max_retries, limits.timeouts)]
 
-    def write(
-        self,
-        endpoint: Endpoint,
-        urls: Mapping[str, str],
-        *,
-        stream: bool,  # noqa: ARG002  # there are no streams of jobs
-    ) -> dict[str, Any]:
+    def write(self, endpoint: Endpoint, urls: Mapping[str, str]) -> dict[str, Any]:
         """Write the request."""
         recording = self.recording
         url = recording if isinstance(recording, str) else urls[recording.digest]
@@ -164,13 +158,7 @@ class JobQuery(_JobRequest):
 
     task_id: str
 
-    def write(
-        self,
-        endpoint: Endpoint,
-        urls: Mapping[str, str],  # noqa: ARG002
-        *,
-        stream: bool,  # noqa: ARG002
-    ) -> dict[str, Any]:
+    def write(self, endpoint: Endpoint, _urls: Mapping[str, str]) -> dict[str, Any]:
         """Write the request."""
         return self._written(endpoint, "GET", f"/tasks/{self.task_id}")
 
@@ -186,13 +174,7 @@ class JobCancellation(_JobRequest):
 
     task_id: str
 
-    def write(
-        self,
-        endpoint: Endpoint,
-        urls: Mapping[str, str],  # noqa: ARG002
-        *,
-        stream: bool,  # noqa: ARG002
-    ) -> dict[str, Any]:
+    def write(self, endpoint: Endpoint, _urls: Mapping[str, str]) -> dict[str, Any]:
         """Write the request."""
         return self._written(endpoint, "POST", f"/tasks/{self.task_id}/cancel")
 
