@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -496,3 +497,11 @@ def test_images_and_videos_count_as_the_most_that_they_can_be(
     why = "counts as the most tokens" if tokens else "is not known"
     assert any(why in it for it in model.estimate_cost([both]).unknown)
     assert server.requests == []
+
+
+def test_an_estimate_prices_an_image_as_one(server: LocalDashScope) -> None:
+    model = model_at(server, "qwen3.5-omni-plus", region="cn-beijing")
+    cost = model.estimate_cost([HumanMessage([QUESTION, IMAGE, VIDEO])])
+    million = 1_000_000
+    assert cost.breakdown["image_in"] == (1_282 + 180_226) * Decimal(7) / million
+    assert cost.breakdown["audio_in"] == 3_600 * 7 * Decimal(53) / million

@@ -121,8 +121,19 @@ def test_subtitles_have_the_times_of_words(
 def test_segments_for_subtitles_are_as_long_as_the_model_takes(
     load: Load, server: LocalDashScope, options: dict[str, Any]
 ) -> None:
+    options["paths"].write_bytes(wav(tone(25)))  # with another model, three segments
     load(loader_of(server, **{**options, "segment_s": None}, transcript_format="srt"))
     assert len(server.requests) == 1
+
+
+def test_speakers_are_numbered_anew_in_each_recording(
+    load: Load, options: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "b.wav").write_bytes(wav(tone(8, hertz=300.0)))
+    with LocalDashScope(reply=FIRST) as server:
+        options = {**options, "paths": tmp_path}
+        documents = load(loader_of(server, **options, transcript_format="speakers"))
+    assert [it.metadata["speaker"] for it in documents] == [0, 1, 2, 3] * 2
 
 
 def test_sentences_are_kept_in_the_checkpoint(

@@ -36,6 +36,7 @@ def of(text: str, length_s: float = 12.0, **fields: object) -> Sentence:
     return Sentence.model_validate({"text": text, "start_s": 0, "end_s": length_s, **fields})
 
 
+WAITING = "All of us had been waiting for that train since five in the morning,"
 CUES: dict[str, tuple[list[Sentence], list[Cue]]] = {
     "a sentence that fits is one cue": ([of("Hello there.", 3)], [Cue(0, 3, ["Hello there."])]),
     "none is shown for more than 7 s": ([of("Hello there.", 60)], [Cue(0, 7, ["Hello there."])]),
@@ -50,6 +51,17 @@ CUES: dict[str, tuple[list[Sentence], list[Cue]]] = {
     "two lines are about equally long": (
         [of("Please speak clearly into the microphone here.", 5)],
         [Cue(0, 5, ["Please speak clearly into", "the microphone here."])],
+    ),
+    "a long sentence is cut at a comma of its second half": (
+        [of(f"{WAITING} and the one behind it was late", 9.9)],
+        [
+            Cue(
+                0,
+                6.892,
+                ["All of us had been waiting for that", "train since five in the morning,"],
+            ),
+            Cue(6.892, 9.9, ["and the one behind it was late"]),
+        ],
     ),
     "words with times begin and end cues": (
         [timed("Hi, Ada! Bye.", ("Hi", 1, 2), ("Ada", 2, 4), ("Bye", 9, 9.5))],
