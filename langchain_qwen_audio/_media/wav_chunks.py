@@ -5,10 +5,10 @@ Knows nothing of FFmpeg.
 
 from __future__ import annotations
 
-import re
 from itertools import groupby
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from langchain_qwen_audio._media.beginnings import begins, find_beginnings
 from langchain_qwen_audio._media.chunks import (
     LAYOUTS,
     UNKNOWN_SIZE,
@@ -16,13 +16,11 @@ from langchain_qwen_audio._media.chunks import (
     read_chunks,
     sound_follows,
 )
-from langchain_qwen_audio._media.file_parts import FilePart, find_pattern
+from langchain_qwen_audio._media.file_parts import FilePart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_RIFF = re.compile(rb"(?:RIFF|RF64|BW64)....WAVE", re.DOTALL)
-_RIFF_BYTES = 12
 _LAYOUT = LAYOUTS["wav"]
 _MAX_FMT = 4096
 _UNKNOWN = b"\xff\xff\xff\xff"
@@ -92,8 +90,8 @@ def _part_of(file: BinaryIO, blobs: list[_Blob]) -> FilePart:
 
 def _blobs(file: BinaryIO, start: int, end: int, tries: Iterator[int]) -> Iterator[_Blob]:
     header = _read_header(file, start, end, tries)
-    starts = find_pattern(file, _RIFF, _RIFF_BYTES, start + 1, end)
-    for (at, _), _ in zip(starts, tries, strict=False):
+    starts = find_beginnings(file, start, end, "wav")
+    for at, _ in zip(starts, tries, strict=False):
         following = _read_header(file, at, end, tries)
         if header and following:
             yield _measure(file, header, at, end)
@@ -104,8 +102,8 @@ def _blobs(file: BinaryIO, start: int, end: int, tries: Iterator[int]) -> Iterat
 
 def _read_header(file: BinaryIO, start: int, end: int, tries: Iterator[int]) -> _Header | None:
     file.seek(start)
-    head = file.read(_RIFF_BYTES)
-    if not _RIFF.match(head):
+    head = file.read(4)
+    if not begins(file, start, "wav"):
         return None
     fmt, size_of_large = b"", 0
     chunks = read_chunks(file, _LAYOUT, start + _LAYOUT.first, end)
@@ -113,7 +111,7 @@ def _read_header(file: BinaryIO, start: int, end: int, tries: Iterator[int]) -> 
         file.seek(body)
         if name == b"data":
             known = size if size < UNKNOWN_SIZE else size_of_large
-            read = None if head[:4] == b"RIFF" else size_of_large
+            read = None if head == b"RIFF" else size_of_large
             return _Header(start, fmt, body, known, read) if fmt else None
         if name == b"fmt ":
             fmt = file.read(min(size, _MAX_FMT))
