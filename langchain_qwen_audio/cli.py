@@ -142,6 +142,11 @@ def _add_transcribe(transcribe: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print length, tokens and price of the recordings, and send nothing; needs no key",
     )
+    add(
+        "--skip-silence",
+        action="store_true",
+        help="do not send silence, which costs as much as speech (default: all is sent)",
+    )
     _add_audio_options(transcribe)
     _add_model_options(transcribe, _ASR_MODEL)
     transcribe.set_defaults(
@@ -404,6 +409,7 @@ def _make_parser(
         checkpoint=folder.checkpoint,
         on_error="document",
         show_progress=sys.stderr.isatty() and not (to_stdout and sys.stdout.isatty()),
+        skip_silence=args.skip_silence,
         **_audio_options(args),
     )
 

@@ -16,6 +16,7 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from typing_extensions import Unpack
 
 from langchain_qwen_audio._media.durations import format_time
+from langchain_qwen_audio._transcription.cut_segments import CutMerger
 from langchain_qwen_audio._transcription.documents import DocumentWriter
 from langchain_qwen_audio._transcription.formats import FORMATS, TranscriptFormat
 from langchain_qwen_audio._transcription.options import LoadOptions, TranscribeOptions
@@ -56,6 +57,7 @@ class LoadSummary:
         incomplete: How many transcripts the model did not finish, also of shorter parts.
         from_checkpoint: How many transcripts an earlier run had paid for.
         audio_s: Seconds of audio in all segments.
+        skipped_s: Seconds of silence that were not sent, with `skip_silence`.
         usage: Tokens that this run used.
         left_out: Files of directories that are no recordings, and why.
         model: The model.
@@ -71,6 +73,7 @@ class LoadSummary:
     incomplete: int = 0
     from_checkpoint: int = 0
     audio_s: float = 0.0
+    skipped_s: float = 0.0
     usage: UsageMetadata = field(
         default_factory=lambda: UsageMetadata(input_tokens=0, output_tokens=0, total_tokens=0)
     )
@@ -91,6 +94,9 @@ class LoadSummary:
     def add(self, transcript: SegmentTranscript) -> None:
         """Count one more segment."""
         self.recordings += transcript.is_first
+        self.skipped_s += transcript.skipped_s
+        if transcript.is_silent:
+            return
         self.segments += 1
         self.failed += transcript.error is not None
         self.incomplete += transcript.finish_reason is not None
@@ -109,11 +115,13 @@ class LoadSummary:
 
     def __str__(self) -> str:
         length = format_time(self.audio_s)
+        silence = f", {format_time(self.skipped_s)} of silence skipped" if self.skipped_s else ""
         incomplete = f", {self.incomplete} incomplete" if self.incomplete else ""
+        stored = f"{self.from_checkpoint} from the checkpoint"
         others = f"; {len(self.left_out)} other files left out" if self.left_out else ""
         return (
             f"{self.recordings} recordings, {length} in {self.segments} segments "
-            f"({self.failed} failed{incomplete}, {self.from_checkpoint} from the checkpoint): "
+            f"({self.failed} failed{incomplete}, {stored}){silence}: "
             f"{self.usage['input_tokens']} tokens in, {self.usage['output_tokens']} out"
             f"{others}"
         )
@@ -217,8 +225,8 @@ class QwenAudioParser(BaseBlobParser):
             contextlib.closing(self._transcriber.run(found)) as transcripts,
         ):
             for transcript in transcripts:
-                yield run.take(transcript)
-            run.end()
+                yield from run.take(transcript)
+            yield from run.end()
 
     async def asegments(
         self, found: Iterable[Recording], left_out: list[str] | None = None
@@ -228,8 +236,10 @@ class QwenAudioParser(BaseBlobParser):
         with contextlib.closing(run):
             async with contextlib.aclosing(self._transcriber.arun(found)) as transcripts:
                 async for transcript in transcripts:
-                    yield run.take(transcript)
-            run.end()
+                    for merged in run.take(transcript):
+                        yield merged
+            for merged in run.end():
+                yield merged
 
 
 class QwenAudioLoader(BaseLoader):
@@ -303,20 +313,21 @@ class _Run:
     def __init__(self, parser: QwenAudioParser, left_out: list[str] | None) -> None:
         noted = [] if left_out is None else left_out
         self.summary = parser.summary = parser.new_summary(noted)
-        self._speakers = SpeakerNumbers()
+        self._speakers, self._merger = SpeakerNumbers(), CutMerger()
         self._bar = _bar() if parser.show_progress else None
 
-    def take(self, transcript: SegmentTranscript) -> SegmentTranscript:
+    def take(self, transcript: SegmentTranscript) -> list[SegmentTranscript]:
         self.summary.add(transcript)
         if self._bar is not None:
             if transcript.segment == 0 and transcript.length_s:
                 self._bar.total = (self._bar.total or 0) + transcript.length_s
             self._bar.set_postfix(tokens=self.summary.usage["total_tokens"], refresh=False)
-            self._bar.update(transcript.new_s)
-        return self._speakers.apply(transcript)
+            self._bar.update(transcript.new_s + transcript.skipped_s)
+        return self._merger.take(self._speakers.apply(transcript))
 
-    def end(self) -> None:
+    def end(self) -> list[SegmentTranscript]:
         logger.info("%s", self.summary)
+        return self._merger.end()
 
     def close(self) -> None:
         if self._bar is not None:

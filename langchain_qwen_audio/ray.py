@@ -24,6 +24,7 @@ from langchain_core.rate_limiters import BaseRateLimiter, InMemoryRateLimiter
 from langchain_core.stores import InMemoryBaseStore
 from typing_extensions import Unpack
 
+from langchain_qwen_audio._transcription.cut_segments import merge_cuts
 from langchain_qwen_audio._transcription.options import TranscribeOptions
 from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
 from langchain_qwen_audio._transcription.sources import Recording, Source, recording_of
@@ -206,8 +207,9 @@ class _TranscriberActor:
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
         found = _recordings(batch, self._column)
         with contextlib.closing(self._transcriber.run(found)) as transcripts:
-            for transcript in transcripts:
-                yield pa.Table.from_pylist([_row(transcript)], schema=SCHEMA)
+            for transcript in merge_cuts(transcripts):
+                if not transcript.is_left_out:
+                    yield pa.Table.from_pylist([_row(transcript)], schema=SCHEMA)
 
 
 def _dataset(paths: Source | Iterable[Source]) -> RayDataset:

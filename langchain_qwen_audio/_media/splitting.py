@@ -1,72 +1,138 @@
-"""A stream of samples → consecutive parts, split at the quietest points. Pure."""
+"""A stream of samples → consecutive parts, split in pauses, the longer the better. Pure."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import accumulate, groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 from langchain_qwen_audio._media.samples import SAMPLE_BYTES, byte_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-SEARCH_S = 5.0  # the last seconds of a part are searched, and never its first fifth,
-PAUSE_S = 0.2  # for the quietest stretch of this length, which is split in its middle
-FRAME_S = 0.02  # loudness is measured in steps of this length
-LOUDER = 1.4  # stretches up to 3 dB louder than the quietest are as good; the last of them wins
-INAUDIBLE = 8  # mean amplitude (of 32,768) below which stretches do not differ
+SEARCH_S = 5.0  # the last seconds of a part are searched, but never its first third
+FRAME_S = 0.02  # loudness is measured in frames of this length
+PAUSE_S = 0.2  # quiet for less is no pause: so are many consonants
+LONG_PAUSE_S = 1.0  # longer pauses are no better; the last of them wins
+STEP_S = 0.1  # pauses whose lengths differ by less are as good as each other; the last wins
+INAUDIBLE = 8  # mean amplitude (of 32,768) that is quiet beside anything
+# Quiet is what is up to 6 dB louder than the quietest stretch, or 30 dB below what is loud.
+LOUDER, BELOW = 2.0, 0.03
+# Nothing is said where no stretch is 3 dB louder than the quietest one, as in a hum.
+UNIFORM = 1.4
+
+
+class Piece(NamedTuple):
+    """Samples of a part.
+
+    Attributes:
+        part: The number of the part, from 0.
+        start: Where in the stream they are, in bytes.
+        samples: The next samples of the part.
+        in_sound: Whether the part ends here within sound, since there was no pause: the next part
+            should repeat its end.
+    """
+
+    part: int
+    start: int
+    samples: bytes
+    in_sound: bool = False
+
+
+class _Cut(NamedTuple):
+    """Where a part ends, in bytes, and whether that is within sound."""
+
+    end: int
+    in_sound: bool = False
 
 
 def split_at_pauses(
-    blocks: Iterable[bytes], limit: int, sample_rate: int
-) -> Iterator[tuple[int, bytes]]:
-    """Split a stream of samples into parts of at most `limit` bytes, at the quietest points.
+    blocks: Iterable[bytes],
+    limit: int,
+    sample_rate: int,
+    *,
+    search_s: float = SEARCH_S,
+    overlap: int = 0,
+) -> Iterator[Piece]:
+    """Split a stream of samples into parts of at most `limit` bytes, in pauses.
 
-    Memory is bounded by the seconds that are searched, however long the parts.
+    Of the pauses near the end of a part the longest is taken; where there is none, the quietest
+    point. Memory is bounded by the seconds that are searched, however long the parts.
 
     Args:
         blocks: Mono, signed 16-bit samples.
         limit: Bytes of the longest part.
         sample_rate: Samples per second.
+        search_s: Seconds at the end of a part that are searched.
+        overlap: Bytes that a part will repeat of the one before if that ends within sound. Such a
+            part is so much shorter.
 
     Yields:
-        The number of a part, from 0, and the next samples of it.
+        The parts in pieces: together they are the samples, each once.
     """
-    ahead = min(byte_count(SEARCH_S, sample_rate), limit // 5 * 4 // SAMPLE_BYTES * SAMPLE_BYTES)
+    ahead = min(byte_count(search_s, sample_rate), limit // 3 * 2 // SAMPLE_BYTES * SAMPLE_BYTES)
     buffer = bytearray()
-    number = passed = 0  # the part, and the bytes of it that are out of the buffer
+    number = start = passed = 0  # of the part, bytes that are out of the buffer or repeated
     for block in blocks:
         buffer += block
         while passed + len(buffer) > limit:
             window = bytes(buffer[: limit - passed])
-            end = _quietest(window, ahead, sample_rate)
-            yield number, window[:end]
-            del buffer[:end]
-            number, passed = number + 1, 0
-        if len(buffer) > 2 * ahead:
-            certain = len(buffer) - ahead
-            yield number, bytes(buffer[:certain])
+            cut = _find_cut(window, ahead, sample_rate)
+            yield Piece(number, start, window[: cut.end], cut.in_sound)
+            del buffer[: cut.end]
+            number, start = number + 1, start + cut.end
+            passed = overlap if cut.in_sound else 0
+        if (certain := len(buffer) - ahead) > ahead:
+            yield Piece(number, start, bytes(buffer[:certain]))
             del buffer[:certain]
-            passed += certain
+            start, passed = start + certain, passed + certain
     if buffer:
-        yield number, bytes(buffer)
+        yield Piece(number, start, bytes(buffer))
 
 
-def _quietest(samples: bytes, ahead: int, sample_rate: int) -> int:
-    """Find the byte to split at: the middle of the quietest stretch in the last `ahead` bytes.
+def one_part(blocks: Iterable[bytes]) -> Iterator[Piece]:
+    """Yield a stream of samples as the pieces of a single part."""
+    start = 0
+    for block in blocks:
+        yield Piece(0, start, block)
+        start += len(block)
 
-    Where no stretch is quieter than the others, that is the end.
-    """
+
+def _find_cut(samples: bytes, ahead: int, sample_rate: int) -> _Cut:
+    """Find where to split, in the last `ahead` bytes."""
     step = int(FRAME_S * sample_rate)
-    steps = int(PAUSE_S / FRAME_S)
-    frames = min(ahead, len(samples)) // SAMPLE_BYTES // step
-    start = len(samples) - frames * step * SAMPLE_BYTES
+    count = min(ahead, len(samples)) // SAMPLE_BYTES // step
+    start = len(samples) - count * step * SAMPLE_BYTES
     values = memoryview(samples)[start:].cast("h")
-    loudness = [sum(map(abs, values[i * step : (i + 1) * step])) for i in range(frames)]
-    stretches = [sum(loudness[i : i + steps]) for i in range(frames - steps + 1)]
-    if not stretches:
-        return len(samples)
-    quiet = max(min(stretches) * LOUDER, INAUDIBLE * steps * step)
-    if max(stretches) <= quiet:
-        return len(samples)
-    last = max(i for i, stretch in enumerate(stretches) if stretch <= quiet)
-    return start + (last + steps // 2) * step * SAMPLE_BYTES
+    frames = [sum(map(abs, values[i * step : (i + 1) * step])) / step for i in range(count)]
+    stretches = _stretches(frames)
+    if not stretches or max(stretches) <= max(min(stretches) * UNIFORM, INAUDIBLE):
+        return _Cut(len(samples))
+    pause = _find_pause(frames, min(stretches))
+    quietest = stretches.index(min(stretches)) + _frames(PAUSE_S) // 2
+    at = quietest if pause is None else pause
+    return _Cut(start + at * step * SAMPLE_BYTES, pause is None)
+
+
+def _frames(length_s: float) -> int:
+    return round(length_s / FRAME_S)
+
+
+def _stretches(frames: Sequence[float]) -> list[float]:
+    """List how loud each stretch of the length of a pause is."""
+    sums, width = list(accumulate(frames, initial=0.0)), _frames(PAUSE_S)
+    return [(end - begin) / width for begin, end in zip(sums, sums[width:], strict=False)]
+
+
+def _find_pause(frames: Sequence[float], quietest: float) -> int | None:
+    """Find the middle of the best pause: of the longest ones, the last."""
+    loud = sorted(frames)[len(frames) * 9 // 10]
+    quiet = max(quietest * LOUDER, loud * BELOW, INAUDIBLE)
+    best, middle, at = 0, None, 0
+    for is_quiet, run in groupby(frames, lambda it: it <= quiet):
+        length = len(list(run))
+        score = min(length, _frames(LONG_PAUSE_S)) // _frames(STEP_S)
+        if is_quiet and length >= _frames(PAUSE_S) and score >= best:
+            best, middle = score, at + length // 2
+        at += length
+    return middle

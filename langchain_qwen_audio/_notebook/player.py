@@ -15,7 +15,7 @@ import pybase64
 from langchain_qwen_audio._media.durations import format_length
 from langchain_qwen_audio._media.mp3 import encode_mp3
 from langchain_qwen_audio._media.samples import SAMPLE_RATE, byte_count, length_of
-from langchain_qwen_audio._media.splitting import split_at_pauses
+from langchain_qwen_audio._media.splitting import Piece, split_at_pauses
 from langchain_qwen_audio._media.wav import encode_wav
 from langchain_qwen_audio._models.profiles import PROFILES
 from langchain_qwen_audio._notebook.waveform import MAX_CUTS, Waveform, draw, to_markup
@@ -148,15 +148,14 @@ def _length_s(audio: Playable, wave: Waveform) -> float:
     return audio.declared_s or wave.length_s
 
 
-def _joined(pieces: Iterable[tuple[int, bytes]], cuts: list[float]) -> Iterator[bytes]:
+def _joined(pieces: Iterable[Piece], cuts: list[float]) -> Iterator[bytes]:
     """Pass samples on, and note the seconds at which a new part begins."""
-    position, part = 0, 0
-    for number, samples in pieces:
-        if number != part:
-            cuts.append(length_of(position))
-            part = number
-        position += len(samples)
-        yield samples
+    part = 0
+    for piece in pieces:
+        if piece.part != part:
+            cuts.append(length_of(piece.start))
+            part = piece.part
+        yield piece.samples
 
 
 def _unchanged(audio: Playable) -> PlayerSource | None:

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from itertools import chain, groupby
-from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from langchain_qwen_audio._media.mp3 import encode_mp3
 from langchain_qwen_audio._media.samples import SAMPLE_BYTES, SAMPLE_RATE, byte_count, length_of
-from langchain_qwen_audio._media.splitting import split_at_pauses
-from langchain_qwen_audio._media.wav import WAV_HEADER_BYTES, encode_wav
-from langchain_qwen_audio.audio import Audio
+from langchain_qwen_audio._media.splitting import one_part, split_at_pauses
+from langchain_qwen_audio._media.wav import WAV_HEADER_BYTES
+from langchain_qwen_audio._request.encoded_segments import encode_segments
 from langchain_qwen_audio.errors import AudioError, ContextOverflowError
 
 if TYPE_CHECKING:
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen_audio._models.profiles import Profile
     from langchain_qwen_audio._models.routes import LongAudio
+    from langchain_qwen_audio.audio import Audio
 
 
 def convert(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> list[Audio]:
@@ -63,7 +61,7 @@ def convert(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> 
         limit_s = profile.max_clip_s
         kept_s = min(audio.length_up_to(limit_s), limit_s)
         limit = byte_count(limit_s, sample_rate)
-        pieces = ((0, block) for block in _head(samples, limit, audio, profile, long_audio))
+        pieces = one_part(_head(samples, limit, audio, profile, long_audio))
     bit_rate = choose_bit_rate(audio, kept_s, min(limit_s, kept_s), profile, sample_rate)
     parts = [part.audio for part in encode_segments(pieces, audio, bit_rate, sample_rate)]
     if len(parts) > 1:
@@ -74,14 +72,6 @@ def convert(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> 
     if grew and fits and audio.is_plain:
         return [audio]
     return parts
-
-
-class Segment(NamedTuple):
-    """A part of a recording, and where in the recording it starts and ends, in seconds."""
-
-    audio: Audio
-    start_s: float
-    end_s: float
 
 
 def target_sample_rate(audio: Audio) -> int:
@@ -214,46 +204,3 @@ def choose_bit_rate(
         for size, length_s in ((audio.size, kept_s), (profile.max_sent_bytes, longest_s))
     )
     return min(allowed)
-
-
-def encode_segments(
-    pieces: Iterable[tuple[int, bytes]],
-    audio: Audio,
-    bit_rate: float | None,
-    sample_rate: int,
-    overlap: int = 0,
-) -> Iterator[Segment]:
-    """Encode the parts that `split_at_pauses` yields.
-
-    Each begins with the last `overlap` bytes of the one before.
-    """
-    position, before = 0, b""
-    for _, group in groupby(pieces, key=itemgetter(0)):
-        start = position - len(before)
-        blocks = _Passing(chain([before], (block for _, block in group)), overlap)
-        data = (
-            encode_wav(blocks, sample_rate)
-            if bit_rate is None
-            else encode_mp3(blocks, sample_rate, bit_rate)
-        )
-        position, before = start + blocks.size, bytes(blocks.tail)
-        start_s, end_s = length_of(start, sample_rate), length_of(position, sample_rate)
-        name = f"{audio.name} ({start_s:.1f} to {end_s:.1f} s)"
-        yield Segment(Audio(data, name=name, duration_s=end_s - start_s), start_s, end_s)
-
-
-class _Passing:
-    """Blocks that pass by: how many bytes they were, and the last of them."""
-
-    def __init__(self, blocks: Iterable[bytes], keep: int) -> None:
-        self._blocks, self._keep = blocks, keep
-        self.size = 0
-        self.tail = bytearray()
-
-    def __iter__(self) -> Iterator[bytes]:
-        for block in self._blocks:
-            if block:
-                self.size += len(block)
-                self.tail += block
-                del self.tail[: max(0, len(self.tail) - self._keep)]
-                yield block

@@ -16,6 +16,11 @@ from langchain_qwen_audio.transcripts import Sentence, Transcript
 if TYPE_CHECKING:
     from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
 
+_OF_SEGMENTS = {
+    TranscriptFormat.SEGMENTS,
+    TranscriptFormat.SENTENCES,
+    TranscriptFormat.SPEAKERS,
+}
 _OF_A_RECORDING = ("source", "track", "start_s", "end_s", "segments", "model", "language")
 _OF_A_SENTENCE = ("start_s", "end_s", "speaker", "channel", "language", "emotion")
 
@@ -36,6 +41,8 @@ class DocumentWriter:
 
     def take(self, segment: SegmentTranscript) -> list[Document]:
         """Take the next segment, and return the documents that are whole."""
+        if segment.is_left_out and self._format in _OF_SEGMENTS:
+            return []
         match self._format:
             case TranscriptFormat.SEGMENTS:
                 return [Document(segment.noted_text, metadata=describe_segment(segment))]
@@ -54,7 +61,7 @@ class DocumentWriter:
         held, self._held = self._held, []
         if not held:
             return []
-        first, segments = describe_segment(held[0]), len(held)
+        first, segments = describe_segment(held[0]), sum(not it.is_silent for it in held)
         metadata = first | {"end_s": max(it.end_s for it in held), "segments": segments}
         metadata = {name: metadata[name] for name in _OF_A_RECORDING if name in metadata}
         channels = {it.channel for it in held}

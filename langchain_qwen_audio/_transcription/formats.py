@@ -77,7 +77,8 @@ def _paragraph(text: str) -> str:
 
 def write_jsonl(segments: Sequence[SegmentTranscript]) -> str:
     """Write one JSON object per segment and line: its metadata, its text and its sentences."""
-    return "".join(json.dumps(_row(it), ensure_ascii=False) + "\n" for it in segments)
+    rows = (_row(it) for it in segments if not it.is_left_out)
+    return "".join(json.dumps(it, ensure_ascii=False) + "\n" for it in rows)
 
 
 OF_A_SEGMENT = (

@@ -27,7 +27,12 @@ class TranscribeOptions(TypedDict, total=False):
     for subtitles ten seconds, unless the model tells the times of words."""
 
     overlap_s: float
-    """Seconds of the end of each segment that the next one repeats; by default 0."""
+    """Seconds of the end of each segment that the next one repeats, in its transcript too; by
+    default 0: a transcript then repeats nothing."""
+
+    skip_silence: bool
+    """Whether silence is neither sent nor paid for; by default it is sent. Times stay those of the
+    recording. The extra `vad` detects speech with Silero VAD; without it, loudness decides."""
 
     max_concurrency: int
     """Segments in flight at once; by default 4. The model's `rate_limiter` is kept to."""

@@ -21,7 +21,10 @@ class SegmentTranscript:
         segment: The number of the segment in it, from 0; in its channel, if each is transcribed.
         start_s: Where the segment begins, in seconds.
         end_s: Where it ends.
-        new_s: Seconds of the segment that the one before did not have.
+        new_s: Seconds that were sent of it, and that the one before did not have.
+        skipped_s: Seconds of silence, since the end of the one before, that were not sent.
+        continues: Whether it ends within sound, so that the next one repeats its end.
+        is_silent: Whether it is silence that was not sent: the end of a recording, or all of it.
         length_s: Seconds of the whole recording, if its headers say.
         track: The sound track, if the recording has several.
         channel: The channel, if one was chosen.
@@ -44,6 +47,9 @@ class SegmentTranscript:
     start_s: float
     end_s: float
     new_s: float = 0.0
+    skipped_s: float = 0.0
+    continues: bool = False
+    is_silent: bool = False
     length_s: float | None = None
     track: int | None = None
     channel: int | None = None
@@ -59,6 +65,11 @@ class SegmentTranscript:
     finish_reason: str | None = None
     from_checkpoint: bool = False
     error: Exception | None = None
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it is no document of its own: silence behind the last word of a recording."""
+        return self.is_silent and not self.is_first
 
     @property
     def note(self) -> str:

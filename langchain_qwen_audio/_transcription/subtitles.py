@@ -22,7 +22,7 @@ _MIN_CUE_S = 1.0  # a shorter sentence is shown together with the next one
 # Words, or single characters of scripts that have no spaces, with the marks and blanks behind them.
 _NO_SPACES = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
 _MARKS = "、。，．！？；：」』）】》”’…～ー"
-_UNITS = re.compile(rf"(?:[^\s{_NO_SPACES}]+|\S)[{_MARKS}]*\s*")
+UNITS = re.compile(rf"(?:[^\s{_NO_SPACES}]+|\S)[{_MARKS}]*\s*")
 _TIME = re.compile(r"(\d:\d{1,2}[.,]\d+)[ \t]*(?=.*\d:\d{1,2}[.,]\d)")
 _SENTENCE_END = re.compile(r"""[.!?…。！？]["'”’」』)）]*\s*$""")
 _PAUSE = re.compile(r"[,;:—、，；：]\s*$")
@@ -188,7 +188,7 @@ def _pieces(text: str) -> list[str]:
     size = int(LINE_COLUMNS / WIDE_COLUMNS)
     return [
         piece
-        for unit in _UNITS.findall(text)
+        for unit in UNITS.findall(text)
         for piece in (
             [unit]
             if columns(unit) <= LINE_COLUMNS

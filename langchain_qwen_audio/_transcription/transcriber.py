@@ -43,14 +43,25 @@ from langchain_qwen_audio._transcription.answers import (
     read_answer,
 )
 from langchain_qwen_audio._transcription.checkpoints import Checkpoint
+from langchain_qwen_audio._transcription.segment_places import (
+    next_place,
+    silent_place,
+    spoken_place,
+)
 from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
-from langchain_qwen_audio._transcription.segments import split_recording
+from langchain_qwen_audio._transcription.segments import (
+    Silence,
+    split_recording,
+    split_speech,
+)
+from langchain_qwen_audio._transcription.time_map import TimeMap
 
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
     from concurrent.futures import Future
 
+    from langchain_qwen_audio._request.encoded_segments import Segment
     from langchain_qwen_audio._transcription.checkpoints import ByteStore
     from langchain_qwen_audio._transcription.options import Channel, OnError
     from langchain_qwen_audio._transcription.sources import Recording
@@ -61,6 +72,7 @@ logger = logging.getLogger(__name__)
 
 TRANSCRIBE = "Write down what is said in this recording, word for word, and nothing else."
 MAX_SEGMENT_S = 240.0  # as WAV this much fits into a request
+BRIDGE_S = 2.0  # that the next segment repeats where there was no pause to split in: some words
 THREAD_NAME = "transcribing"
 # An answer that is cut off is requested again in parts of at most this share of its segment, and as
 # long as a part is longer than this.
@@ -73,11 +85,15 @@ _FATAL = (ModelAuthenticationError, ModelPermissionDeniedError, ModelNotFoundErr
 
 
 class _Task(NamedTuple):
-    """A segment to transcribe: its place, without a text yet, its audio, and its checkpoint key."""
+    """A segment to transcribe: its place, without a text yet, its audio, and its checkpoint key.
+
+    Without audio, there is nothing to transcribe.
+    """
 
     place: SegmentTranscript
     audio: Audio | None = None
     key: str = ""
+    times: TimeMap = TimeMap(())
 
 
 @dataclass(frozen=True)
@@ -90,6 +106,7 @@ class Transcriber:
             that takes no text. None asks for a transcript.
         segment_s: Seconds of the longest segment; None is near the model's limit.
         overlap_s: Seconds of the end of each segment that the next one repeats.
+        skip_silence: Whether silence is not sent.
         max_concurrency: Segments in flight at once.
         checkpoint: Where transcripts are kept, and looked up.
         on_error: Whether the error of a failed segment is raised, or reported in its place.
@@ -102,6 +119,7 @@ class Transcriber:
     prompt: str | SystemMessage | None = None
     segment_s: float | None = None
     overlap_s: float = 0.0
+    skip_silence: bool = False
     max_concurrency: int = 4
     checkpoint: ByteStore | str | os.PathLike[str] | None = field(default=None, repr=False)
     on_error: OnError = "raise"
@@ -205,25 +223,27 @@ class Transcriber:
         try:
             if audio.probe.tracks > 1:
                 place = replace(place, track=audio.probe.track)
-            found = split_recording(audio, profile, self.limit_s, overlap_s=self.overlap_s)
-            for part, start_s, end_s in found:
-                here = replace(
-                    place,
-                    start_s=round(start_s, 3),
-                    end_s=round(end_s, 3),
-                    new_s=end_s - place.end_s,
-                    length_s=audio.declared_s,
-                )
-                yield _Task(here, part, _key(audio.digest, start_s, end_s, settings))
-                place = replace(
-                    here,
-                    segment=here.segment + 1,
-                    start_s=here.end_s,
-                    new_s=0.0,
-                    is_first=False,
-                )
+            place = replace(place, length_s=audio.declared_s)
+            split = split_speech if self.skip_silence else split_recording
+            found = split(
+                audio, profile, self.limit_s, overlap_s=self.overlap_s, bridge_s=self._bridge_s
+            )
+            for part in found:
+                if isinstance(part, Silence):
+                    yield _Task(silent_place(place, part))
+                    continue
+                here = spoken_place(place, part)
+                key = _key(audio.digest, part, settings)
+                yield _Task(here, part.audio, key, TimeMap(part.stretches))
+                place = next_place(here)
         except ModelError as error:  # it cannot be read, or not to its end
             yield _Task(replace(place, error=error))
+
+    @property
+    def _bridge_s(self) -> float:
+        """Seconds to repeat where there is no pause; only of transcripts is it known what to do."""
+        is_transcript = not isinstance(self.prompt, str) and not self.overlap_s
+        return min(BRIDGE_S, self.limit_s / 4) if is_transcript else 0.0
 
     def _describe(self) -> str:
         """Write down all that a transcript depends on, apart from the recording."""
@@ -312,8 +332,8 @@ class Transcriber:
         return [HumanMessage([*content, {"type": "text", "text": text}] if text else content)]
 
     def _look_up(self, task: _Task) -> SegmentTranscript | None:
-        """Find what needs no request: a failure, or a transcript in the checkpoint."""
-        if task.place.error is not None:
+        """Find what needs no request: a failure, silence, or a transcript in the checkpoint."""
+        if task.audio is None:
             return task.place
         stored = self._store.read(task.key) if self._store is not None else None
         if stored is None:
@@ -323,23 +343,23 @@ class Transcriber:
         except ValidationError:  # it is requested again
             logger.warning("the checkpoint's value of %s is not one of this loader", task.key)
             return None
-        return replace(_with_values(task.place, values), from_checkpoint=True)
+        return replace(_with_values(task, values), from_checkpoint=True)
 
     def _keep(self, task: _Task, answer: Answer) -> SegmentTranscript:
         """Make the transcript of an answer, and put it into the checkpoint if it is whole."""
         if self._store is not None and answer.finish_reason is None:
             self._store.write(task.key, lambda: STORED.dump_json(answer.values))
-        transcript = _with_values(task.place, answer.values)
+        transcript = _with_values(task, answer.values)
         reason = answer.finish_reason
         seconds, gaps = answer.seconds, answer.gaps
         return replace(transcript, billed_s=seconds, gaps=gaps, finish_reason=reason)
 
 
-def _with_values(place: SegmentTranscript, values: StoredAnswer) -> SegmentTranscript:
+def _with_values(task: _Task, values: StoredAnswer) -> SegmentTranscript:
     """Put an answer at its place, with times of the recording."""
-    sentences = tuple(it.moved(place.start_s) for it in values["sentences"])
+    sentences = tuple(task.times.place(it) for it in values["sentences"])
     return replace(
-        place,
+        task.place,
         text=values["text"],
         model=values["model"],
         language=values["language"],
@@ -349,6 +369,8 @@ def _with_values(place: SegmentTranscript, values: StoredAnswer) -> SegmentTrans
     )
 
 
-def _key(digest: str, start_s: float, end_s: float, settings: str) -> str:
-    place = f"{start_s:.3f} {end_s:.3f}"
+def _key(digest: str, segment: Segment, settings: str) -> str:
+    place = f"{segment.start_s:.3f} {segment.end_s:.3f}"
+    if len(segment.stretches) > 1:  # silence is left out
+        place += "".join(f" {it.start_s:.3f}+{it.length_s:.3f}" for it in segment.stretches)
     return hashlib.sha256(f"{digest}\n{place}\n{settings}".encode()).hexdigest()

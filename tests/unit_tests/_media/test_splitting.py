@@ -14,15 +14,18 @@ from tests.unit_tests.recordings import tone
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from langchain_qwen_audio._media.splitting import Piece
 
-def parts_of(numbered: Iterable[tuple[int, bytes]]) -> list[bytes]:
+
+def parts_of(pieces: Iterable[Piece]) -> list[bytes]:
     """Join the pieces of each part, which are numbered without gaps."""
     parts: list[bytes] = []
-    for number, samples in numbered:
-        assert number in {len(parts) - 1, len(parts)}
-        if number == len(parts):
+    for piece in pieces:
+        assert piece.part in {len(parts) - 1, len(parts)}
+        assert piece.start == sum(map(len, parts))
+        if piece.part == len(parts):
             parts.append(b"")
-        parts[number] += samples
+        parts[piece.part] += piece.samples
     return parts
 
 

@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_qwen_audio import Audio, show_messages
 from langchain_qwen_audio._media.durations import format_length
+from langchain_qwen_audio._media.splitting import Piece
 from langchain_qwen_audio._media.worker_pool import POOL
 from langchain_qwen_audio._models.profiles import PROFILES
 from langchain_qwen_audio._notebook import player
@@ -133,9 +134,10 @@ def test_a_recording_that_the_model_refuses_is_not_shown_as_split() -> None:
 
 
 def test_more_cuts_than_make_a_picture_are_only_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def split_often(blocks: Iterable[bytes], *_: Any) -> Iterator[tuple[int, bytes]]:
+    def split_often(blocks: Iterable[bytes], *_: Any) -> Iterator[Piece]:
         samples = b"".join(blocks)
-        return enumerate(samples[at : at + 8_000] for at in range(0, len(samples), 8_000))
+        for at in range(0, len(samples), 8_000):
+            yield Piece(at // 8_000, at, samples[at : at + 8_000])
 
     monkeypatch.setattr(player, "split_at_pauses", split_often)
     page = read_page(player.player_html(Audio.from_array(tone(60), 16_000), QWEN_AUDIO))

@@ -174,7 +174,7 @@ def test_a_long_recording_is_sent_sample_by_sample_in_order_and_in_bounded_memor
         assert text == f"{end - start} {digest(original[start:end])}"
         assert end - start <= job.limit_s * RATE
         if end < len(original):
-            assert end - start >= (job.limit_s - 5) * RATE
+            assert end - start >= job.limit_s / 3 * RATE
             around = original[end - RATE // 10 : end + RATE // 10].astype(float)
             assert np.abs(around).mean() < loudness / 20, "it is split in a pause"
 
