@@ -13,13 +13,12 @@ if TYPE_CHECKING:
 SEARCH_S = 5.0  # the last seconds of a part are searched, but never its first third
 FRAME_S = 0.02  # loudness is measured in frames of this length
 PAUSE_S = 0.2  # quiet for less is no pause: so are many consonants
-LONG_PAUSE_S = 1.0  # longer pauses are no better; the last of them wins
+LONG_PAUSE_S = 0.6  # longer pauses are no better; the last of them wins
 STEP_S = 0.1  # pauses whose lengths differ by less are as good as each other; the last wins
 INAUDIBLE = 8  # mean amplitude (of 32,768) that is quiet beside anything
-# Quiet is what is up to 6 dB louder than the quietest stretch, or 30 dB below what is loud.
+# Quiet is what is up to 6 dB louder than the quietest stretch, or 30 dB below what is loud. Where
+# all is quiet, as in a hum, nothing is said.
 LOUDER, BELOW = 2.0, 0.03
-# Nothing is said where no stretch is 3 dB louder than the quietest one, as in a hum.
-UNIFORM = 1.4
 
 
 class Piece(NamedTuple):
@@ -106,11 +105,15 @@ def _find_cut(samples: bytes, ahead: int, sample_rate: int) -> _Cut:
     values = memoryview(samples)[start:].cast("h")
     frames = [sum(map(abs, values[i * step : (i + 1) * step])) / step for i in range(count)]
     stretches = _stretches(frames)
-    if not stretches or max(stretches) <= max(min(stretches) * UNIFORM, INAUDIBLE):
+    if not stretches:
         return _Cut(len(samples))
-    pause = _find_pause(frames, min(stretches))
-    quietest = stretches.index(min(stretches)) + _frames(PAUSE_S) // 2
-    at = quietest if pause is None else pause
+    loud = sorted(frames)[len(frames) * 9 // 10]
+    quiet = max(min(stretches) * LOUDER, loud * BELOW, INAUDIBLE)
+    if max(stretches) <= quiet:
+        return _Cut(len(samples))
+    pause = _find_pause(frames, quiet)
+    quietest = max(at for at, stretch in enumerate(stretches) if stretch <= min(stretches))
+    at = quietest + _frames(PAUSE_S) // 2 if pause is None else pause
     return _Cut(start + at * step * SAMPLE_BYTES, pause is None)
 
 
@@ -124,10 +127,8 @@ def _stretches(frames: Sequence[float]) -> list[float]:
     return [(end - begin) / width for begin, end in zip(sums, sums[width:], strict=False)]
 
 
-def _find_pause(frames: Sequence[float], quietest: float) -> int | None:
-    """Find the middle of the best pause: of the longest ones, the last."""
-    loud = sorted(frames)[len(frames) * 9 // 10]
-    quiet = max(quietest * LOUDER, loud * BELOW, INAUDIBLE)
+def _find_pause(frames: Sequence[float], quiet: float) -> int | None:
+    """Find the middle of the best pause, no louder than `quiet`: of the longest, the last."""
     best, middle, at = 0, None, 0
     for is_quiet, run in groupby(frames, lambda it: it <= quiet):
         length = len(list(run))

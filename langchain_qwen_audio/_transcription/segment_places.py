@@ -27,7 +27,7 @@ def spoken_place(after: SegmentTranscript, segment: Segment) -> SegmentTranscrip
         start_s=round(segment.start_s, 3),
         end_s=round(segment.end_s, 3),
         new_s=new_s,
-        skipped_s=segment.end_s - after.end_s - new_s,
+        skipped_s=round(segment.end_s - after.end_s - new_s, 3),
         continues=segment.continues,
     )
 

@@ -61,8 +61,10 @@ def numbered(seconds: int, first: int = 0) -> Samples:
 
 
 def clip_in(request: ReceivedRequest) -> bytes:
-    (part,) = (part for part in request.messages[-1]["content"] if "audio" in part)
-    return base64.b64decode(part["audio"].partition(";base64,")[2], validate=True)
+    parts = request.messages[-1]["content"]
+    values = (part.get("audio") or part.get("input_audio", {}).get("data") for part in parts)
+    (url,) = filter(None, values)
+    return base64.b64decode(url.partition(";base64,")[2], validate=True)
 
 
 def numbers_in(request: ReceivedRequest) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 def parts_of(pieces: Iterable[Piece]) -> list[bytes]:
     """Join the pieces of each part, which are numbered without gaps."""
     parts: list[bytes] = []
+    position = 0
     for piece in pieces:
         assert piece.part in {len(parts) - 1, len(parts)}
-        assert piece.start == sum(map(len, parts))
+        assert piece.start == position
+        position += len(piece.samples)
         if piece.part == len(parts):
             parts.append(b"")
         parts[piece.part] += piece.samples
@@ -50,6 +53,58 @@ def test_any_split_loses_nothing_and_repeats_nothing(
     assert pieces == parts_of(split_at_pauses([samples], 2 * limit, rate)), (
         "blocks may end anywhere"
     )
+
+
+def speech(*parts: tuple[float, int], rate: int = 16_000) -> bytes:
+    """Make sound that is louder and softer as syllables are, of seconds and levels."""
+    pieces = []
+    for length_s, level in parts:
+        times = np.arange(round(length_s * rate)) / rate
+        syllables = 0.6 + 0.4 * np.sin(2 * np.pi * 4 * times)
+        pieces.append((level * syllables * np.sin(2 * np.pi * 300 * times)).astype(np.int16))
+    return np.concatenate(pieces).tobytes()
+
+
+# What is said, in (seconds, level), and between which seconds the first part of 10 s ends.
+PAUSES: dict[str, tuple[list[tuple[float, int]], float, float]] = {
+    "the longer of two": ([(6, 9000), (0.6, 0), (2, 9000), (0.3, 0), (9, 9000)], 6.1, 6.5),
+    "the last of two that are long": (
+        [(5, 9000), (2, 0), (1, 9000), (1.2, 0), (9, 9000)],
+        8.1,
+        9.1,
+    ),
+    "the last of two that are alike": (
+        [(6, 9000), (0.5, 0), (2, 9000), (0.52, 0), (9, 9000)],
+        8.6,
+        9.0,
+    ),
+    "that is not silent": ([(6, 9000), (0.5, 150), (2, 9000), (0.25, 150), (9, 9000)], 6.1, 6.4),
+    "of a soft voice": ([(6, 300), (0.5, 5), (2, 300), (0.25, 5), (9, 300)], 6.1, 6.4),
+}
+
+
+@pytest.mark.parametrize(("said", "earliest_s", "latest_s"), PAUSES.values(), ids=PAUSES)
+def test_a_part_ends_in_the_longest_pause_near_its_end(
+    said: list[tuple[float, int]], earliest_s: float, latest_s: float
+) -> None:
+    pieces = list(split_at_pauses([speech(*said)], 320_000, 16_000))
+    assert earliest_s < len(parts_of(pieces)[0]) / 32_000 < latest_s
+    assert not any(piece.in_sound for piece in pieces)
+
+
+def test_a_part_ends_within_sound_only_where_there_is_no_pause() -> None:
+    samples = speech((7, 9000), (0.1, 0), (12, 9000))  # as long as a consonant
+    pieces = list(split_at_pauses([samples], 320_000, 16_000, overlap=64_000))
+    assert next(piece.in_sound for piece in pieces)
+    first, second, *_ = parts_of(pieces)
+    assert 7.0 <= len(first) / 32_000 <= 7.2, "that is the quietest point"
+    assert len(second) <= 320_000 - 64_000, "what it repeats of the first is room for"
+
+
+def test_nothing_is_repeated_of_a_hum() -> None:
+    pieces = list(split_at_pauses([tone(25).tobytes()], 320_000, 16_000, overlap=64_000))
+    assert [len(part) for part in parts_of(pieces)] == [320_000, 320_000, 160_000]
+    assert not any(piece.in_sound for piece in pieces)
 
 
 def test_a_part_ends_in_the_middle_of_the_last_pause() -> None:
