@@ -48,7 +48,7 @@ tables: $(VENV)/installed ## Write the tables of models and prices in README and
 # The peers have an environment of their own.
 .venv-bench/installed: pyproject.toml benchmarks/requirements.txt
 	$(INTERPRETER) -m venv --clear .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[local]' \
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[local,vad]' \
 		--requirement benchmarks/requirements.txt
 	@touch $@
 

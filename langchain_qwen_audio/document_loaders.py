@@ -115,7 +115,8 @@ class LoadSummary:
 
     def __str__(self) -> str:
         length = format_time(self.audio_s)
-        silence = f", {format_time(self.skipped_s)} of silence skipped" if self.skipped_s else ""
+        skipped = f", {format_time(self.skipped_s)} of silence skipped"
+        silence = skipped if self.skipped_s >= 0.5 else ""
         incomplete = f", {self.incomplete} incomplete" if self.incomplete else ""
         stored = f"{self.from_checkpoint} from the checkpoint"
         others = f"; {len(self.left_out)} other files left out" if self.left_out else ""
@@ -245,7 +246,7 @@ class QwenAudioParser(BaseBlobParser):
 class QwenAudioLoader(BaseLoader):
     """Load recordings of any length as documents, with their start and end in seconds.
 
-    Recordings are split at silences. Each segment is one `Document`: `page_content` is its
+    Recordings are split in pauses. Each segment is one `Document`: `page_content` is its
     transcript, or what the prompt asks for, and `metadata` has `source`, `segment`, `start_s`,
     `end_s`, `model` and, where the model tells, `language` and `emotion`; `track` if the recording
     has several, and `channel` if one was chosen. In a directory, what is a recording is decided by

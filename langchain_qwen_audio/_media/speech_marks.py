@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._media.splitting import Piece
 
 MARGIN_S = 0.2  # of the silence around speech is kept, since words begin and end softly
+SHORT_S = 0.2  # silence beyond the margins that is shorter is kept too: it costs next to nothing
 
 
 @dataclass
@@ -41,25 +42,29 @@ class SpeechMarker:
         self._detector = detector
         self._frame = frame_bytes(sample_rate)
         self._margin = byte_count(MARGIN_S, sample_rate)
+        self._short = byte_count(SHORT_S, sample_rate)
         self._marks: deque[_Mark] = deque()
 
     def watch(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         """Pass samples on as soon as it is certain which of them belong to speech."""
         held, seen = bytearray(), 0  # what has not passed, and how much of it the detector has had
+        ahead = self._margin + self._short
         for block in blocks:
             held += block
             while len(held) - seen >= self._frame:
                 self._detect(bytes(held[seen : seen + self._frame]), self.size + seen)
                 seen += self._frame
-            if (certain := seen - self._margin) > 0:
+            if (certain := seen - ahead) > 0:
                 passing = bytes(held[:certain])
                 del held[:certain]
-                self.size, seen = self.size + certain, self._margin
+                self.size, seen = self.size + certain, ahead
                 yield passing
         if rest := bytes(held[seen:]):
             self._detect(rest.ljust(self._frame, b"\0"), self.size + seen)
         self.size += len(held)
         self.is_ended = True
+        if self._marks and self.size - self._marks[-1].end < self._short:
+            self._marks[-1].end = self.size
         if held:
             yield bytes(held)
 
@@ -67,11 +72,11 @@ class SpeechMarker:
         """Mark a frame that starts at byte `at`, if it is speech."""
         if not self._detector.is_speech(frame):
             return
-        mark = _Mark(max(0, at - self._margin), at + len(frame) + self._margin)
-        if self._marks and mark.start <= self._marks[-1].end:
-            self._marks[-1].end = mark.end
+        start, end = at - self._margin, at + len(frame) + self._margin
+        if self._marks and start - self._marks[-1].end < self._short:
+            self._marks[-1].end = end
         else:
-            self._marks.append(mark)
+            self._marks.append(_Mark(0 if start < self._short else start, end))
 
     def keep_speech(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
         """Leave out of pieces of the stream what is not marked; marks are needed once."""

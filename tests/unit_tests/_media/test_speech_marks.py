@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -25,10 +26,12 @@ from tests.unit_tests.recordings import noise, tone
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy.typing as npt
+
     from langchain_qwen_audio._media.speech_detection import SpeechDetector
 
 RATE = 16_000
-FRAME, MARGIN = 1_024, 6_400  # bytes of 32 ms, and of 200 ms
+FRAME, MARGIN, SHORT = 1_024, 6_400, 6_400  # bytes of 32 ms, and of 200 ms
 
 
 @dataclass
@@ -63,6 +66,16 @@ def kept(
     return found
 
 
+def runs(values: npt.NDArray[np.bool_]) -> list[tuple[int, bool, int]]:
+    """List where runs of equal values begin, what they are, and how long."""
+    found, at = [], 0
+    for value, run in itertools.groupby(values.tolist()):
+        size = len(list(run))
+        found.append((at, value, size))
+        at += size
+    return found
+
+
 @settings(deadline=None)
 @given(
     speech=st.sets(st.integers(0, 80)),
@@ -78,6 +91,9 @@ def test_what_is_kept_is_speech_with_its_margin_wherever_blocks_end(
     for frame in speech:
         if frame * FRAME < len(samples):
             expected[max(0, frame * FRAME - MARGIN) : (frame + 1) * FRAME + MARGIN] = True
+    for at, is_kept, size in runs(expected):
+        if not is_kept and size < SHORT and expected.any():
+            expected[at : at + size] = True
     found = np.zeros(len(samples), bool)
     for start, end in kept(samples, detector, block=2 * block):
         found[start:end] = True
