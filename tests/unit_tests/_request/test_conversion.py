@@ -90,12 +90,12 @@ def test_every_calling_mode_sends_all_parts(call_model: CallModel, server: Local
     [
         (29.9, [29.9]),
         (30.0, [30.0]),
-        (30.1, [28.3, 1.8]),
-        (61.0, [28.3, 28.0, 4.7]),
-        (200.0, [28.3, *[28.0] * 5, 28.0, 3.7]),
+        (30.1, [28.2, 1.9]),
+        (61.0, [28.2, 28.0, 4.8]),
+        (200.0, [28.2, *[28.0] * 6, 3.8]),
     ],
 )
-def test_cuts_fall_inside_the_last_silence(
+def test_cuts_fall_into_the_middle_of_the_last_silence(
     server: LocalDashScope, model: ChatQwenAudio, seconds: float, parts_s: list[float]
 ) -> None:
     original = speech_like(seconds)
