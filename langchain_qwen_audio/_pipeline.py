@@ -28,6 +28,7 @@ from langchain_qwen_audio._request.parameters import (
     check_shapes,
     request_json,
     requests_speech,
+    take_schema_beside_tools,
 )
 from langchain_qwen_audio._response.messages import Origin, to_chat_result
 from langchain_qwen_audio._response.stream import StreamDecoder
@@ -36,6 +37,7 @@ from langchain_qwen_audio._service.default_timeouts import MAX_TIMEOUT_S
 from langchain_qwen_audio._service.endpoint import Endpoint
 from langchain_qwen_audio._settings import PER_CALL
 from langchain_qwen_audio._tool_calling.prompt import write_tool_prompt
+from langchain_qwen_audio._tool_calling.structured_output import json_prompt
 from langchain_qwen_audio._tool_calling.tool_choice import native_choice
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import InvalidRequestError
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
+    from langchain_qwen_audio._models.profiles import Profile
     from langchain_qwen_audio._models.routes import Route
     from langchain_qwen_audio._protocols.base import ServiceReply
     from langchain_qwen_audio._request.parts import Part, RequestMessage
@@ -96,7 +99,7 @@ class _Call(NamedTuple):
         return _PreparedCall(
             request=request,
             service=_service(self.settings, self.route),
-            origin=Origin(self.model, self.settings.billing_region, searches),
+            origin=Origin(self.model, self.route.provider, self.settings.billing_region, searches),
             tools_as_text=self.tools_as_text,
             as_blocks=speaks or self.settings.output_version == "v1",
         )
@@ -201,8 +204,7 @@ def _map(settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[
     check_shapes(parameters)
     add_defaults(parameters, profile, settings.voice)
     check_parameters(model, profile, parameters)
-    if "json_prompt" in parameters:
-        request_json(parameters, profile)
+    _settle_json(parameters, profile)
 
     native = settings.has_native_tools(profile)
     prompts, tools_as_text = _take_prompts(parameters, native=native)
@@ -221,6 +223,14 @@ def _map(settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[
     parameters = {name: value for name, value in parameters.items() if value is not None}
     limits = own["timeout"], own["max_retries"], deadline
     return _Call(settings, model, route, mapped, parameters, *limits, tools_as_text)
+
+
+def _settle_json(parameters: dict[str, Any], profile: Profile) -> None:
+    """Settle what enforces JSON, and what requests it in the prompt."""
+    if schema := take_schema_beside_tools(parameters, profile):
+        parameters["json_prompt"] = json_prompt(schema)
+    if "json_prompt" in parameters:
+        request_json(parameters, profile)
 
 
 def _check_limits(timeout: Any, total_timeout: Any, max_retries: Any) -> float:

@@ -13,6 +13,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import UsageMetadata
 
 from langchain_qwen_audio._models.prices import AS_OF, PRICES, Prices, SecondPrice, TokenPrices
+from langchain_qwen_audio._models.profiles import OWN_PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +95,7 @@ class Cost:
 
         The text of a spoken answer is free. Thoughts are text out. Models such as qwen3-asr-flash
         are billed by the seconds that the service reports. An answer from LangChain's cache costs
-        nothing. Free quotas are not taken off.
+        nothing. Free quotas are not taken off. What a server of your own costs is not known.
         https://help.aliyun.com/zh/model-studio/model-pricing , as of October 2026
 
         Args:
@@ -115,7 +116,7 @@ class Cost:
             return cls()
         bill = _bill_of(used)
         name, place = model or bill.model, region or bill.region
-        found = prices or _find_prices(name, place)
+        found = prices or _own_server(used) or _find_prices(name, place)
         match found:
             case str():
                 return Cost(unknown=(found,))
@@ -248,6 +249,14 @@ def _uncounted_speech(message: AIMessage) -> tuple[str, ...]:
 
 def _uncounted_searches(message: AIMessage) -> tuple[str, ...]:
     return (SEARCHES,) if message.response_metadata.get("enable_search") else ()
+
+
+def _own_server(used: object) -> str | None:
+    """Say why the service's prices do not hold, where it is not the service that answered."""
+    known = used.response_metadata if isinstance(used, AIMessage) else {}
+    if known.get("model_provider") != OWN_PROVIDER:
+        return None
+    return "a server of your own answered, whose prices are not known: pass prices=…"
 
 
 def _find_prices(model: str | None, region: str | None) -> Prices | str:

@@ -34,6 +34,10 @@ _REACHABLE = (
     "the service must be able to fetch the URL, without a login and with a Content-Length; "
     "fetch='client' downloads it here instead"
 )
+_GATEWAY = (
+    "Qwen-Omni under another name, behind a gateway to DashScope, needs both streaming=True and "
+    "audio_encoding='data_uri'"
+)
 _SLOWER = "send fewer requests at once, e.g. with InMemoryRateLimiter"
 
 
@@ -45,6 +49,7 @@ class KnownError(NamedTuple):
         code: Regular expression for the whole of the service's code; any code if empty.
         message: Regular expression for a part of its message; any message if empty.
         advice: What to do.
+        alias_advice: What to do as well, where the table of models does not know the name.
         retryable: Whether a retry may help, where that is not what the class says.
     """
 
@@ -52,6 +57,7 @@ class KnownError(NamedTuple):
     code: str = ""
     message: str = ""
     advice: str = ""
+    alias_advice: str = ""
     retryable: bool | None = None
 
 
@@ -132,6 +138,7 @@ TABLE = (
         errors.InvalidRequestError,
         message="only support stream mode|does not support http call",
         advice="this model must be called in another way: try streaming=True",
+        alias_advice=_GATEWAY,
     ),
     # Length
     KnownError(
@@ -201,6 +208,7 @@ TABLE = (
         errors.InvalidRequestError,
         message="provided URL does not appear to be valid",
         advice="audio travels as an http(s) or oss:// URL or as a data URI",
+        alias_advice=_GATEWAY,
     ),
     KnownError(
         errors.InvalidRequestError,
@@ -331,6 +339,8 @@ def to_error(error: sdk.DashScopeError, model: str = "") -> QwenAudioError:
     advice = known.advice
     if known.error is errors.NotFoundError and model in PROFILES:
         advice = f"{advice}; {_offered(model, PROFILES[model])}"
+    if known.alias_advice and model not in PROFILES:
+        advice = f"{advice}; {known.alias_advice}"
     ours = known.error(
         f"{message.rstrip('.')}: {advice}" if advice else message,
         code=code,
