@@ -2,6 +2,7 @@
 
 POST the paths of `_protocols.registry`       (requests to models)
 GET  /api/v1/uploads?action=getPolicy&model=...
+GET  /compatible-mode/v1/models
 POST /oss                                     (the upload_host that getPolicy names)
 POST /api/v1/services/audio/asr/transcription (jobs; also GET /api/v1/tasks/ID, POST .../ID/cancel)
 GET  /results/...                             (the transcription_url that a job names)
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 from langchain_qwen_audio.local._answers.answer import answer_request
+from langchain_qwen_audio.local._answers.ending import end_reply
 from langchain_qwen_audio.local._answers.job import answer_job
 from langchain_qwen_audio.local._audio_input import count_audio_tokens, read_audio
 from langchain_qwen_audio.local._jobs import failure_of, is_result
@@ -30,7 +32,13 @@ from langchain_qwen_audio.local._protocols.checks import (
     check_model_name,
 )
 from langchain_qwen_audio.local._protocols.jobs import TASKS_PATH, read_submission, write_submitted
-from langchain_qwen_audio.local._protocols.registry import protocols_at, read_request, write_error
+from langchain_qwen_audio.local._protocols.model_list import MODELS_PATH, write_models
+from langchain_qwen_audio.local._protocols.registry import (
+    protocols_at,
+    read_request,
+    refuse_path,
+    write_error,
+)
 from langchain_qwen_audio.local._received_request import ReceivedRequest
 from langchain_qwen_audio.local._refusal import Refusal, invalid_parameter
 from langchain_qwen_audio.local._replies import (
@@ -84,6 +92,7 @@ class App:
     reply: Scripted | None
     api_keys: Collection[str] | None
     models: Models
+    parameters: Collection[str]
     check_audio: bool
     workers: Executor
 
@@ -126,9 +135,11 @@ class App:
                     return self._answer_task_request(request)
                 case "result":
                     return self._send_result(request)
+                case "models":
+                    check_api_key(request, self.api_keys)
+                    return write_models(self.models)
                 case "other":
-                    msg = f"The local test server has no {request.method} {request.path}"
-                    raise Refusal(404, "NotFound", msg)
+                    raise refuse_path(request)
                 case _:
                     return await self._answer_model_request(request)
         except Refusal as refusal:
@@ -136,7 +147,7 @@ class App:
 
     async def _answer_model_request(self, received: ReceivedRequest) -> RawReply:
         api_key = check_api_key(received, self.api_keys)
-        protocol, request = read_request(received, self.models)
+        protocol, request = read_request(received, self.models, self.parameters)
         check_limits(request)
         files = {
             audio: self.uploads.find(audio, request.name, api_key)
@@ -161,6 +172,7 @@ class App:
             return reply
         if isinstance(reply, JobFailure):
             raise Refusal(500, "InternalError", "A JobFailure was scripted for what is no job.")
+        reply = end_reply(reply, request)
         return protocol.write(reply, request, _count_input(request, recordings))
 
     async def _submit_job(self, received: ReceivedRequest) -> RawReply:
@@ -270,6 +282,8 @@ def _find_kind(method: str, path: str) -> str:
             return "policy"
         case "POST", "/oss":
             return "upload"
+        case "GET", path if path == MODELS_PATH:
+            return "models"
         case "POST", jobs.SUBMIT_PATH:
             return "job"
     if path.startswith(TASKS_PATH) and path != TASKS_PATH:

