@@ -158,6 +158,7 @@ def profile_at(
     return profile_in(profile_of(model, protocol), region_of(address))
 
 
+@lru_cache(maxsize=256)
 def provider_of(model: str, address: str, protocol: ProtocolName | None = None) -> str:
     """Say who answers, and bills: DashScope, also behind a gateway, or a server of one's own."""
     return OWN_PROVIDER if is_own_model(model, address, protocol) else PROVIDER

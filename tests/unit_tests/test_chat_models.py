@@ -206,7 +206,16 @@ def test_a_parameter_has_its_place_on_the_wire(
     assert parameters_sent(call_model, server) == {name: value}
 
 
-def test_one_call_may_override_every_field(call_model: CallModel, server: LocalDashScope) -> None:
+@pytest.fixture
+def newer_server() -> Iterator[LocalDashScope]:
+    with LocalDashScope(reply="ok", parameters=["newer", "newest", "another"]) as server:
+        yield server
+
+
+def test_one_call_may_override_every_field(
+    call_model: CallModel, newer_server: LocalDashScope
+) -> None:
+    server = newer_server
     model = ChatQwenAudio(
         base_url=server.base_url,
         api_key=KEY,
