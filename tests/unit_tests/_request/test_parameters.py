@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from langchain_qwen_audio import Cost, errors
-from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, sse_event
+from langchain_qwen_audio.local import LocalDashScope, RawReply, sse_event
 from tests.unit_tests.models import (
     ADD,
     BLOCK,
