@@ -34,7 +34,7 @@ from langchain_qwen_audio.errors import APIError, InvalidRequestError, QwenAudio
 from langchain_qwen_audio.transcripts import Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from langchain_qwen_audio._protocols.jobs import JobState, Task
     from langchain_qwen_audio._service_settings import ServiceSettings
@@ -100,21 +100,44 @@ class JobCall:
 
     def result(self, task_id: str) -> Transcript:
         """Wait for a job, and read its result."""
+        return self.read(task_id, self.poll(task_id))
+
+    async def aresult(self, task_id: str) -> Transcript:
+        """Wait for a job, and read its result."""
+        return await self.aread(task_id, await self.apoll(task_id))
+
+    def poll(self, task_id: str, sleep: Callable[[float], None] = time.sleep) -> Task:
+        """Wait until a job is over.
+
+        Args:
+            task_id: The job.
+            sleep: Waits some seconds between two looks; what it raises ends the wait.
+        """
         query, polling = self._query(task_id), self._polling(task_id)
         with _naming(task_id):
             while not (task := self._service.call(query)).is_over:
-                time.sleep(polling.wait_s(task))
+                sleep(polling.wait_s(task))
+            return task
+
+    async def apoll(self, task_id: str) -> Task:
+        """Wait until a job is over."""
+        query, polling = self._query(task_id), self._polling(task_id)
+        with _naming(task_id):
+            while not (task := await self._service.acall(query)).is_over:  # noqa: ASYNC110
+                await asyncio.sleep(polling.wait_s(task))
+            return task
+
+    def read(self, task_id: str, task: Task) -> Transcript:
+        """Read the result of a job that is over."""
+        with _naming(task_id):
             url = result_url(task, task_id, self._model)
             if url is None:
                 return _without_speech(task)
             return _read_result(download_result(self._service, url, self._limits), task)
 
-    async def aresult(self, task_id: str) -> Transcript:
-        """Wait for a job, and read its result, in a thread: it may be long."""
-        query, polling = self._query(task_id), self._polling(task_id)
+    async def aread(self, task_id: str, task: Task) -> Transcript:
+        """Read the result of a job that is over, in a thread: it may be long."""
         with _naming(task_id):
-            while not (task := await self._service.acall(query)).is_over:  # noqa: ASYNC110
-                await asyncio.sleep(polling.wait_s(task))
             url = result_url(task, task_id, self._model)
             if url is None:
                 return _without_speech(task)
