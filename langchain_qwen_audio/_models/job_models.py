@@ -97,6 +97,11 @@ JOB_MODELS: dict[str, JobModel] = {
 _PARAMETERS = TypeAdapter(JobParameters)
 
 
+def is_job_model(model: str) -> bool:
+    """Tell whether a model transcribes in jobs, by its name, dated or not."""
+    return _DATE.sub("", model) in JOB_MODELS
+
+
 def job_model(model: str) -> JobModel:
     """Look up a model.
 

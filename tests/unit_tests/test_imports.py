@@ -35,7 +35,8 @@ LAYERS = [
     ("chat_models", "transcription_jobs"),
     ("_transcription", "_notebook"),
     ("document_loaders",),
-    ("chains", "tools", "ray", "llama_index", "_cli_inputs", "_cli_estimate", "cli"),
+    ("chains", "tools", "ray", "llama_index", "_cli_inputs", "_cli_estimate", "_cli_models"),
+    ("_cli_ask", "_cli_transcribe", "cli"),
 ]
 KNOW_THE_SDK = {
     "_request/token_count.py",
