@@ -35,7 +35,8 @@ LAYERS = [
     ("chat_models", "transcription_jobs"),
     ("_transcription", "_notebook"),
     ("document_loaders",),
-    ("chains", "tools", "ray", "llama_index", "_cli_inputs", "_cli_estimate", "cli"),
+    ("_agent_memory",),
+    ("chains", "tools", "middleware", "ray", "llama_index", "_cli_inputs", "_cli_estimate", "cli"),
 ]
 KNOW_THE_SDK = {
     "_request/token_count.py",
