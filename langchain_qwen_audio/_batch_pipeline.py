@@ -136,7 +136,7 @@ class BatchCall:
     def _upload(self, inputs: Sequence[list[BaseMessage]]) -> FileUpload:
         """Write all requests as lines."""
         check_batch_model(self._llm.model, self._llm.billing_region)
-        _check_parameters(self._llm)
+        _check_settings(self._llm)
         check_batch_size(len(inputs), 0)
         lines = bytearray()
         for number, messages in enumerate(inputs):
@@ -236,12 +236,17 @@ def _naming_file(file_id: str) -> contextlib.AbstractContextManager[None]:
     return naming(f"the batch of file {file_id}")
 
 
-def _check_parameters(llm: BaseChatQwenAudio) -> None:
+def _check_settings(llm: BaseChatQwenAudio) -> None:
     """Require what batches are documented for.
 
     Raises:
         InvalidRequestError: The model is set up for something else.
     """
+    if llm.protocol not in {None, "openai"}:
+        raise InvalidRequestError(
+            f"protocol={llm.protocol!r} came, and batches have the OpenAI-compatible protocol "
+            "alone: leave it out"
+        )
     parameters = llm.parameters_of_call({})
     if requests_speech(parameters):
         raise InvalidRequestError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from langchain_qwen_audio.local._protocols import batches as protocol
-from langchain_qwen_audio.local._protocols.batches import BatchCreation, BatchState, Line
+from langchain_qwen_audio.local._protocols.batches import BatchCreation, BatchProgress, Line
 from langchain_qwen_audio.local._received_request import ReceivedRequest
 from langchain_qwen_audio.local._refusal import Refusal, invalid_parameter
 from langchain_qwen_audio.local._replies import JobFailure, RawReply
@@ -65,13 +65,13 @@ class _Batch:
     async def _work(self, answer_line: AnswerLine) -> None:
         for line in self.lines:
             reply = await answer_line(protocol.write_line_request(line, self.api_key))
-            has_succeeded, result = protocol.write_result(line, reply)
+            has_succeeded, result = protocol.write_line_result(line, reply)
             (self.answers if has_succeeded else self.errors).append(result)
 
     def write(self) -> RawReply:
         """Say how far it is."""
         is_counted = self.state != "validating" and self.failure is None
-        state = BatchState(
+        state = BatchProgress(
             self.state,
             total=len(self.lines) if is_counted else 0,
             completed=len(self.answers),
@@ -80,7 +80,7 @@ class _Batch:
             error_file_id=self.files.get("error"),
             failure=self.failure if self.state == "failed" else None,
         )
-        return protocol.write_batch(self.batch_id, self.creation, state, self.times)
+        return protocol.write_batch_progress(self.batch_id, self.creation, state, self.times)
 
 
 class Batches:

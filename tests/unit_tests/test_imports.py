@@ -53,6 +53,7 @@ HEAVY = ["dashscope", "av", "numpy", "fastapi", "uvicorn", "faster_whisper"]
     [
         "from langchain_qwen_audio import ChatQwenAudio; ChatQwenAudio(api_key='x')",
         "from langchain_qwen_audio import TranscriptionJobs; TranscriptionJobs(api_key='x')",
+        "from langchain_qwen_audio import ChatBatches as B, ChatQwenAudio as C; B(C(api_key='x'))",
         "from langchain_qwen_audio import Audio; Audio.from_bytes(b'x')",
         "from langchain_qwen_audio.local import LocalDashScope; LocalDashScope()",
     ],

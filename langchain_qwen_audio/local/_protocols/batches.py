@@ -191,7 +191,7 @@ def read_creation(received: ReceivedRequest) -> BatchCreation:
 
 
 @dataclass(frozen=True)
-class BatchState:
+class BatchProgress:
     """How far a batch is.
 
     Attributes:
@@ -213,8 +213,8 @@ class BatchState:
     failure: JobFailure | None = None
 
 
-def write_batch(
-    batch_id: str, creation: BatchCreation, state: BatchState, times: Mapping[str, int]
+def write_batch_progress(
+    batch_id: str, creation: BatchCreation, state: BatchProgress, times: Mapping[str, int]
 ) -> RawReply:
     """Say of a batch how far it is.
 
@@ -279,7 +279,7 @@ def write_deletion(file_id: str) -> RawReply:
 # --- lines of results ---
 
 
-def write_result(line: Line, reply: RawReply) -> tuple[bool, bytes]:
+def write_line_result(line: Line, reply: RawReply) -> tuple[bool, bytes]:
     """Write what came of a line.
 
     Returns:
