@@ -15,7 +15,6 @@ from langchain_core.messages import AIMessage
 
 from langchain_qwen_audio._models.batch_models import (
     MAX_LINE_BYTES,
-    MAX_REQUESTS,
     check_batch_model,
     check_batch_size,
     check_line_size,
@@ -195,7 +194,7 @@ class BatchCall:
         count = max(status.submitted, *(number + 1 for number in results), 0)
         return [
             self._read_one(results.get(number), f"input {number} of batch {batch_id}", status)
-            for number in range(min(count, MAX_REQUESTS))
+            for number in range(count)
         ]
 
     def _read_one(

@@ -115,9 +115,8 @@ class BatchQuery(JobRequest):
         return self.written(endpoint, "GET", path)
 
     def read(self, response: httpx.Response) -> BatchStatus:
-        """Read what the service says of the batch; that it has failed is no refusal."""
-        if not response.is_success:
-            check_response(response)
+        """Read what the service says of the batch."""
+        check_response(response)
         return read_batch(decode_json(response.content))
 
 
