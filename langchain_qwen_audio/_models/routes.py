@@ -143,6 +143,7 @@ def find_route(
     return Route(address, wire, profile)
 
 
+@lru_cache(maxsize=64)  # for each answer
 def region_of(address: str) -> str | None:
     """Tell the region of an address of the service; None if it is another host, as a gateway."""
     try:

@@ -5,6 +5,8 @@ GET  /api/v1/uploads?action=getPolicy&model=...
 POST /oss                                     (the upload_host that getPolicy names)
 POST /api/v1/services/audio/asr/transcription (jobs; also GET /api/v1/tasks/ID, POST .../ID/cancel)
 GET  /results/...                             (the transcription_url that a job names)
+POST /compatible-mode/v1/files                (also GET .../ID/content, DELETE .../ID)
+POST /compatible-mode/v1/batches              (also GET .../ID, POST .../ID/cancel)
 """
 
 import asyncio
@@ -24,6 +26,12 @@ from langchain_qwen_audio.local._model_request import ModelRequest
 from langchain_qwen_audio.local._models.limits import check_limits
 from langchain_qwen_audio.local._models.table import Models
 from langchain_qwen_audio.local._protocols import jobs
+from langchain_qwen_audio.local._protocols.batches import (
+    BATCH_KINDS,
+    FILE_KINDS,
+    find_batch_request,
+    in_batch,
+)
 from langchain_qwen_audio.local._protocols.checks import (
     INVALID_PARAMETER,
     check_api_key,
@@ -47,6 +55,7 @@ from langchain_qwen_audio.local._uploads import write_oss_error, write_policy
 if TYPE_CHECKING:
     from langchain_qwen_audio.local._answers.transcription import WhisperTranscriber
     from langchain_qwen_audio.local._audio_input import Samples
+    from langchain_qwen_audio.local._batches import Batches
     from langchain_qwen_audio.local._jobs import Jobs, Outcome
     from langchain_qwen_audio.local._traffic import RequestLog
     from langchain_qwen_audio.local._uploads import Uploads
@@ -70,6 +79,8 @@ class Scripts:
     upload: deque[RawReply] = field(default_factory=deque)
     task: deque[RawReply] = field(default_factory=deque)
     result: deque[RawReply] = field(default_factory=deque)
+    file: deque[RawReply] = field(default_factory=deque)
+    batch: deque[RawReply] = field(default_factory=deque)
 
 
 @dataclass
@@ -79,6 +90,7 @@ class App:
     log: "RequestLog"
     uploads: "Uploads"
     jobs: "Jobs"
+    batches: "Batches"
     transcriber: "WhisperTranscriber"
     scripts: Scripts
     reply: Scripted | None
@@ -126,6 +138,8 @@ class App:
                     return self._answer_task_request(request)
                 case "result":
                     return self._send_result(request)
+                case kind if kind in FILE_KINDS | BATCH_KINDS:
+                    return self._answer_batch_request(request)
                 case "other":
                     msg = f"The local test server has no {request.method} {request.path}"
                     raise Refusal(404, "NotFound", msg)
@@ -134,10 +148,14 @@ class App:
         except Refusal as refusal:
             return write_error(request.path, refusal)
 
-    async def _answer_model_request(self, received: ReceivedRequest) -> RawReply:
+    async def _answer_model_request(
+        self, received: ReceivedRequest, *, is_line: bool = False
+    ) -> RawReply:
         api_key = check_api_key(received, self.api_keys)
         protocol, request = read_request(received, self.models)
         check_limits(request)
+        if is_line:
+            request = in_batch(request)
         files = {
             audio: self.uploads.find(audio, request.name, api_key)
             for audio in request.audios
@@ -162,6 +180,26 @@ class App:
         if isinstance(reply, JobFailure):
             raise Refusal(500, "InternalError", "A JobFailure was scripted for what is no job.")
         return protocol.write(reply, request, _count_input(request, recordings))
+
+    def _answer_batch_request(self, received: ReceivedRequest) -> RawReply:
+        api_key = check_api_key(received, self.api_keys)
+        scripted = self.scripts.file if received.kind in FILE_KINDS else self.scripts.batch
+        if scripted:
+            return scripted.popleft()
+        failure = None
+        if received.kind == "batch" and self.scripts.models:
+            following = self.scripts.models[0]
+            failure = following if isinstance(following, JobFailure) else None
+        if failure is not None:
+            self.scripts.models.popleft()
+        return self.batches.answer(received, api_key, self._answer_line, failure)
+
+    async def _answer_line(self, received: ReceivedRequest) -> RawReply:
+        """Answer one request of a batch."""
+        try:
+            return await self._answer_model_request(received, is_line=True)
+        except Refusal as refusal:
+            return write_error(received.path, refusal)
 
     async def _submit_job(self, received: ReceivedRequest) -> RawReply:
         """Take a job, whose work begins at once."""
@@ -277,6 +315,8 @@ def _find_kind(method: str, path: str) -> str:
         return {("GET", False): "task", ("POST", True): "cancel"}.get((method, is_cancel), "other")
     if method == "GET" and is_result(path):
         return "result"
+    if found := find_batch_request(method, path):
+        return found[0]
     at_path = protocols_at(path) if method == "POST" else []
     return at_path[0].kind if at_path else "other"
 
