@@ -194,8 +194,8 @@ class BaseChatQwenAudio(ServiceSettings, BaseChatModel):
     @property
     def request_parameters(self) -> dict[str, Any]:
         """The parameters that the fields set, `model_kwargs` aside."""
-        values = {name: getattr(self, name) for name in _PARAMETERS}
-        return {name: value for name, value in values.items() if value is not None}
+        fields = self.__dict__  # several times in each request
+        return {name: value for name in _PARAMETERS if (value := fields[name]) is not None}
 
     def parameters_of_call(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Say what a call sets, by its own arguments, by `model_kwargs` or by fields."""

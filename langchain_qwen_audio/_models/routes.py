@@ -164,6 +164,7 @@ def provider_of(model: str, address: str, protocol: ProtocolName | None = None) 
     return OWN_PROVIDER if is_own_model(model, address, protocol) else PROVIDER
 
 
+@lru_cache(maxsize=64)  # for each answer
 def region_of(address: str) -> str | None:
     """Tell the region of an address of the service; None if it is another host, as a gateway."""
     try:

@@ -355,9 +355,15 @@ def to_error(error: sdk.DashScopeError, model: str = "") -> QwenAudioError:
 
 
 def to_job_error(
-    code: str, message: str, *, model: str, request_id: str | None, body: Any
+    code: str,
+    message: str,
+    *,
+    model: str,
+    request_id: str | None,
+    body: Any,
+    status: int | None = None,
 ) -> QwenAudioError:
-    """Say why a job failed.
+    """Say why a job, or a request of a batch, failed.
 
     Args:
         code: The service's code; "" if it gave none.
@@ -365,8 +371,11 @@ def to_job_error(
         model: The model of the job, for what the table knows of it.
         request_id: The service's id of the request that found out.
         body: The whole reply.
+        status: The HTTP status that goes with the code, if there is one.
     """
-    error = sdk.DashScopeError(message, code=code or None, request_id=request_id, body=body)
+    error = sdk.DashScopeError(
+        message, code=code or None, request_id=request_id, body=body, status_code=status
+    )
     return to_error(error, model)
 
 

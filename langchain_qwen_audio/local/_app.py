@@ -6,6 +6,8 @@ GET  /compatible-mode/v1/models
 POST /oss                                     (the upload_host that getPolicy names)
 POST /api/v1/services/audio/asr/transcription (jobs; also GET /api/v1/tasks/ID, POST .../ID/cancel)
 GET  /results/...                             (the transcription_url that a job names)
+POST /compatible-mode/v1/files                (also GET .../ID/content, DELETE .../ID)
+POST /compatible-mode/v1/batches              (also GET .../ID, POST .../ID/cancel)
 """
 
 import asyncio
@@ -26,6 +28,12 @@ from langchain_qwen_audio.local._model_request import ModelRequest
 from langchain_qwen_audio.local._models.limits import check_limits
 from langchain_qwen_audio.local._models.table import Models
 from langchain_qwen_audio.local._protocols import jobs
+from langchain_qwen_audio.local._protocols.batches import (
+    BATCH_KINDS,
+    FILE_KINDS,
+    find_batch_request,
+    in_batch,
+)
 from langchain_qwen_audio.local._protocols.checks import (
     INVALID_PARAMETER,
     check_api_key,
@@ -55,6 +63,7 @@ from langchain_qwen_audio.local._uploads import write_oss_error, write_policy
 if TYPE_CHECKING:
     from langchain_qwen_audio.local._answers.transcription import WhisperTranscriber
     from langchain_qwen_audio.local._audio_input import Samples
+    from langchain_qwen_audio.local._batches import Batches
     from langchain_qwen_audio.local._jobs import Jobs, Outcome
     from langchain_qwen_audio.local._traffic import RequestLog
     from langchain_qwen_audio.local._uploads import Uploads
@@ -78,6 +87,8 @@ class Scripts:
     upload: deque[RawReply] = field(default_factory=deque)
     task: deque[RawReply] = field(default_factory=deque)
     result: deque[RawReply] = field(default_factory=deque)
+    file: deque[RawReply] = field(default_factory=deque)
+    batch: deque[RawReply] = field(default_factory=deque)
 
 
 @dataclass
@@ -87,6 +98,7 @@ class App:
     log: "RequestLog"
     uploads: "Uploads"
     jobs: "Jobs"
+    batches: "Batches"
     transcriber: "WhisperTranscriber"
     scripts: Scripts
     reply: Scripted | None
@@ -138,6 +150,8 @@ class App:
                 case "models":
                     check_api_key(request, self.api_keys)
                     return write_models(self.models)
+                case kind if kind in FILE_KINDS | BATCH_KINDS:
+                    return self._answer_batch_request(request)
                 case "other":
                     raise refuse_path(request)
                 case _:
@@ -145,10 +159,14 @@ class App:
         except Refusal as refusal:
             return write_error(request.path, refusal)
 
-    async def _answer_model_request(self, received: ReceivedRequest) -> RawReply:
+    async def _answer_model_request(
+        self, received: ReceivedRequest, *, is_line: bool = False
+    ) -> RawReply:
         api_key = check_api_key(received, self.api_keys)
         protocol, request = read_request(received, self.models, self.parameters)
         check_limits(request)
+        if is_line:
+            request = in_batch(request)
         files = {
             audio: self.uploads.find(audio, request.name, api_key)
             for audio in request.audios
@@ -174,6 +192,26 @@ class App:
             raise Refusal(500, "InternalError", "A JobFailure was scripted for what is no job.")
         reply = end_reply(reply, request)
         return protocol.write(reply, request, _count_input(request, recordings))
+
+    def _answer_batch_request(self, received: ReceivedRequest) -> RawReply:
+        api_key = check_api_key(received, self.api_keys)
+        scripted = self.scripts.file if received.kind in FILE_KINDS else self.scripts.batch
+        if scripted:
+            return scripted.popleft()
+        failure = None
+        if received.kind == "batch" and self.scripts.models:
+            following = self.scripts.models[0]
+            failure = following if isinstance(following, JobFailure) else None
+        if failure is not None:
+            self.scripts.models.popleft()
+        return self.batches.answer(received, api_key, self._answer_line, failure)
+
+    async def _answer_line(self, received: ReceivedRequest) -> RawReply:
+        """Answer one request of a batch."""
+        try:
+            return await self._answer_model_request(received, is_line=True)
+        except Refusal as refusal:
+            return write_error(received.path, refusal)
 
     async def _submit_job(self, received: ReceivedRequest) -> RawReply:
         """Take a job, whose work begins at once."""
@@ -291,6 +329,8 @@ def _find_kind(method: str, path: str) -> str:
         return {("GET", False): "task", ("POST", True): "cancel"}.get((method, is_cancel), "other")
     if method == "GET" and is_result(path):
         return "result"
+    if found := find_batch_request(method, path):
+        return found[0]
     at_path = protocols_at(path) if method == "POST" else []
     return at_path[0].kind if at_path else "other"
 

@@ -17,7 +17,9 @@ class ReceivedRequest:
         kind: Which part of the service it reached: "generation" is the native path of the models,
             "chat" and "responses" are the OpenAI-compatible ones, and "models" lists them; "policy"
             and "upload" are those of temporary files; "job" submits a transcription job, "task"
-            looks at one, "cancel" cancels it, "result" is the download of its result; "other" is
+            looks at one, "cancel" cancels it, "result" is the download of its result; "file",
+            "content" and "deletion" upload, download and delete the files of batches; "batch",
+            "batch_query" and "batch_cancel" submit a batch, look at it and cancel it; "other" is
             none of them.
         method: HTTP method, in capitals.
         path: Without the query.

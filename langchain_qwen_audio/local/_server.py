@@ -11,6 +11,7 @@ from typing import Self
 
 from langchain_qwen_audio.local._answers.transcription import WhisperTranscriber
 from langchain_qwen_audio.local._app import App, Scripts
+from langchain_qwen_audio.local._batches import Batches
 from langchain_qwen_audio.local._jobs import Jobs
 from langchain_qwen_audio.local._models.table import serve_models
 from langchain_qwen_audio.local._received_request import ReceivedRequest
@@ -45,6 +46,11 @@ class LocalDashScope:
     next, and until Whisper is done. Channels are transcribed one by one; Whisper tells no speakers
     apart, so that all are speaker 0 where speakers are requested. A `Reply` that is scripted for a
     submission is what comes of the job, a `JobFailure` how it fails.
+
+    It takes batches of requests to Omni as well. A batch is validating at the first look, and
+    in_progress at the next, until each line is answered as its request would have been. A line
+    takes one reply from the script, and an error there is the error of the line. If a `JobFailure`
+    is next when a batch is submitted, the batch fails with it as a whole.
 
     The protocols follow what the service's pages say, and third parties where those are silent;
     none of it was measured against the live service. Where a page has a limit but not the text of
@@ -104,11 +110,13 @@ class LocalDashScope:
         self._scripts = Scripts()
         self._uploads = Uploads(policy_expires_in_s)
         self._jobs = Jobs()
+        self._batches = Batches()
         self._workers = ThreadPoolExecutor(_WORKERS, "langchain-qwen-audio-local")
         self._app = App(
             log=self._log,
             uploads=self._uploads,
             jobs=self._jobs,
+            batches=self._batches,
             transcriber=WhisperTranscriber(whisper),
             scripts=self._scripts,
             reply=reply,
@@ -227,6 +235,18 @@ class LocalDashScope:
     def script_result(self, *replies: RawReply) -> None:
         """Queue replies to downloads of the results of transcription jobs."""
         self._scripts.result.extend(replies)
+
+    def script_file(self, *replies: RawReply) -> None:
+        """Queue replies to uploads, downloads and deletions of the files of batches."""
+        self._scripts.file.extend(replies)
+
+    def script_batch(self, *replies: RawReply) -> None:
+        """Queue replies to submissions, queries and cancellations of batches."""
+        self._scripts.batch.extend(replies)
+
+    def forget_batches(self) -> None:
+        """Forget every batch and every file of one, as the service does with batches in 30 days."""
+        self._batches.forget()
 
     def forget_jobs(self) -> None:
         """Forget every transcription job and its result, as the service does after 24 hours."""

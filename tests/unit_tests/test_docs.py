@@ -82,6 +82,7 @@ def test_code_blocks_run(
         (langchain_qwen_audio.Cost, 1),
         (langchain_qwen_audio.rate_limiter_for, 1),
         (langchain_qwen_audio.TranscriptionJobs, 1),
+        (langchain_qwen_audio.ChatBatches, 1),
         (langchain_qwen_audio.QwenAudioParser, 1),
         (langchain_qwen_audio.QwenAudioLoader, 1),
         (without_base64, 1),
