@@ -74,10 +74,9 @@ class SpeechMarker:
             return
         end = at + len(frame)
         start, end = end - count * len(frame) - self._margin, end + self._margin
-        if self._marks and start - self._marks[-1].end < self._short:
-            self._marks[-1].end = end
-        else:
-            self._marks.append(_Mark(0 if start < self._short else start, end))
+        while self._marks and start - self._marks[-1].end < self._short:
+            start = min(start, self._marks.pop().start)
+        self._marks.append(_Mark(0 if start < self._short else start, end))
 
     def keep_speech(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
         """Leave out of pieces of the stream what is not marked; marks are needed once."""
