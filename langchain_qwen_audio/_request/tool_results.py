@@ -6,6 +6,7 @@ LangChain core writes a tool's blocks of audio and video as JSON text. They are 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, assert_never
 
 from langchain_qwen_audio._media.url_schemes import FETCHED_BY_SERVICE, url_scheme
@@ -20,7 +21,9 @@ from langchain_qwen_audio._request.parts import (
     VideoPart,
 )
 from langchain_qwen_audio._request.videos import find_video
+from langchain_qwen_audio.errors import MessageError
 
+_AUDIO_IN_LIST = re.compile(r"[\[({].*<Audio '.*': [\d,]+ bytes.*>.*[\])}]\Z", re.DOTALL)
 _IN_REQUEST = {"http", "https", "data"}  # URLs that name no file of this machine
 
 
@@ -47,6 +50,19 @@ def blocks_in_json(text: str, *, video_inputs: bool = False) -> list[dict[str, A
     texts = [block for block in blocks if block.get("type") == "text"]
     media = [block for block in blocks if _is_media(block, video_inputs=video_inputs)]
     return blocks if media and len(media) + len(texts) == len(blocks) else None
+
+
+def check_result(text: str, where: str) -> None:
+    """Require that LangChain core has not written an `Audio` as text, as it does in lists.
+
+    Raises:
+        MessageError: It has.
+    """
+    if "<Audio " in text and _AUDIO_IN_LIST.match(text):
+        raise MessageError(
+            f"{where}: a tool returned an Audio within a list, which LangChain turned into text: "
+            f"{text[:100]!r}; put audio.to_tool_block() into the list, or return the Audio alone"
+        )
 
 
 def _is_media(block: dict[str, Any], *, video_inputs: bool) -> bool:
