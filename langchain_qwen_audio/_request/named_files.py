@@ -30,8 +30,10 @@ def require_user(role: str, where: str) -> None:
 
 
 def names_file(content: object) -> bool:
-    """Tell content in which a block, of whatever format, holds a `file://` URL."""
+    """Tell content in which a block, of whatever format, names a file: by its URL, or its path."""
     match content:
+        case {"path": str()}:
+            return True
         case str():
             return url_scheme(content) == "file"
         case dict():

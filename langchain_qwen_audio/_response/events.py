@@ -66,7 +66,7 @@ class _OpenBlock:
         block = whole_block({**self.fields, self.payload.field: "".join(self.pieces)})
         match block["type"]:
             case "tool_call_chunk":
-                return dict(read_call(block))
+                return dict(read_call({"name": None, "id": None, **block}))
             case "refusal":  # LangChain core, up to 1.8.4 at least, would leave it out
                 return {"type": "non_standard", "value": block}
             case _:
