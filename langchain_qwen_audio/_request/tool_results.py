@@ -1,6 +1,7 @@
 """Tool results: audio and videos that a tool returned, and where they go. Pure.
 
-LangChain core writes a tool's blocks of audio and video as JSON text. They are read back here.
+LangChain core writes a tool's blocks of audio and video as JSON text, and LangGraph lists in which
+texts are not blocks. They are read back here.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def blocks_in_json(text: str, *, video_inputs: bool = False) -> list[dict[str, A
         found = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    blocks = found if isinstance(found, list) else [found]
+    items = found if isinstance(found, list) else [found]
+    blocks = [{"type": "text", "text": it} if isinstance(it, str) else it for it in items]
     if not all(isinstance(block, dict) for block in blocks):
         return None
     texts = [block for block in blocks if block.get("type") == "text"]
