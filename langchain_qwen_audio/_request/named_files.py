@@ -31,17 +31,18 @@ def require_user(role: str, where: str) -> None:
 
 def names_file(content: object) -> bool:
     """Tell content in which a block, of whatever format, names a file: by its URL, or its path."""
-    match content:
-        case {"path": str()}:
-            return True
-        case str():
-            return url_scheme(content) == "file"
-        case dict():
-            return any(map(names_file, content.values()))
-        case list() | tuple():
-            return any(map(names_file, content))
-        case _:
-            return False
+    left = [content]
+    while left:  # it may be nested deep
+        match left.pop():
+            case {"path": str()}:
+                return True
+            case str() as value if url_scheme(value) == "file":
+                return True
+            case dict() as block:
+                left += block.values()
+            case list() | tuple() as values:
+                left += values
+    return False
 
 
 def find_named_file(url: str, allowed: LocalFiles, instead: str) -> LocalFile:

@@ -29,32 +29,49 @@ _MIME_TYPE_NAMES = ("mime_type", "mimeType", "media_type", "mediaType")
 
 def to_langchain_form(block: Mapping[str, Any]) -> Mapping[str, Any]:
     """Write a block as LangChain does; one of no format that is known here stays as it is."""
+    known = _read_typed(block) if isinstance(block.get("type"), str) else _read_untyped(block)
+    if known is not None:
+        return known
+    mime_type = _mime_type(block)
+    return {**block, "mime_type": mime_type} if mime_type and "mime_type" not in block else block
+
+
+def _read_typed(block: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read a block whose kind is its `type`."""
     match block:
         case {"type": "audio", "audio_url": str(url) | {"url": str(url)}}:
             return {"type": "audio", "url": url}
         case {"type": "audio", "path": str(path)}:
             return {"type": "audio", "url": _url_of(path)}
-        case {"type": "audio" | "file" | "document" as kind, "source": {**source}}:
+        case {"type": "audio" | "file" | "document" as kind, "source": dict(source)}:
             return {"type": "audio" if kind == "audio" else "file", **_payload(source)}
         case {"type": "input_audio", "input_audio": str(value)}:
             return {"type": "audio", "base64": value}
-        case {"type": "resource", "resource": {**resource}}:
+        case {"type": "resource", "resource": dict(resource)}:
             return {"type": "file", **_payload(resource)}
-        case {"type": "file", "file": {"path": str(path), **about}}:
-            named = mimetypes.guess_type(path)[0] or ""
-            return {"type": "file", "mime_type": _mime_type(about) or named, "url": _url_of(path)}
-        case {"inline_data": {**held}} | {"inlineData": {**held}}:
-            return {"type": "file", **_payload(held)}
-        case {"file_data": {**named}} | {"fileData": {**named}}:
-            return {"type": "file", **_payload(named)}
-        case {"audio": {"source": {**source}}}:
+        case {"type": "file", "file": {"path": str(path)}}:
+            about: Mapping[str, Any] = block["file"]
+            mime_type = _mime_type(about) or mimetypes.guess_type(path)[0] or ""
+            return {"type": "file", "mime_type": mime_type, "url": _url_of(path)}
+        case _:
+            return None
+
+
+def _read_untyped(block: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Read a block whose kind is the name of a field."""
+    match block:
+        case {"inline_data": dict(blob)} | {"inlineData": dict(blob)}:
+            return {"type": "file", **_payload(blob)}
+        case {"file_data": dict(blob)} | {"fileData": dict(blob)}:
+            return {"type": "file", **_payload(blob)}
+        case {"audio": {"source": dict(source)}}:
             return {"type": "audio", **_payload(source)}
         case {"block_type": "audio", **about}:
             return {"type": "audio", "base64": about.get("audio"), "url": about.get("url")}
         case {"kind": "binary" | "audio-url" as kind}:
             return {"type": "audio" if kind == "audio-url" else "file", **_payload(block)}
-    mime_type = _mime_type(block)
-    return {**block, "mime_type": mime_type} if mime_type and "mime_type" not in block else block
+        case _:
+            return None
 
 
 def _payload(source: Mapping[str, Any]) -> dict[str, Any]:

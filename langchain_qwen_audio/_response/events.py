@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from langchain_core.messages.tool import tool_call_chunk
+
 from langchain_qwen_audio._response.messages import read_call, whole_block
 
 if TYPE_CHECKING:
@@ -66,7 +68,8 @@ class _OpenBlock:
         block = whole_block({**self.fields, self.payload.field: "".join(self.pieces)})
         match block["type"]:
             case "tool_call_chunk":
-                return dict(read_call({"name": None, "id": None, **block}))
+                known = {name: block.get(name) for name in ("name", "id", "index")}
+                return dict(read_call(tool_call_chunk(args=block["args"], **known)))
             case "refusal":  # LangChain core, up to 1.8.4 at least, would leave it out
                 return {"type": "non_standard", "value": block}
             case _:

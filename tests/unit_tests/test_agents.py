@@ -198,7 +198,9 @@ def test_an_agent_returns_data_of_a_recording(listener: ChatQwenAudio, is_async:
 
 # --- data, from a model that answers in words ---------------------------------------------------
 
-NOTE_IN_TEXT = '<tool_call>\n{"name": "Note", "arguments": {"transcript": "a", "seconds": 1}}\n</tool_call>'
+NOTE_IN_TEXT = (
+    '<tool_call>\n{"name": "Note", "arguments": {"transcript": "a", "seconds": 1}}\n</tool_call>'
+)
 
 
 @pytest.fixture
@@ -315,7 +317,9 @@ def test_speech_of_an_agent_comes_in_events(server: LocalDashScope, is_async: bo
         streamed = agent.stream_events(to_agent("?"), version="v3")
         events, output = list(streamed), streamed.output
     found = [event["params"]["data"][0] for event in events if event["method"] == "messages"]
-    pieces = [it["delta"]["data"] for it in found if it.get("delta", {}).get("type") == "data-delta"]
+    pieces = [
+        it["delta"]["data"] for it in found if it.get("delta", {}).get("type") == "data-delta"
+    ]
     assert b"".join(map(base64.b64decode, pieces))[44:] == pcm
     assert Audio.from_message(output["messages"][-1]).data[44:] == pcm
 
@@ -357,7 +361,9 @@ def test_an_audio_that_became_text_in_a_list_is_refused(
     listener: ChatQwenAudio, is_async: bool
 ) -> None:
     agent = create_agent(listener, [record_twice])
-    with pytest.raises(errors.MessageError, match=r"^messages\[2\]: a tool returned an Audio within"):
+    with pytest.raises(
+        errors.MessageError, match=r"^messages\[2\]: a tool returned an Audio within"
+    ):
         run(agent, to_agent("Call record_twice."), is_async=is_async)
 
 

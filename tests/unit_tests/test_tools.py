@@ -733,3 +733,9 @@ def test_memory_is_that_of_the_part_whatever_the_header_says(
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8_000_000
+
+
+def test_the_arguments_of_each_tool_are_a_model(folder: Path) -> None:
+    tools = QwenAudioToolkit(root_dir=folder, llm=ChatQwenAudio(api_key="local")).get_tools()
+    names = [[*tool.args_schema.model_fields] for tool in tools]  # type: ignore[union-attr]
+    assert names == [[], ["audio", "start_s", "end_s"], ["audio", "question"]]

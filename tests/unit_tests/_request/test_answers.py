@@ -53,9 +53,7 @@ IN_WORDS: dict[str, tuple[AIMessage, str]] = {
     "nothing": (AIMessage(""), ""),
 }
 AUDIO_ALONE = {
-    "ChatOpenAI's speech without a transcript": answer(
-        OPENAI, audio={**SPOKEN, "transcript": ""}
-    ),
+    "ChatOpenAI's speech without a transcript": answer(OPENAI, audio={**SPOKEN, "transcript": ""}),
     "Gemini's speech": answer(GEMINI, audio=CLIP),
 }
 

@@ -63,7 +63,11 @@ def test_a_second_answer_in_words_is_an_error_that_has_it(
 @every_kind
 def test_a_result_of_a_tool_is_a_good_end(server: LocalDashScope, name: str) -> None:
     call = {"type": "tool_call", "id": "1", "name": "add", "args": {"a": 1, "b": 2}}
-    messages = [HumanMessage("?"), AIMessage("", tool_calls=[call]), ToolMessage("3", tool_call_id="1")]
+    messages = [
+        HumanMessage("?"),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("3", tool_call_id="1"),
+    ]
     model_at(server, name).bind_tools([add], tool_choice="any").invoke(messages)
     assert len(server.requests[0].messages) in {3, 4}  # with the prompt that offers tools
 

@@ -202,7 +202,7 @@ def chunks_of(deltas: list[dict[str, Any]], *, as_blocks: bool) -> list[ChatGene
 
 def essence(message: AIMessage) -> dict[str, Any]:
     """Say what a message holds, whichever way it came."""
-    blocks = [block.get("value", block) for block in message.content_blocks]
+    blocks: list[Any] = [block.get("value", block) for block in message.content_blocks]
     speech = [block["base64"] for block in blocks if block["type"] == "audio"]
     calls = {name: getattr(message, name) for name in ("tool_calls", "invalid_tool_calls")}
     return {
@@ -228,5 +228,6 @@ def test_events_add_up_to_what_chunks_add_up_to(
     events = [event for chunk in chunks for event in writer.write(chunk)]
     for event in [*events, *writer.finish()]:
         streamed.dispatch(event)
-    added_up = message_chunk_to_message(add_ai_message_chunks(*(it.message for it in chunks)))
+    messages: list[Any] = [chunk.message for chunk in chunks]
+    added_up: Any = message_chunk_to_message(add_ai_message_chunks(*messages))
     assert essence(streamed.output) == essence(added_up)

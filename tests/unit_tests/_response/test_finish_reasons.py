@@ -33,10 +33,11 @@ ENDINGS: dict[str, tuple[str, Reply, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "reply", "raw", "word"), ENDINGS.values(), ids=ENDINGS)
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
 def test_an_answer_says_in_both_words_why_it_ended(
-    call_model: CallModel, server: LocalDashScope, name: str, reply: Reply, raw: str, word: str
+    call_model: CallModel, server: LocalDashScope, ending: tuple[str, Reply, str, str]
 ) -> None:
+    name, reply, raw, word = ending
     server.script(reply)
     metadata = call_model(model_at(server, name).bind_tools([add]), "?").response_metadata
     assert (metadata["finish_reason"], metadata["normalized_finish_reason"]) == (raw, word)

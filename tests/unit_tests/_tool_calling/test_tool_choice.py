@@ -58,7 +58,9 @@ def test_the_endpoint_gets_its_own_form(
 @pytest.mark.parametrize(("choice", "one"), CALLED)
 def test_the_prompt_gets_the_name(server: LocalDashScope, choice: Any, one: str) -> None:
     model_at(server, QWEN_AUDIO).bind(tools=[ADD, NOW], tool_choice=choice).invoke("?")
-    assert f"must call the function {one} now" in server.requests[0].messages[0]["content"][0]["text"]
+    assert (
+        f"must call the function {one} now" in server.requests[0].messages[0]["content"][0]["text"]
+    )
 
 
 def test_a_choice_of_a_call_that_is_not_there_is_refused(
