@@ -223,7 +223,7 @@ class Audio(EncodedAudio):
         for block in blocks:
             if isinstance(block, dict) and _holds_audio(block):
                 wav = close_wav(cls.from_base64(block["base64"]).data)
-                return cls(wav, name=str(block.get("id") or "speech"))
+                return cls(wav, name=str(block.get("id") or "audio"))
         raise AudioError(
             f"a message came with no audio in it: {message.text[:60]!r}; a Qwen-Omni model speaks "
             "when asked with modalities=['text', 'audio']"
@@ -350,7 +350,7 @@ class Audio(EncodedAudio):
         return {"type": "audio", "base64": taken.base64, "mime_type": taken.mime_type}
 
     def to_tool_block(self) -> dict[str, Any]:
-        """Make the block by which a tool returns it, next to texts if there are some.
+        """Make the block by which a tool returns it, next to blocks of text if there are some.
 
         It is of the type "file", which LangChain core leaves alone in results of tools. A recording
         that is all of a result needs none of this: return the `Audio`.
@@ -363,7 +363,8 @@ class Audio(EncodedAudio):
             @tool
             def record() -> list:
                 '''Record with the microphone.'''
-                return ["One recording:", Audio.from_path("welcome.wav").to_tool_block()]
+                text = {"type": "text", "text": "One recording:"}
+                return [text, Audio.from_path("welcome.wav").to_tool_block()]
             ```
         """
         return {**self.to_block(), "type": "file"}
