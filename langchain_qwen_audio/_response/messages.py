@@ -44,11 +44,13 @@ class Origin(NamedTuple):
 
     Attributes:
         model: The model of the request.
+        provider: Who answers, and bills.
         region: The region that bills, if it is known.
         searches: Whether the model may search the web.
     """
 
     model: str
+    provider: str = PROVIDER
     region: str | None = None
     searches: bool = False
 
@@ -222,7 +224,7 @@ def response_metadata(
     usage, reason = reply.get("usage") or {}, reply.get("finish_reason")
     metadata = {
         "model_name": reply.get("model") or origin.model,
-        "model_provider": PROVIDER,
+        "model_provider": origin.provider,
         "region": origin.region,
         "finish_reason": reason,
         "normalized_finish_reason": normalize_finish_reason(
