@@ -15,12 +15,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from langchain_qwen_audio._models.routes import is_own_model
 from langchain_qwen_audio._request.capabilities import check_messages
 from langchain_qwen_audio._request.clips import (
     ClipOptions,
     prepare_clips,
     urls_to_download,
 )
+from langchain_qwen_audio._request.last_message import end_with_question
 from langchain_qwen_audio._request.messages import map_messages, without_empty_texts
 from langchain_qwen_audio._request.parameters import (
     add_defaults,
@@ -38,7 +40,7 @@ from langchain_qwen_audio._service.endpoint import Endpoint
 from langchain_qwen_audio._settings import PER_CALL
 from langchain_qwen_audio._tool_calling.prompt import write_tool_prompt
 from langchain_qwen_audio._tool_calling.structured_output import json_prompt
-from langchain_qwen_audio._tool_calling.tool_choice import native_choice
+from langchain_qwen_audio._tool_calling.tool_choice import native_choice, settle_tools
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import AudioError, InvalidRequestError
 
@@ -234,11 +236,12 @@ def _map(settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[
     merged = settings.parameters_of_call(kwargs)
     parameters = {name: value for name, value in merged.items() if name not in _NOT_SENT}
     check_shapes(parameters)
+    settle_tools(parameters)
     add_defaults(parameters, profile, settings.voice)
     check_parameters(model, profile, parameters)
     _settle_json(parameters, profile)
 
-    native = settings.has_native_tools(profile)
+    native, choice = settings.has_native_tools(profile), parameters.get("tool_choice")
     prompts, tools_as_text = _take_prompts(parameters, native=native)
     mapped = map_messages(
         messages,
@@ -249,6 +252,8 @@ def _map(settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[
     )
     if not profile.text:
         mapped = without_empty_texts(mapped)
+    elif not is_own_model(model, settings.base_url, settings.protocol):
+        mapped = end_with_question(model, mapped, choice)
     check_messages(model, profile, mapped, speaks=requests_speech(parameters))
     if native:
         _write_native_choice(parameters, thinks_by_default=profile.thinking == "on")

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -27,6 +28,8 @@ from langchain_qwen_audio._media.wav import close_wav, encode_wav
 from langchain_qwen_audio.errors import AudioError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from langchain_core.messages import BaseMessage
 
 __all__ = ["Audio", "AudioOptions"]
@@ -209,18 +212,20 @@ class Audio(EncodedAudio):
 
     @classmethod
     def from_message(cls, message: BaseMessage) -> Audio:
-        """Take what an answer says aloud, as a WAV file; of a stream, add up its chunks first.
+        """Take what an answer says aloud, as a WAV file, or what `load_audio` has loaded.
+
+        Of a stream, add up its chunks first.
 
         Raises:
-            AudioError: There is no speech in it.
+            AudioError: There is no audio in it.
         """
         blocks = message.content if isinstance(message.content, list) else []
         for block in blocks:
-            if isinstance(block, dict) and block.get("type") == "audio" and block.get("base64"):
+            if isinstance(block, dict) and _holds_audio(block):
                 wav = close_wav(cls.from_base64(block["base64"]).data)
-                return cls(wav, name=str(block.get("id") or "speech"))
+                return cls(wav, name=str(block.get("id") or "audio"))
         raise AudioError(
-            f"an answer came with no speech in it: {message.text[:60]!r}; a Qwen-Omni model speaks "
+            f"a message came with no audio in it: {message.text[:60]!r}; a Qwen-Omni model speaks "
             "when asked with modalities=['text', 'audio']"
         )
 
@@ -344,9 +349,44 @@ class Audio(EncodedAudio):
         taken = self if self._choices == Choices() else self.excerpt()
         return {"type": "audio", "base64": taken.base64, "mime_type": taken.mime_type}
 
+    def to_tool_block(self) -> dict[str, Any]:
+        """Make the block by which a tool returns it, next to blocks of text if there are some.
+
+        It is of the type "file", which LangChain core leaves alone in results of tools. A recording
+        that is all of a result needs none of this: return the `Audio`.
+
+        Example:
+            ```python
+            from langchain_core.tools import tool
+
+
+            @tool
+            def record() -> list:
+                '''Record with the microphone.'''
+                text = {"type": "text", "text": "One recording:"}
+                return [text, Audio.from_path("welcome.wav").to_tool_block()]
+            ```
+        """
+        return {**self.to_block(), "type": "file"}
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield the one block that it is in a message; LangChain takes it from tools so."""
+        yield self.to_tool_block()
+
     async def ato_block(self) -> dict[str, Any]:
         """Make a standard LangChain audio block without blocking the event loop."""
         return await asyncio.to_thread(self.to_block)
+
+
+# What a tool returns is content of a message where it is a sequence of blocks, and text elsewhere.
+Sequence.register(Audio)
+
+
+def _holds_audio(block: dict[str, Any]) -> bool:
+    """Tell blocks of audio in base64; in results of tools they are of the type "file"."""
+    kind, mime_type = block.get("type"), str(block.get("mime_type"))
+    is_audio = kind == "audio" or (kind == "file" and mime_type.startswith("audio/"))
+    return is_audio and bool(block.get("base64"))
 
 
 def _byte_count(length_s: float) -> float:

@@ -18,13 +18,21 @@ from langchain_core.callbacks import (
 )
 from langchain_core.language_models import LangSmithParams, ModelProfile
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.utils import LC_ID_PREFIX
 
 from langchain_qwen_audio._models.langchain_profile import model_profile
 from langchain_qwen_audio._models.routes import profile_at, provider_of
 from langchain_qwen_audio._settings import BaseChatQwenAudio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Generator,
+        Iterator,
+        Sequence,
+    )
 
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.messages import AIMessage, BaseMessage
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
     from langchain_core.prompt_values import PromptValue
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
+    from langchain_protocol.protocol import MessagesData
 
     from langchain_qwen_audio._models.prices import Prices
     from langchain_qwen_audio.costs import Cost
@@ -194,7 +203,7 @@ class ChatQwenAudio(BaseChatQwenAudio):
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
+    ) -> Generator[ChatGenerationChunk]:
         from langchain_qwen_audio import _pipeline
 
         with contextlib.closing(
@@ -211,7 +220,7 @@ class ChatQwenAudio(BaseChatQwenAudio):
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
+    ) -> AsyncGenerator[ChatGenerationChunk]:
         await _load_pipeline()
         from langchain_qwen_audio import _pipeline
 
@@ -222,6 +231,63 @@ class ChatQwenAudio(BaseChatQwenAudio):
                 if run_manager:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
+
+    def _stream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[MessagesData]:
+        """Stream an answer as the events of `stream_events(version="v3")`."""
+        from langchain_qwen_audio._response.events import EventWriter
+
+        writer = EventWriter(_message_id(run_manager))
+        with contextlib.closing(self._stream(messages, stop, run_manager, **kwargs)) as chunks:
+            for chunk in chunks:
+                yield from writer.write(chunk)
+        yield from writer.finish()
+
+    async def _astream_chat_model_events(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[MessagesData]:
+        """Stream an answer as the events of `astream_events(version="v3")`."""
+        await _load_pipeline()
+        from langchain_qwen_audio._response.events import EventWriter
+
+        writer = EventWriter(_message_id(run_manager))
+        stream = self._astream(messages, stop, run_manager, **kwargs)
+        async with contextlib.aclosing(stream) as chunks:
+            async for chunk in chunks:
+                for event in writer.write(chunk):
+                    yield event
+        for event in writer.finish():
+            yield event
+
+    def _generate_with_cache(
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+    ) -> ChatResult:
+        model = self._uncached_for(messages)
+        return super(ChatQwenAudio, model)._generate_with_cache(messages, *args, **kwargs)
+
+    async def _agenerate_with_cache(
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+    ) -> ChatResult:
+        model = self._uncached_for(messages)
+        return await super(ChatQwenAudio, model)._agenerate_with_cache(messages, *args, **kwargs)
+
+    def _uncached_for(self, messages: list[BaseMessage]) -> ChatQwenAudio:
+        """Turn LangChain's cache off for messages that name files: its key has no contents."""
+        if all(isinstance(message.content, str) for message in messages):
+            return self
+        from langchain_qwen_audio._request.named_files import names_file
+
+        is_named = any(names_file(message.content) for message in messages)
+        return self.model_copy(update={"cache": False}) if is_named else self
 
     def _must_stream(self, overrides: dict[str, Any]) -> bool:
         """Tell a request that the service does not answer whole.
@@ -249,6 +315,7 @@ class ChatQwenAudio(BaseChatQwenAudio):
         *,
         tool_choice: str | bool | dict[str, Any] | None = None,
         parallel_tool_calls: bool | None = None,
+        strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Offer tools to the model: through its endpoint where that has function calling.
@@ -260,8 +327,11 @@ class ChatQwenAudio(BaseChatQwenAudio):
 
         Args:
             tools: Functions, Pydantic classes, TypedDicts, LangChain tools or OpenAI schemas.
-            tool_choice: "auto", "none", "any" (also "required" or True), or the name of a tool.
+            tool_choice: "auto", "none", "any" (also "required" or True), or the name of a tool,
+                also in OpenAI's form, `{"type": "function", "function": {"name": …}}`.
             parallel_tool_calls: False requests at most one call in an answer.
+            strict: True writes `strict` into each tool, as OpenAI does, for servers that enforce
+                the schema of arguments; no page says that DashScope does.
             **kwargs: Bound as they are.
 
         Raises:
@@ -269,7 +339,7 @@ class ChatQwenAudio(BaseChatQwenAudio):
         """
         from langchain_qwen_audio._tool_calling.tool_choice import normalize_choice
 
-        schemas = [convert_to_openai_tool(tool) for tool in tools]
+        schemas = [convert_to_openai_tool(tool, strict=strict) for tool in tools]
         choice = normalize_choice(tool_choice, [schema["function"]["name"] for schema in schemas])
         if choice is not None:
             kwargs["tool_choice"] = choice
@@ -405,6 +475,13 @@ class ChatQwenAudio(BaseChatQwenAudio):
 
 def _with_stop(kwargs: dict[str, Any], stop: list[str] | None) -> dict[str, Any]:
     return kwargs if stop is None else {"stop": stop, **kwargs}
+
+
+def _message_id(
+    run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
+) -> str:
+    """Name the message of a run, as LangChain core does; "" leaves that to it."""
+    return f"{LC_ID_PREFIX}-{run_manager.run_id}" if run_manager else ""
 
 
 async def _load_pipeline() -> None:

@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
 from langchain_core.messages import HumanMessage
@@ -127,9 +127,10 @@ class _LoadInput(BaseModel):
 class LoadAudio(_AudioTool):
     """Load a recording into the conversation.
 
-    The message holds a short description and the recording, as a standard block (of type "file",
-    which LangChain core leaves alone in tool messages, where it makes a JSON string of "audio"); a
-    `ChatQwenAudio` takes it as audio input on its next turn. The artifact is the `Audio`.
+    The message holds a short description and the recording, as a standard block (see
+    `Audio.to_tool_block`); a `ChatQwenAudio` takes it as audio input on its next turn. There is no
+    artifact, so that checkpoints hold nothing that has to be registered; `Audio.from_message` makes
+    an `Audio` of the message.
 
     Example:
         ```python
@@ -146,7 +147,6 @@ class LoadAudio(_AudioTool):
         "in seconds."
     )
     args_schema: type[BaseModel] = _LoadInput
-    response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
 
     def _run(
         self,
@@ -154,7 +154,7 @@ class LoadAudio(_AudioTool):
         start_s: float | None = None,
         end_s: float | None = None,
         run_manager: CallbackManagerForToolRun | None = None,  # noqa: ARG002
-    ) -> tuple[list[dict[str, Any]], Audio]:
+    ) -> list[dict[str, Any]]:
         found = self._open(audio)
         if start_s is not None or end_s is not None:
             found = _correctable(
@@ -162,7 +162,7 @@ class LoadAudio(_AudioTool):
             )
         self._require_short(found, audio)
         text = {"type": "text", "text": _correctable(lambda: self._describe(found))}
-        return [text, {**found.to_block(), "type": "file"}], found
+        return [text, found.to_tool_block()]
 
     def _part(self, audio: Audio, begin_s: float, end_s: float) -> Audio:
         """Cut out a part, unless it is too long."""
@@ -195,7 +195,7 @@ class LoadAudio(_AudioTool):
         start_s: float | None = None,
         end_s: float | None = None,
         run_manager: AsyncCallbackManagerForToolRun | None = None,  # noqa: ARG002
-    ) -> tuple[list[dict[str, Any]], Audio]:
+    ) -> list[dict[str, Any]]:
         # It is disk and codecs only, which belong off the event loop.
         return await asyncio.to_thread(self._run, audio, start_s, end_s)
 
@@ -257,11 +257,16 @@ class AskAudio(_AudioTool):
         return HumanMessage([found.to_block(), {"type": "text", "text": question}])
 
 
+class _ListInput(BaseModel):
+    pass
+
+
 class ListAudio(BaseTool):
     """List the recordings of a folder, by name and size; their content says what is one."""
 
     name: str = "list_audio"
     description: str = "List the recordings that can be named, with their sizes in bytes."
+    args_schema: type[BaseModel] = _ListInput
 
     root_dir: Path
     """The folder."""

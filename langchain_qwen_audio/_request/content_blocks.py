@@ -14,6 +14,7 @@ from langchain_qwen_audio._media.url_schemes import FETCHED_BY_SERVICE, url_sche
 from langchain_qwen_audio._models.profiles import UNDERSTANDING
 from langchain_qwen_audio._request.images import read_image
 from langchain_qwen_audio._request.named_files import require_user
+from langchain_qwen_audio._request.other_formats import to_langchain_form
 from langchain_qwen_audio._request.parts import AudioPart, AudioUrlPart, Part, TextPart
 from langchain_qwen_audio._request.videos import find_video, read_video
 from langchain_qwen_audio.audio import Audio
@@ -111,6 +112,7 @@ def check_kind(block: Mapping[str, Any], where: str) -> None:
 
 def find_audio(block: Mapping[str, Any]) -> FoundAudio | None:
     """Find the audio in a block of any format; None if it is not an audio block."""
+    block = to_langchain_form(block)
     mime_type = _text_or_nothing(block.get("mime_type"))
     kind = block.get("type")
     if not isinstance(kind, str | None):

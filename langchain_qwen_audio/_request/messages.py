@@ -18,9 +18,10 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from langchain_qwen_audio._request.answers import content_of_answer, standard_blocks
 from langchain_qwen_audio._request.content_blocks import read_block, unwrap
 from langchain_qwen_audio._request.parts import Part, RequestMessage, TextPart
-from langchain_qwen_audio._request.tool_results import blocks_in_json, split_media
+from langchain_qwen_audio._request.tool_results import blocks_in_json, check_result, split_media
 from langchain_qwen_audio._tool_calling.prompt import write_call, write_result
 from langchain_qwen_audio.errors import MessageError
 
@@ -239,28 +240,15 @@ def content_blocks_of(
     """Take the content of a message apart: a text, or blocks in whatever format.
 
     Raises:
-        MessageError: Blocks of an answer that LangChain cannot read.
+        MessageError: Blocks of an answer that LangChain cannot read, or an `Audio` that it has
+            turned into text.
     """
-    if isinstance(message.content, str):
-        is_result = isinstance(message, ToolMessage | FunctionMessage)
-        if is_result or getattr(message, "role", None) == "tool":
-            blocks = blocks_in_json(message.content, video_inputs=video_inputs)
-            return blocks or message.content
-        return message.content
     if isinstance(message, AIMessage):
-        return _standard_blocks(message, where)
+        return content_of_answer(message, where)
+    if isinstance(message.content, str) and role_of(message) == "tool":
+        check_result(message.content, where)
+        return blocks_in_json(message.content, video_inputs=video_inputs) or message.content
     return message.content
-
-
-def _standard_blocks(message: AIMessage, where: str) -> Sequence[Mapping[str, Any]]:
-    """Read other providers' answers, in whatever format, by LangChain's own translators."""
-    try:
-        return message.content_blocks
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise MessageError(
-            f"{where}: an answer came whose content LangChain cannot read: "
-            f"{type(error).__name__}: {error}"
-        ) from error
 
 
 def _reasoning_of(message: AIMessage, where: str) -> str:
@@ -270,7 +258,7 @@ def _reasoning_of(message: AIMessage, where: str) -> str:
         return kept
     if isinstance(message.content, str):
         return ""
-    blocks = [unwrap(block) for block in _standard_blocks(message, where)]
+    blocks = [unwrap(block) for block in standard_blocks(message, where)]
     thoughts = (block.get("reasoning") or block.get("thinking") or "" for block in blocks)
     return "".join(text for text in thoughts if isinstance(text, str))
 

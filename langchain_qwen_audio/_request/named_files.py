@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from langchain_qwen_audio._media.local_files import LocalFile, path_of_file_url
+from langchain_qwen_audio._media.url_schemes import url_scheme
 from langchain_qwen_audio.errors import AudioError, MessageError
 
 MAX_FILE_BYTES = 2 * 1024**3  # of a file that a message names; the service's own limit for a URL
@@ -26,6 +27,22 @@ def require_user(role: str, where: str) -> None:
             f"{where}: a file:// URL came in a message of role {role!r}; files are read for users "
             "only, since an answer or a tool may name any path"
         )
+
+
+def names_file(content: object) -> bool:
+    """Tell content in which a block, of whatever format, names a file: by its URL, or its path."""
+    left = [content]
+    while left:  # it may be nested deep
+        match left.pop():
+            case {"path": str()}:
+                return True
+            case str() as value if url_scheme(value) == "file":
+                return True
+            case dict() as block:
+                left += block.values()
+            case list() | tuple() as values:
+                left += values
+    return False
 
 
 def find_named_file(url: str, allowed: LocalFiles, instead: str) -> LocalFile:

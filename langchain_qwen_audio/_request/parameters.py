@@ -9,6 +9,7 @@ import math
 import reprlib
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen_audio._tool_calling.tool_choice import forces
 from langchain_qwen_audio.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _thinking_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Itera
         yield "has no reasoning_effort: qwen3.8-omni-flash has it; use enable_thinking"
     if {"reasoning_effort", "thinking_budget"} <= set(names):
         yield "takes reasoning_effort or thinking_budget, and both came: leave out one"
-    if _forces(parameters.get("tool_choice")):
+    if forces(parameters.get("tool_choice")):
         yield (
             "cannot be made to call a tool in thinking mode: leave out tool_choice or "
             f"{', '.join(names)}"
@@ -232,7 +233,3 @@ _RULES = (
     _thinking_refusals,
     _speech_refusals,
 )
-
-
-def _forces(choice: object) -> bool:
-    return choice not in {None, "auto", "none"} if isinstance(choice, str | None) else True

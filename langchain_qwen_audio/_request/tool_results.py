@@ -1,11 +1,13 @@
 """Tool results: audio and videos that a tool returned, and where they go. Pure.
 
-LangChain core writes a tool's blocks of audio and video as JSON text. They are read back here.
+LangChain core writes a tool's blocks of audio and video as JSON text, and LangGraph lists in which
+texts are not blocks. They are read back here.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, assert_never
 
 from langchain_qwen_audio._media.url_schemes import FETCHED_BY_SERVICE, url_scheme
@@ -20,7 +22,9 @@ from langchain_qwen_audio._request.parts import (
     VideoPart,
 )
 from langchain_qwen_audio._request.videos import find_video
+from langchain_qwen_audio.errors import MessageError
 
+_AUDIO_IN_LIST = re.compile(r"[\[({].*<Audio '.*': [\d,]+ bytes.*>.*[\])}]\Z", re.DOTALL)
 _IN_REQUEST = {"http", "https", "data"}  # URLs that name no file of this machine
 
 
@@ -41,12 +45,26 @@ def blocks_in_json(text: str, *, video_inputs: bool = False) -> list[dict[str, A
         found = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    blocks = found if isinstance(found, list) else [found]
+    items = found if isinstance(found, list) else [found]
+    blocks = [{"type": "text", "text": it} if isinstance(it, str) else it for it in items]
     if not all(isinstance(block, dict) for block in blocks):
         return None
     texts = [block for block in blocks if block.get("type") == "text"]
     media = [block for block in blocks if _is_media(block, video_inputs=video_inputs)]
     return blocks if media and len(media) + len(texts) == len(blocks) else None
+
+
+def check_result(text: str, where: str) -> None:
+    """Require that LangChain core has not written an `Audio` as text, as it does in lists.
+
+    Raises:
+        MessageError: It has.
+    """
+    if "<Audio " in text and _AUDIO_IN_LIST.match(text):
+        raise MessageError(
+            f"{where}: a tool returned an Audio within a list, which LangChain turned into text: "
+            f"{text[:100]!r}; put audio.to_tool_block() into the list, or return the Audio alone"
+        )
 
 
 def _is_media(block: dict[str, Any], *, video_inputs: bool) -> bool:

@@ -13,10 +13,12 @@ from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
     BaseMessage,
+    InvalidToolCall,
     message_chunk_to_message,
 )
 from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.messages.tool import (
+    ToolCall,
     ToolCallChunk,
     invalid_tool_call,
     tool_call,
@@ -26,6 +28,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from langchain_qwen_audio._media.wav import close_wav
 from langchain_qwen_audio._models.profiles import PROVIDER
+from langchain_qwen_audio._response.finish_reasons import FILTERED, normalize_finish_reason
 from langchain_qwen_audio._response.speech import SpeechDecoder
 from langchain_qwen_audio._response.usage import billed_seconds, to_usage_metadata
 from langchain_qwen_audio._tool_calling.parser import Piece, ToolCallParser, read_arguments
@@ -68,11 +71,14 @@ def to_chat_result(
         pieces = [*parser.feed(reply["text"]), *parser.finish()]
     text = "".join(piece for piece in pieces if isinstance(piece, str))
     calls = _whole_calls(pieces) + tool_call_chunks(reply["tool_calls"])
+    refusal = find_refusal(reply["refusal"], reply["finish_reason"])
     message = AIMessage(
-        content=_content(text, reply["refusal"], reply["speech"], reply["search_results"]),
+        content=_content(text, refusal, reply["speech"], reply["search_results"]),
         additional_kwargs=reasoning_kwargs(reply["reasoning"]),
         usage_metadata=to_usage_metadata(reply["usage"]),
-        response_metadata=response_metadata(reply, origin),
+        response_metadata=response_metadata(
+            reply, origin, has_calls=bool(calls), has_refusal=bool(refusal)
+        ),
         **_read_calls(calls),
     )
     return _result(message)
@@ -83,7 +89,7 @@ def chunks_to_chat_result(chunks: Iterable[ChatGenerationChunk]) -> ChatResult:
     messages = [chunk.message for chunk in chunks]
     message = add_ai_message_chunks(*cast("list[AIMessageChunk]", messages))
     if isinstance(message.content, list):
-        message.content = [_whole_block(block) for block in message.content]
+        message.content = [whole_block(block) for block in message.content]
     return _result(message_chunk_to_message(message))
 
 
@@ -92,7 +98,7 @@ def _result(message: BaseMessage) -> ChatResult:
 
 
 def _content(
-    text: str, refusal: str, speech: Speech | None, sources: list[Any] | None
+    text: str, refusal: dict[str, Any] | None, speech: Speech | None, sources: list[Any] | None
 ) -> str | list[str | dict[Any, Any]]:
     """Make content of what was written; blocks where there is more than a text."""
     if not (refusal or speech or sources):
@@ -100,11 +106,11 @@ def _content(
     cited = {"annotations": citations(sources)} if sources else {}
     blocks: list[str | dict[Any, Any]] = [{"type": "text", "text": text, **cited}] if text else []
     if refusal:
-        blocks.append(refusal_block(refusal))
+        blocks.append(refusal)
     if speech:
         decoder = SpeechDecoder()
         base64_text = decoder.feed(speech["data"]) + decoder.finish()
-        blocks.append(_whole_block(audio_block(speech["id"], base64_text, first=True)))
+        blocks.append(whole_block(audio_block(speech["id"], base64_text, first=True)))
     return blocks
 
 
@@ -125,22 +131,34 @@ def refusal_block(refusal: str) -> dict[str, Any]:
     return {"type": "refusal", "refusal": refusal}
 
 
+def find_refusal(refusal: str, finish_reason: str | None) -> dict[str, Any] | None:
+    """Make the block of a refusal, or of an answer that moderation cut off without a word."""
+    if refusal:
+        return refusal_block(refusal)
+    if finish_reason == FILTERED:
+        return {**refusal_block(""), "extras": {"finish_reason": FILTERED}}
+    return None
+
+
 def _read_calls(calls: list[ToolCallChunk]) -> dict[str, list[Any]]:
     """Read the arguments of whole calls. One that was cut off is invalid, and is not completed."""
     read: dict[str, list[Any]] = {"tool_calls": [], "invalid_tool_calls": []}
-    for call in calls:
-        text = call["args"] or ""
-        arguments = read_arguments(text) if text.strip() else {}
-        name, call_id = call["name"], call["id"]
-        if arguments is None:
-            invalid = invalid_tool_call(name=name, args=text, id=call_id, error=None)
-            read["invalid_tool_calls"].append(invalid)
-        else:
-            read["tool_calls"].append(tool_call(name=name or "", args=arguments, id=call_id))
+    for call in map(read_call, calls):
+        read[f"{call['type']}s"].append(call)
     return read
 
 
-def _whole_block(block: Any) -> Any:
+def read_call(call: ToolCallChunk) -> ToolCall | InvalidToolCall:
+    """Read the arguments of a whole call."""
+    text = call["args"] or ""
+    arguments = read_arguments(text) if text.strip() else {}
+    name, call_id = call["name"], call["id"]
+    if arguments is None:
+        return invalid_tool_call(name=name, args=text, id=call_id, error=None)
+    return tool_call(name=name or "", args=arguments, id=call_id)
+
+
+def whole_block(block: Any) -> Any:
     """Finish a block that was added up: its index goes, and its WAV file gets its size."""
     if not isinstance(block, dict):
         return block
@@ -192,19 +210,26 @@ def tool_call_chunks(calls: list[ReplyToolCall]) -> list[ToolCallChunk]:
     ]
 
 
-def response_metadata(reply: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
+def response_metadata(
+    reply: Mapping[str, Any], origin: Origin, *, has_calls: bool = False, has_refusal: bool = False
+) -> dict[str, Any]:
     """Say what else is known of an answer.
 
     Args:
         reply: A whole reply, or what is known of the events of a stream.
         origin: Where it comes from.
+        has_calls: Whether the answer calls tools.
+        has_refusal: Whether the model refused, in words or without.
     """
-    usage = reply.get("usage") or {}
+    usage, reason = reply.get("usage") or {}, reply.get("finish_reason")
     metadata = {
         "model_name": reply.get("model") or origin.model,
         "model_provider": origin.provider,
         "region": origin.region,
-        "finish_reason": reply.get("finish_reason"),
+        "finish_reason": reason,
+        "normalized_finish_reason": normalize_finish_reason(
+            reason, has_calls=has_calls, has_refusal=has_refusal
+        ),
         "request_id": reply.get("request_id"),
         "annotations": reply.get("annotations"),  # of qwen3-asr-flash, as is
         "sentences": reply.get("sentences"),  # of speech recognition with times, as is

@@ -17,6 +17,7 @@ from langchain_qwen_audio._response.messages import (
     Origin,
     audio_block,
     citations,
+    find_refusal,
     reasoning_kwargs,
     refusal_block,
     response_metadata,
@@ -69,6 +70,7 @@ class StreamDecoder:
         self._speech: SpeechDecoder | None = None
         self._speech_id: str | None = None
         self._arguments: dict[int | None, list[str]] = {}  # of native calls, to their end
+        self._has_calls = self._has_refusal = False
         self._last: dict[str, Any] = {}
 
     def decode(self, reply: ServiceReply) -> list[ChatGenerationChunk]:
@@ -87,7 +89,7 @@ class StreamDecoder:
         if text := reply["text"]:
             chunks += self._chunks(self._parser.feed(text) if self._parser else [text])
         if reply["refusal"]:
-            chunks.append(self._chunk([{**refusal_block(reply["refusal"]), "index": "lc_rf_0"}]))
+            chunks += self._refusal(refusal_block(reply["refusal"]))
         if reply["tool_calls"]:
             chunks += self._chunks(self._native_calls(reply["tool_calls"]))
         if reply["speech"]:
@@ -105,13 +107,23 @@ class StreamDecoder:
                 StreamInterruptedError, "the stream ended before the service said it had finished"
             )
         rest = self._chunks(self._parser.finish() if self._parser else self._invalid_calls())
+        if not self._has_refusal:
+            rest += self._refusal(find_refusal("", self._last["finish_reason"]))
         last = self._chunk(
             usage_metadata=to_usage_metadata(self._last.get("usage")),
-            response_metadata=response_metadata(self._last, self._origin),
+            response_metadata=response_metadata(
+                self._last, self._origin, has_calls=self._has_calls, has_refusal=self._has_refusal
+            ),
             chunk_position="last",
         )
         speech = self._speech_chunk(self._speech.finish()) if self._speech else []
         return [*rest, *self._citations(), *speech, last]
+
+    def _refusal(self, block: dict[str, Any] | None) -> list[ChatGenerationChunk]:
+        if block is None:
+            return []
+        self._has_refusal = True
+        return [self._chunk([{**block, "index": "lc_rf_0"}])]
 
     def _citations(self) -> list[ChatGenerationChunk]:
         """Cite what a search has found, at the end of the text, where content is blocks."""
@@ -180,6 +192,7 @@ class StreamDecoder:
                 block = {"type": "text", "text": piece, "index": "lc_txt_0"}
                 chunks.append(self._chunk([block] if self._as_blocks else piece))
             else:
+                self._has_calls = True
                 chunks.append(self._chunk(tool_call_chunks=[piece]))
         return chunks
 

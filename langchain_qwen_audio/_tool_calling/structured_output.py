@@ -10,7 +10,11 @@ import json
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.exceptions import OutputParserException
+from langchain_core.exceptions import (
+    LangChainException,
+    ModelRefusalError,
+    OutputParserException,
+)
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
@@ -91,14 +95,14 @@ def structured(
 
 
 def _attempt(
-    parser: Runnable[AIMessage, Any], choose: Callable[[Any, OutputParserException | None], Any]
+    parser: Runnable[AIMessage, Any], choose: Callable[[Any, LangChainException | None], Any]
 ) -> Runnable[AIMessage, Any]:
     """Parse, and return what is chosen of the result and the error."""
 
     def attempt(answer: AIMessage, config: RunnableConfig) -> Any:
         try:
             return choose(parser.invoke(answer, config), None)
-        except OutputParserException as error:
+        except (OutputParserException, ModelRefusalError) as error:
             return choose(None, error)
 
     return RunnableLambda(attempt)

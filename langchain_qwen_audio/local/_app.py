@@ -22,7 +22,12 @@ from urllib.parse import parse_qsl
 from langchain_qwen_audio.local._answers.answer import answer_request
 from langchain_qwen_audio.local._answers.ending import end_reply
 from langchain_qwen_audio.local._answers.job import answer_job
-from langchain_qwen_audio.local._audio_input import count_audio_tokens, read_audio
+from langchain_qwen_audio.local._audio_input import (
+    SAMPLE_RATE,
+    count_audio_tokens,
+    measure_audio,
+    read_audio,
+)
 from langchain_qwen_audio.local._jobs import failure_of, is_result
 from langchain_qwen_audio.local._model_request import ModelRequest
 from langchain_qwen_audio.local._models.limits import check_limits
@@ -190,8 +195,14 @@ class App:
             return reply
         if isinstance(reply, JobFailure):
             raise Refusal(500, "InternalError", "A JobFailure was scripted for what is no job.")
+        if recordings is None:
+            seconds = await self._in_worker(
+                lambda: [measure_audio(url, request.model, files) for url in request.audios]
+            )
+        else:
+            seconds = [len(samples) / SAMPLE_RATE for samples in recordings]
         reply = end_reply(reply, request)
-        return protocol.write(reply, request, _count_input(request, recordings))
+        return protocol.write(reply, request, _count_input(request, seconds))
 
     def _answer_batch_request(self, received: ReceivedRequest) -> RawReply:
         api_key = check_api_key(received, self.api_keys)
@@ -390,12 +401,9 @@ async def _pause(seconds: float, receive: Receive) -> None:
         await asyncio.wait_for(receive(), seconds)
 
 
-def _count_input(request: ModelRequest, recordings: "list[Samples] | None") -> InputTokens:
-    """Count the input; audio that was not decoded counts as the least, one second each."""
+def _count_input(request: ModelRequest, seconds: list[float]) -> InputTokens:
+    """Count the input, with recordings by their lengths."""
     if not request.audios:
         return InputTokens(request.text_tokens)
-    if recordings is None:
-        audio = len(request.audios) * round(request.model.tokens_per_s)
-    else:
-        audio = sum(count_audio_tokens(samples, request.model) for samples in recordings)
+    audio = sum(count_audio_tokens(length_s, request.model) for length_s in seconds)
     return InputTokens(request.text_tokens, audio)

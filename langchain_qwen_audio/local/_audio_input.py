@@ -38,9 +38,34 @@ _PADDING_S = 0.1
 _FORMATS = "aac,aiff,amr,amrnb,amrwb,asf,au,caf,flac,matroska,mov,mp3,ogg,w64,wav"
 
 
-def count_audio_tokens(samples: "Samples", model: Model) -> int:
+def count_audio_tokens(length_s: float, model: Model) -> int:
     """Count the tokens of a clip, at least those of a second; rounding is a guess."""
-    return round(max(1.0, len(samples) / SAMPLE_RATE) * model.tokens_per_s)
+    return round(max(1.0, length_s) * model.tokens_per_s)
+
+
+def measure_audio(url: str, model: Model, files: Mapping[str, bytes]) -> float:
+    """Measure the audio of a request whose reply is scripted, in seconds, as far as it is taken.
+
+    Such a request may hold anything, and nothing is downloaded for it: what cannot be decoded, and
+    what is at another address, is 0 s long.
+
+    Args:
+        url: A data URI, or any other URL.
+        model: The model's facts.
+        files: The temporary files of the request, by their URLs.
+    """
+    import av
+
+    if not (url.startswith("data:") or url in files):
+        return 0.0
+    length_s = 0.0
+    with (
+        contextlib.suppress(Refusal, av.FFmpegError, IndexError),
+        _open(_read_bytes(url, model, files)) as container,
+    ):
+        for frame in _frames(container):
+            length_s += frame.samples / frame.sample_rate
+    return min(length_s, model.max_clip_s)
 
 
 def read_audio(url: str, model: Model, files: Mapping[str, bytes]) -> "Samples":
@@ -143,7 +168,6 @@ def decode_samples(data: bytes, model: Model = QWEN_AUDIO) -> "Samples":
 def _decode(data: bytes, model: Model, *, mixed: bool) -> Channels:
     import av
     import numpy as np
-    from av.container import InputContainer
 
     if len(data) > model.max_file_bytes:
         raise invalid_parameter("Multimodal file size is too large")
@@ -152,11 +176,7 @@ def _decode(data: bytes, model: Model, *, mixed: bool) -> Channels:
     pieces: list[Samples] = []
     missing = round(SAMPLE_RATE * (model.max_clip_s + (0 if model.cuts else _PADDING_S)))
     try:
-        options = {"format_whitelist": _FORMATS}
-        # PyAV 19 reads metadata that is not UTF-8 by itself; those before have to be told.
-        is_old = hasattr(InputContainer, "metadata_errors")
-        lenient: Any = {"metadata_errors": "replace"} if is_old else {}
-        with av.open(io.BytesIO(data), mode="r", options=options, **lenient) as container:
+        with _open(data) as container:
             name, rate = container.format.name, container.streams.audio[0].sample_rate
             for samples in _decode_stream(container, mixed=mixed):
                 if samples.shape[1] > missing and not model.cuts:
@@ -171,6 +191,18 @@ def _decode(data: bytes, model: Model, *, mixed: bool) -> Channels:
     if not pieces:
         raise invalid_parameter("The audio is empty")
     return Channels(np.concatenate(pieces, axis=1), name, rate)
+
+
+def _open(data: bytes) -> "av.container.InputContainer":
+    import av
+    from av.container import InputContainer
+
+    # PyAV 19 reads metadata that is not UTF-8 by itself; those before have to be told.
+    is_old = hasattr(InputContainer, "metadata_errors")
+    lenient: Any = {"metadata_errors": "replace"} if is_old else {}
+    options = {"format_whitelist": _FORMATS}
+    container: InputContainer = av.open(io.BytesIO(data), mode="r", options=options, **lenient)
+    return container
 
 
 def _too_long(model: Model) -> Refusal:

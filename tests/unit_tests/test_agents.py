@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain.agents.middleware import HumanInTheLoopMiddleware, ModelRefusalMiddleware
 from langchain.agents.structured_output import ToolStrategy
+from langchain_core.exceptions import ModelRefusalError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import (
     AIMessage,
@@ -20,14 +22,16 @@ from langchain_core.messages import (
     ToolMessage,
 )
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
 from pydantic import BaseModel, Field
 
 import langchain_qwen_audio
-from langchain_qwen_audio import Audio, ChatQwenAudio, LoadAudio, QwenAudioToolkit
-from langchain_qwen_audio.local import LocalDashScope
+from langchain_qwen_audio import Audio, ChatQwenAudio, LoadAudio, QwenAudioToolkit, errors
+from langchain_qwen_audio.local import LocalDashScope, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,7 +142,7 @@ def test_qwen_audio_loads_a_recording_and_answers_about_it(
         ("load_audio", {"audio": "welcome.wav"})
     ]
     assert loaded.status == "success"
-    assert isinstance(loaded.artifact, Audio)
+    assert loaded.artifact is None
     assert SAID in answer.text
     assert answer.usage_metadata["input_token_details"]["audio"] == 179  # 7.16 s
     last = whisper_server.requests[-1].messages[-1]
@@ -190,6 +194,51 @@ def test_an_agent_returns_data_of_a_recording(listener: ChatQwenAudio, is_async:
     assert isinstance(done["structured_response"], Note)
     assert SAID in done["structured_response"].transcript
     assert done["structured_response"].seconds == 7
+
+
+# --- data, from a model that answers in words ---------------------------------------------------
+
+NOTE_IN_TEXT = (
+    '<tool_call>\n{"name": "Note", "arguments": {"transcript": "a", "seconds": 1}}\n</tool_call>'
+)
+
+
+@pytest.fixture
+def speaker(server: LocalDashScope) -> ChatQwenAudio:
+    return ChatQwenAudio(base_url=server.base_url, api_key="local", max_retries=0)
+
+
+@TWO_WAYS
+def test_an_answer_in_words_is_followed_by_the_call(
+    server: LocalDashScope, speaker: ChatQwenAudio, is_async: bool
+) -> None:
+    server.script("It is a note.", NOTE_IN_TEXT)
+    agent = create_agent(speaker, [], response_format=ToolStrategy(Note))
+    done = run(agent, to_agent("?"), is_async=is_async)
+    assert done["structured_response"] == Note(transcript="a", seconds=1)
+    assert len(server.requests) == 2
+    assert server.requests[1].messages[-1]["role"] == "user"
+
+
+@TWO_WAYS
+def test_a_model_that_only_answers_in_words_ends_the_loop_with_its_answer(
+    server: LocalDashScope, speaker: ChatQwenAudio, is_async: bool
+) -> None:
+    server.script("It is a note.", "I said it.")
+    agent = create_agent(speaker, [], response_format=ToolStrategy(Note))
+    with pytest.raises(errors.MessageError, match=r"It answered: 'I said it\.'"):
+        run(agent, to_agent("?"), is_async=is_async)
+    assert len(server.requests) == 2
+
+
+@TWO_WAYS
+def test_a_refusal_reaches_the_middleware(
+    server: LocalDashScope, speaker: ChatQwenAudio, is_async: bool
+) -> None:
+    server.script(Reply("", finish_reason="content_filter"))
+    agent = create_agent(speaker, [], middleware=[ModelRefusalMiddleware()])
+    with pytest.raises(ModelRefusalError):
+        run(agent, to_agent("?"), is_async=is_async)
 
 
 # --- streaming --------------------------------------------------------------------------------
@@ -245,7 +294,87 @@ def test_what_a_tool_requests_streams_with_the_agent(
     assert SAID in "".join(texts)
 
 
+@pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
+@TWO_WAYS
+def test_speech_of_an_agent_comes_in_events(server: LocalDashScope, is_async: bool) -> None:
+    pcm = bytes(range(250)) * 96
+    server.script(Reply("Hello you", audio=pcm, audio_piece=999))
+    speaker = ChatQwenAudio(
+        model="qwen3.5-omni-flash",
+        modalities=["text", "audio"],
+        base_url=server.base_url,
+        api_key="local",
+    )
+    agent: Any = create_agent(speaker, [])
+
+    async def collect() -> tuple[list[Any], Any]:
+        streamed = await agent.astream_events(to_agent("?"), version="v3")
+        return [event async for event in streamed], await streamed.output()
+
+    if is_async:
+        events, output = asyncio.run(collect())
+    else:
+        streamed = agent.stream_events(to_agent("?"), version="v3")
+        events, output = list(streamed), streamed.output
+    found = [event["params"]["data"][0] for event in events if event["method"] == "messages"]
+    pieces = [
+        it["delta"]["data"] for it in found if it.get("delta", {}).get("type") == "data-delta"
+    ]
+    assert b"".join(map(base64.b64decode, pieces))[44:] == pcm
+    assert Audio.from_message(output["messages"][-1]).data[44:] == pcm
+
+
+# --- tools that return recordings ---------------------------------------------------------------
+
+
+@tool
+def record() -> Audio:
+    """Record with the microphone."""
+    return Audio.from_path(WELCOME)
+
+
+@tool
+def record_twice() -> list[Any]:
+    """Record with the microphone, twice."""
+    return ["The first:", Audio.from_path(WELCOME), "The second:", Audio.from_path(WELCOME)]
+
+
+@tool
+def record_and_describe() -> list[Any]:
+    """Record with the microphone, and describe it."""
+    return ["One recording:", Audio.from_path(WELCOME).to_tool_block()]
+
+
+@TWO_WAYS
+@pytest.mark.parametrize("recorder", [record, record_and_describe], ids=lambda it: it.name)
+def test_an_audio_that_a_tool_returns_is_heard(
+    whisper_server: LocalDashScope, listener: ChatQwenAudio, recorder: Any, is_async: bool
+) -> None:
+    question = f"Call {recorder.name}, and tell me what is said."
+    done = run(create_agent(listener, [recorder]), to_agent(question), is_async=is_async)
+    assert done["messages"][-1].usage_metadata["input_token_details"]["audio"] == 179
+    assert SAID in done["messages"][-1].text
+
+
+@TWO_WAYS
+def test_an_audio_that_became_text_in_a_list_is_refused(
+    listener: ChatQwenAudio, is_async: bool
+) -> None:
+    agent = create_agent(listener, [record_twice])
+    with pytest.raises(
+        errors.MessageError, match=r"^messages\[2\]: a tool returned an Audio within"
+    ):
+        run(agent, to_agent("Call record_twice."), is_async=is_async)
+
+
 # --- checkpoints ------------------------------------------------------------------------------
+
+
+# What all savers write with, SQLite's and Postgres' too; strict: LANGGRAPH_STRICT_MSGPACK=true.
+SERDES = {
+    "by default": JsonPlusSerializer(),
+    "strict": JsonPlusSerializer(allowed_msgpack_modules=None),
+}
 
 
 def chat(model: ChatQwenAudio, saver: InMemorySaver) -> Any:
@@ -299,10 +428,14 @@ def test_a_checkpoint_keeps_handles_and_not_bytes(
 
 
 @TWO_WAYS
+@pytest.mark.parametrize("serde", SERDES.values(), ids=SERDES)
 def test_an_agent_that_has_loaded_a_recording_can_be_checkpointed(
-    listener: ChatQwenAudio, is_async: bool
+    listener: ChatQwenAudio,
+    serde: JsonPlusSerializer,
+    caplog: pytest.LogCaptureFixture,
+    is_async: bool,
 ) -> None:
-    saver = InMemorySaver()
+    saver = InMemorySaver(serde=serde)
     agent = create_agent(listener, [LoadAudio(root_dir=SAMPLES)], checkpointer=saver)
     done = run(agent, to_agent(LOAD), THREAD, is_async=is_async)
     assert SAID in done["messages"][-1].text
@@ -311,8 +444,9 @@ def test_an_agent_that_has_loaded_a_recording_can_be_checkpointed(
     assert SAID in again["messages"][-1].text
     loaded = agent.get_state(THREAD).values["messages"][2]
     assert loaded.content[1]["type"] == "file"
-    assert isinstance(loaded.artifact, Audio)
-    assert loaded.artifact.data == WELCOME.read_bytes()
+    assert loaded.artifact is None
+    assert Audio.from_message(loaded).data == WELCOME.read_bytes()
+    assert caplog.messages == []  # none of a type that is not registered
 
 
 # --- a human in between -----------------------------------------------------------------------

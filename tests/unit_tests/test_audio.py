@@ -25,11 +25,13 @@ from langchain_core.messages import HumanMessage
 from langchain_core.messages.block_translators.openai import (
     convert_to_openai_data_block,
 )
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 import langchain_qwen_audio
 from langchain_qwen_audio import Audio
 from langchain_qwen_audio._media import worker_pool
 from langchain_qwen_audio._media.base64_text import MAX_BASE64_CHARS
+from langchain_qwen_audio._media.local_files import LocalFile
 from langchain_qwen_audio._media.samples import length_of
 from langchain_qwen_audio._media.worker_messages import BLOCK
 from langchain_qwen_audio._media.worker_pool import POOL
@@ -637,3 +639,32 @@ print(*[name for name in ("av", "dashscope", "numpy") if name in sys.modules])
 
 def test_it_is_exported() -> None:
     assert "Audio" in langchain_qwen_audio.__all__
+
+
+# --- in messages --------------------------------------------------------------------------------
+
+
+def test_it_is_one_block_of_what_a_tool_returns() -> None:
+    audio = Audio.from_array(np.zeros(1_600, np.int16), 16_000)
+    assert list(audio) == [audio.to_tool_block()] == [{**audio.to_block(), "type": "file"}]
+
+
+@pytest.mark.parametrize("block", ["to_block", "to_tool_block"])
+def test_a_message_with_its_block_gives_it_back(block: str) -> None:
+    audio = Audio.from_array(np.zeros(1_600, np.int16), 16_000)
+    message = HumanMessage([{"type": "text", "text": "?"}, getattr(audio, block)()])
+    assert Audio.from_message(message).data == audio.data
+
+
+def test_a_file_that_is_not_audio_is_none() -> None:
+    pdf = {"type": "file", "base64": "JVBERi0=", "mime_type": "application/pdf"}
+    with pytest.raises(AudioError, match="no audio in it"):
+        Audio.from_message(HumanMessage([pdf]))
+
+
+def test_a_checkpoint_of_a_state_that_has_one_needs_its_types_registered() -> None:
+    serde = JsonPlusSerializer(allowed_msgpack_modules=[Audio, LocalFile])
+    audio = Audio.from_path(SPEECH)
+    kept = serde.dumps_typed(audio)
+    assert len(kept[1]) < 1_000 < audio.size  # the name of the file, and not its bytes
+    assert serde.loads_typed(kept).data == audio.data

@@ -87,7 +87,7 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
         8: [f"{{'text': '{WELCOME}", "saved 19 words"],
         9: [
             "ai: record\ntool: 6.2 s were recorded.\n",
-            *(SPEECH_OUTPUT, "<Audio 'speech_output.mp3'", "<svg"),
+            *(SPEECH_OUTPUT, "<Audio 'audio'", "<svg"),
         ],
     },
     "05_long_recordings_and_rag": {

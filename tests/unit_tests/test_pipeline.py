@@ -115,6 +115,7 @@ def test_a_model_of_each_kind_gets_its_body_and_its_answer_is_read(
         "model_name": name,
         "model_provider": "dashscope",
         "finish_reason": "stop",
+        "normalized_finish_reason": "stop",
         **({"seconds": SECONDS} if "asr" in name else {}),
     }
 
@@ -159,6 +160,7 @@ def test_a_model_that_only_streams_is_streamed_in_every_way_to_call(
                     "model_name": OMNI_3_5,
                     "model_provider": "dashscope",
                     "finish_reason": "stop",
+                    "normalized_finish_reason": "stop",
                     "request_id": "chatcmpl-r-1",
                 },
             )

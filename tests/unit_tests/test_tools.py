@@ -106,7 +106,7 @@ def call(request: pytest.FixtureRequest) -> Call:
 # --- load_audio -------------------------------------------------------------------------------
 
 
-def test_a_recording_comes_with_a_description_and_as_the_artifact(call: Call, folder: Path) -> None:
+def test_a_recording_comes_with_a_description_and_no_artifact(call: Call, folder: Path) -> None:
     message = call(LoadAudio(root_dir=folder), audio="tone.wav")
     assert message.status == "success"
     text, block = parts_of(message)
@@ -115,8 +115,8 @@ def test_a_recording_comes_with_a_description_and_as_the_artifact(call: Call, fo
         "0 % silence"
     )
     assert block == {**Audio.from_bytes(TONE).to_block(), "type": "file"}
-    assert isinstance(message.artifact, Audio)
-    assert message.artifact.data == TONE
+    assert message.artifact is None
+    assert Audio.from_message(message).data == TONE
 
 
 DESCRIPTIONS = {
@@ -419,7 +419,7 @@ def test_an_allowed_url_is_downloaded(
     load = LoadAudio(allow_urls=True)
     message = call(load, audio=web.url())
     assert message.status == "success"
-    assert message.artifact.data == read("speech.mp3")
+    assert Audio.from_message(message).data == read("speech.mp3")
     page = call(load, audio=web.url("/text"))
     assert page.status == "error"
     assert "not usable audio" in str(page.content)
@@ -733,3 +733,9 @@ def test_memory_is_that_of_the_part_whatever_the_header_says(
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8_000_000
+
+
+def test_the_arguments_of_each_tool_are_a_model(folder: Path) -> None:
+    tools = QwenAudioToolkit(root_dir=folder, llm=ChatQwenAudio(api_key="local")).get_tools()
+    names = [[*tool.args_schema.model_fields] for tool in tools]  # type: ignore[union-attr]
+    assert names == [[], ["audio", "start_s", "end_s"], ["audio", "question"]]

@@ -102,6 +102,7 @@ def test_a_transcript_has_sentences_words_and_times(
         "model_name": OLD,
         "model_provider": "dashscope",
         "finish_reason": "stop",
+        "normalized_finish_reason": "stop",
         "request_id": "r-1",
         "sentences": [SPOKEN],
         "seconds": 2,

@@ -213,6 +213,59 @@ BLOCK_FORMATS: dict[str, tuple[dict[str, Any], str]] = {
     "dashscope with a data URI": ({"audio": WAV_URI}, WAV_URI),
     "dashscope with a type": ({"type": "audio", "audio": URL}, URL),
     "non_standard": ({"type": "non_standard", "value": {"audio": URL}}, URL),
+    "model card of Qwen2-Audio": ({"type": "audio", "audio_url": URL}, URL),
+    "gemini inline_data": ({"inline_data": {"mime_type": "audio/wav", "data": b64(WAV)}}, WAV_URI),
+    "gemini inline_data with bytes": (
+        {"inline_data": {"mime_type": "audio/wav", "data": WAV}},
+        WAV_URI,
+    ),
+    "gemini inlineData": ({"inlineData": {"mimeType": "audio/mp3", "data": b64(MP3)}}, MP3_URI),
+    "gemini file_data": ({"file_data": {"mime_type": "audio/wav", "file_uri": URL}}, URL),
+    "gemini fileData": ({"fileData": {"mimeType": "audio/wav", "fileUri": URL}}, URL),
+    "like anthropic's images": (
+        {
+            "type": "audio",
+            "source": {"type": "base64", "media_type": "audio/wav", "data": b64(WAV)},
+        },
+        WAV_URI,
+    ),
+    "like anthropic's images at URLs": (
+        {"type": "audio", "source": {"type": "url", "url": URL}},
+        URL,
+    ),
+    "like anthropic's documents": (
+        {
+            "type": "document",
+            "source": {"type": "base64", "media_type": "audio/wav", "data": b64(WAV)},
+        },
+        WAV_URI,
+    ),
+    "bedrock with bytes": ({"audio": {"format": "wav", "source": {"bytes": WAV}}}, WAV_URI),
+    "bedrock with base64": ({"audio": {"format": "wav", "source": {"bytes": b64(WAV)}}}, WAV_URI),
+    "ai sdk file": ({"type": "file", "mediaType": "audio/wav", "data": b64(WAV)}, WAV_URI),
+    "ai sdk file with a data URI": (
+        {"type": "file", "mediaType": "audio/wav", "url": WAV_URI},
+        WAV_URI,
+    ),
+    "ai sdk file at a URL": ({"type": "file", "mediaType": "audio/wav", "data": URL}, URL),
+    "ai sdk 4 file": ({"type": "file", "mimeType": "audio/wav", "data": b64(WAV)}, WAV_URI),
+    "langchain.js": ({"type": "audio", "mimeType": "audio/wav", "data": b64(WAV)}, WAV_URI),
+    "mcp audio": ({"type": "audio", "data": b64(WAV), "mimeType": "audio/wav"}, WAV_URI),
+    "mcp resource": (
+        {
+            "type": "resource",
+            "resource": {"uri": "a://b", "mimeType": "audio/wav", "blob": b64(WAV)},
+        },
+        WAV_URI,
+    ),
+    "mistral": ({"type": "input_audio", "input_audio": b64(MP3)}, MP3_URI),
+    "pydantic ai binary": (
+        {"kind": "binary", "data": b64(WAV), "media_type": "audio/wav"},
+        WAV_URI,
+    ),
+    "pydantic ai url": ({"kind": "audio-url", "url": URL}, URL),
+    "llama-index": ({"block_type": "audio", "audio": b64(WAV), "format": "wav"}, WAV_URI),
+    "llama-index at a URL": ({"block_type": "audio", "audio": None, "url": URL}, URL),
 }
 # Sync and async differ only in what follows the encoder; these two go through all of it.
 two_ways = pytest.mark.parametrize("call_model", [invoke, astream], ids=["invoke", "astream"])
@@ -910,6 +963,15 @@ UNTAKEN: dict[str, dict[str, Any]] = {
     "audio with an empty URL": {"type": "audio", "url": ""},
     "audio with only a block id": {"type": "audio", "id": "lc_1"},
     "audio that is a list": {"audio": [URL]},
+    "bedrock on S3": {"audio": {"format": "wav", "source": {"s3Location": {"uri": "s3://b/a"}}}},
+    "anthropic by id": {"type": "audio", "source": {"type": "file", "file_id": "file_011"}},
+    "anthropic document": {"type": "document", "source": {"type": "text", "data": "a"}},
+    "gemini image": {"inline_data": {"mime_type": "image/png", "data": PNG}},
+    "gradio image": {"type": "file", "file": {"path": "/tmp/a.png"}},  # noqa: S108
+    "gradio relative path": {"type": "file", "file": {"path": "a.wav"}},
+    "mcp link": {"type": "resource_link", "uri": URL, "mimeType": "audio/wav"},
+    "openai realtime": {"type": "input_audio", "audio": b64(WAV)},
+    "samples of a data set": {"array": [0.0], "sampling_rate": 16_000},
     "audio with an unknown scheme": {"type": "audio", "url": "ftp://h/a.wav"},
     "data URI without base64": {"type": "audio", "url": "data:audio/wav,RIFF"},
 }

@@ -71,6 +71,7 @@ def metadata(request_id: str) -> dict[str, Any]:
         "model_name": "qwen-audio-turbo-latest",
         "model_provider": "dashscope",
         "finish_reason": "stop",
+        "normalized_finish_reason": "stop",
         "request_id": request_id,
     }
 

@@ -387,7 +387,7 @@ def test_either_may_be_missing(
     assert [block["type"] for block in answer.content_blocks] == kinds
     assert answer.text == reply.text
     if not reply.audio:
-        with pytest.raises(errors.AudioError, match="no speech in it"):
+        with pytest.raises(errors.AudioError, match="no audio in it"):
             Audio.from_message(answer)
 
 

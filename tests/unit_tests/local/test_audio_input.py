@@ -76,6 +76,24 @@ def test_audio_costs_25_tokens_a_second_up_to_30_s(
     assert usage["audio_tokens"] == tokens
 
 
+@pytest.mark.parametrize(("seconds", "tokens"), [(0.1, 25), (3.4, 85), (31, 750)])
+def test_audio_of_a_scripted_reply_counts_by_its_length(
+    server: LocalDashScope, seconds: float, tokens: int
+) -> None:
+    server.script("ok")
+    silence = wav(seconds, amplitude=0)
+    usage = generate(server, user({"audio": data_uri(silence)})).json()["usage"]
+    assert usage["audio_tokens"] == tokens
+
+
+@pytest.mark.parametrize("url", ["data:audio/wav;base64,AAAA", "https://h/a.wav"])
+def test_audio_of_a_scripted_reply_that_cannot_be_measured_counts_as_the_least(
+    server: LocalDashScope, url: str
+) -> None:
+    server.script("ok")
+    assert generate(server, user({"audio": url})).json()["usage"]["audio_tokens"] == 25
+
+
 def test_every_audio_counts(server: LocalDashScope) -> None:
     short, long = (data_uri(wav(seconds, amplitude=0)) for seconds in (0.2, 2))
     usage = generate(server, user({"audio": short}, {"audio": long}, {"audio": short})).json()[

@@ -73,17 +73,17 @@ def test_recognition_has_annotations_and_its_own_usage(server: LocalDashScope) -
     assert response.json()["usage"] == {
         "input_tokens_details": {"text_tokens": 0},
         "output_tokens_details": {"text_tokens": 2},
-        "seconds": 1,
+        "seconds": 2,
     }
 
 
 def test_the_usage_of_the_captioner_includes_its_audio(server: LocalDashScope) -> None:
     server.script("A tone.")
     assert generate(server, user(AUDIO), model=CAPTIONER).json()["usage"] == {
-        "input_tokens": 12,
+        "input_tokens": 25,
         "output_tokens": 3,
-        "total_tokens": 15,
-        "input_tokens_details": {"audio_tokens": 12, "text_tokens": 0},
+        "total_tokens": 28,
+        "input_tokens_details": {"audio_tokens": 25, "text_tokens": 0},
         "output_tokens_details": {"text_tokens": 3},
     }
 

@@ -1,0 +1,82 @@
+"""Answers of other providers in the history: what they say outside of their content."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+
+from langchain_qwen_audio import errors
+from tests.unit_tests.models import CLIP, OMNI_3_8, QWEN_AUDIO, URI, model_at
+
+if TYPE_CHECKING:
+    from langchain_qwen_audio.local import LocalDashScope
+    from tests.unit_tests.calling_modes import CallModel
+
+DATA = base64.b64encode(CLIP).decode()
+OPENAI, GEMINI, ANTHROPIC = "openai", "google_genai", "anthropic"
+
+
+def answer(provider: str, content: Any = "", metadata: Any = (), **beside: Any) -> AIMessage:
+    about = {"model_provider": provider, **dict(metadata)}
+    return AIMessage(content, additional_kwargs=beside, response_metadata=about)
+
+
+SPOKEN = {"id": "audio_1", "data": DATA, "transcript": "Hello there", "expires_at": 1}
+IN_WORDS: dict[str, tuple[AIMessage, str]] = {
+    "ChatOpenAI's speech": (answer(OPENAI, audio=SPOKEN), "Hello there"),
+    "the same in blocks": (answer(OPENAI, [], audio=SPOKEN), "Hello there"),
+    "the same with a text": (answer(OPENAI, "Hello", audio=SPOKEN), "Hello"),
+    "ChatOpenAI's refusal": (answer(OPENAI, refusal="No."), "No."),
+    "the same beside blocks": (answer(OPENAI, [], refusal="No."), "No."),
+    "Anthropic's refusal": (
+        answer(
+            ANTHROPIC,
+            metadata={
+                "stop_reason": "refusal",
+                "stop_details": {"type": "refusal", "category": "x", "explanation": "No."},
+            },
+        ),
+        "No.",
+    ),
+    "Gemini's refusal": (answer(GEMINI, metadata={"finish_reason": "SAFETY"}), ""),
+    "this package's refusal of v3": (
+        AIMessage([{"type": "non_standard", "value": {"type": "refusal", "refusal": "No."}}]),
+        "No.",
+    ),
+    "a refusal beside a text": (
+        AIMessage([{"type": "text", "text": "Well. "}, {"type": "refusal", "refusal": "No."}]),
+        "Well. No.",
+    ),
+    "nothing": (AIMessage(""), ""),
+}
+AUDIO_ALONE = {
+    "ChatOpenAI's speech without a transcript": answer(OPENAI, audio={**SPOKEN, "transcript": ""}),
+    "Gemini's speech": answer(GEMINI, audio=CLIP),
+}
+
+
+def sent(server: LocalDashScope) -> Any:
+    return server.requests[-1].messages[1]["content"]
+
+
+@pytest.mark.parametrize(("message", "text"), IN_WORDS.values(), ids=IN_WORDS)
+def test_what_an_answer_says_is_sent_in_words(
+    call_model: CallModel, server: LocalDashScope, message: AIMessage, text: str
+) -> None:
+    for name in (OMNI_3_8, QWEN_AUDIO):
+        call_model(model_at(server, name), [HumanMessage("a"), message, HumanMessage("b")])
+        content = sent(server)
+        written = content if name == OMNI_3_8 else "".join(part["text"] for part in content)
+        assert written == text
+
+
+@pytest.mark.parametrize("message", AUDIO_ALONE.values(), ids=AUDIO_ALONE)
+def test_audio_alone_is_sent_or_refused(server: LocalDashScope, message: AIMessage) -> None:
+    messages = [HumanMessage("a"), message, HumanMessage("b")]
+    model_at(server, QWEN_AUDIO).invoke(messages)
+    assert sent(server) == [{"audio": URI}]
+    with pytest.raises(errors.MessageError, match=r"^messages\[1\]: an answer came that has audio"):
+        model_at(server, OMNI_3_8).invoke(messages)
