@@ -1,4 +1,4 @@
-"""The `qwen-audio` command: ask a model about recordings, transcribe them, or serve for tests.
+"""The `qwen-audio` command: ask about recordings, transcribe, evaluate, or serve for tests.
 
 Exit codes: 0 it worked, 1 it failed, 2 the call was wrong, 130 interrupted.
 """
@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from langchain_qwen_audio._cli_evaluate import add_evaluate_arguments, print_evaluations
 from langchain_qwen_audio._cli_inputs import (
     STANDARD,
     CommandError,
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, about, add_arguments in (
         ("ask", f"Send recordings and a question to the model ({_ASK_MODEL}).", _add_ask),
         ("transcribe", f"Transcribe recordings of any length ({_ASR_MODEL}).", _add_transcribe),
+        ("evaluate", "Count errors in transcripts of recordings with known texts.", _add_evaluate),
         ("serve", "Run the local test server.", _add_serve),
     ):
         add_arguments(commands.add_parser(name, help=about, description=about, **look))
@@ -169,6 +171,12 @@ def _add_output_options(transcribe: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
+    add_evaluate_arguments(evaluate, _ASR_MODEL)
+    _add_service_options(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+
 def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--port",
@@ -199,6 +207,10 @@ def _add_audio_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_model_options(parser: argparse.ArgumentParser, model: str) -> None:
     parser.add_argument("--model", default=model, help="name of the model (default: %(default)s)")
+    _add_service_options(parser)
+
+
+def _add_service_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--language", metavar="CODE", help="language spoken (zh, en, …), for speech recognition"
     )
@@ -452,6 +464,15 @@ def _write_transcript(segments: list[SegmentTranscript], suffix: str) -> str:
     if all(segment.error is not None for segment in segments):
         return ""
     return FORMATS[FORMATS_BY_SUFFIX[suffix]].write(segments).rstrip("\n") + "\n"
+
+
+# --- evaluate ---------------------------------------------------------------------------------
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    print_evaluations(
+        args, lambda name: _model(argparse.Namespace(**{**vars(args), "model": name}))
+    )
 
 
 # --- serve ------------------------------------------------------------------------------------

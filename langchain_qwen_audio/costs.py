@@ -5,6 +5,7 @@ usage of an answer ─ table of prices ─► Cost. Nothing is sent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, assert_never, cast
@@ -15,8 +16,6 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_qwen_audio._models.prices import AS_OF, PRICES, Prices, SecondPrice, TokenPrices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from langchain_core.messages.ai import InputTokenDetails
 
     from langchain_qwen_audio._request.token_count import Counts

@@ -27,15 +27,19 @@ LAYERS = [
     ("_protocols",),
     ("_models",),
     ("_request", "_response"),
-    ("_transcription.subtitles",),
-    ("costs", "rate_limits", "transcripts"),
+    ("_transcription.subtitles", "_transcription.scripts"),
+    ("costs", "rate_limits", "transcripts", "_redaction", "redaction"),
     ("_service",),
     ("_settings", "_service_settings"),
     ("_pipeline", "_job_pipeline"),
     ("chat_models", "transcription_jobs"),
     ("_transcription", "_notebook"),
     ("document_loaders",),
-    ("chains", "tools", "ray", "llama_index", "_cli_inputs", "_cli_estimate", "cli"),
+    ("_evaluation", "evaluation"),
+    (
+        *("chains", "tools", "ray", "llama_index"),
+        *("_cli_inputs", "_cli_estimate", "_cli_evaluate", "cli"),
+    ),
 ]
 KNOW_THE_SDK = {
     "_request/token_count.py",
