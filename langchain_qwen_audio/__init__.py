@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._notebook.conversation import show_messages
     from langchain_qwen_audio.audio import Audio
     from langchain_qwen_audio.chains import create_recording_qa_chain
+    from langchain_qwen_audio.chat_batches import ChatBatches
     from langchain_qwen_audio.chat_models import ChatQwenAudio
     from langchain_qwen_audio.costs import Cost
     from langchain_qwen_audio.document_loaders import (
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AskAudio",
     "Audio",
+    "ChatBatches",
     "ChatQwenAudio",
     "Cost",
     "ListAudio",
@@ -64,6 +66,7 @@ _HOME = {
     "TranscriptionJobs": "langchain_qwen_audio.transcription_jobs",
     "show_messages": "langchain_qwen_audio._notebook.conversation",
     "create_recording_qa_chain": "langchain_qwen_audio.chains",
+    "ChatBatches": "langchain_qwen_audio.chat_batches",
     "ChatQwenAudio": "langchain_qwen_audio.chat_models",
     "Cost": "langchain_qwen_audio.costs",
     "rate_limiter_for": "langchain_qwen_audio.rate_limits",

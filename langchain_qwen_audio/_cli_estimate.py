@@ -7,28 +7,33 @@ from typing import TYPE_CHECKING, Any
 from langchain_qwen_audio._cli_inputs import CommandError
 from langchain_qwen_audio._media.durations import format_time
 from langchain_qwen_audio._request.token_count import Counts
+from langchain_qwen_audio.chat_models import ChatQwenAudio
 from langchain_qwen_audio.costs import estimate
 
 if TYPE_CHECKING:
     from langchain_qwen_audio._transcription.sources import Recording
-    from langchain_qwen_audio.chat_models import ChatQwenAudio
+    from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
 
 
-def write_estimate(found: list[Recording], model: ChatQwenAudio, options: dict[str, Any]) -> str:
+def write_estimate(
+    found: list[Recording], model: ChatQwenAudio | TranscriptionJobs, options: dict[str, Any]
+) -> str:
     """Say how long recordings are, and what the input of their transcription costs.
 
     Args:
         found: The recordings.
-        model: The model.
+        model: The model, or the client of its jobs.
         options: What of the recordings is taken, as `AudioOptions`.
 
     Raises:
         CommandError: One is at a URL.
     """
-    profile = model.route().profile
     lengths = [_length_s(it, options) for it in found]
-    audio_s, tokens = sum(lengths), sum(profile.clip_tokens(it) or 0 for it in lengths)
-    counted = "" if profile.transcribes else f", {tokens} tokens of audio"
+    audio_s, tokens, counted = sum(lengths), 0, ""
+    if isinstance(model, ChatQwenAudio):
+        profile = model.route().profile
+        tokens = sum(profile.clip_tokens(it) or 0 for it in lengths)
+        counted = "" if profile.transcribes else f", {tokens} tokens of audio"
     cost = estimate(Counts(0, tokens, audio_s), model.model, model.billing_region)
     return f"{len(found)} recordings, {format_time(audio_s)}{counted}; cost {cost}"
 

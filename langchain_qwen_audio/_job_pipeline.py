@@ -6,8 +6,6 @@ Imported with the first request, as `_pipeline.py` is.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import math
 import reprlib
 import time
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,6 @@ from langchain_qwen_audio._protocols.jobs import is_task_id
 from langchain_qwen_audio._request.job_recording import prepare_recording
 from langchain_qwen_audio._response.usage import billed_seconds
 from langchain_qwen_audio._service.client import Service
-from langchain_qwen_audio._service.default_timeouts import MAX_TIMEOUT_S
 from langchain_qwen_audio._service.endpoint import Endpoint
 from langchain_qwen_audio._service.events import decode_json
 from langchain_qwen_audio._service.job_results import adownload_result, download_result
@@ -28,13 +25,14 @@ from langchain_qwen_audio._service.jobs import (
     JobQuery,
     JobSubmission,
     Polling,
+    naming,
     result_url,
 )
-from langchain_qwen_audio.errors import APIError, InvalidRequestError, QwenAudioError
+from langchain_qwen_audio.errors import APIError, InvalidRequestError
 from langchain_qwen_audio.transcripts import Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from langchain_qwen_audio._protocols.jobs import JobState, Task
     from langchain_qwen_audio._service_settings import ServiceSettings
@@ -57,15 +55,9 @@ class JobCall:
     def __init__(
         self, settings: ServiceSettings, model: str, interval_s: float, total_s: float | None
     ) -> None:
-        if total_s is not None and not 0 < total_s <= MAX_TIMEOUT_S:
-            raise InvalidRequestError(
-                f"timeout is {reprlib.repr(total_s)}, expected seconds: more than 0, and at most "
-                f"{MAX_TIMEOUT_S:g}"
-            )
-        deadline = math.inf if total_s is None else time.monotonic() + total_s
         self._model = model
         self._interval_s = interval_s
-        self._limits = JobLimits(settings.timeout, settings.max_retries, deadline)
+        self._limits = JobLimits.within(settings.timeout, settings.max_retries, total_s)
         endpoint = Endpoint(
             base_url=native_address(settings.address),
             api_key=settings.api_key.get_secret_value(),
@@ -100,21 +92,44 @@ class JobCall:
 
     def result(self, task_id: str) -> Transcript:
         """Wait for a job, and read its result."""
+        return self.read(task_id, self.poll(task_id))
+
+    async def aresult(self, task_id: str) -> Transcript:
+        """Wait for a job, and read its result."""
+        return await self.aread(task_id, await self.apoll(task_id))
+
+    def poll(self, task_id: str, sleep: Callable[[float], None] = time.sleep) -> Task:
+        """Wait until a job is over.
+
+        Args:
+            task_id: The job.
+            sleep: Waits some seconds between two looks; what it raises ends the wait.
+        """
         query, polling = self._query(task_id), self._polling(task_id)
-        with _naming(task_id):
+        with naming(f"job {task_id}"):
             while not (task := self._service.call(query)).is_over:
-                time.sleep(polling.wait_s(task))
+                sleep(polling.wait_s(task.state))
+            return task
+
+    async def apoll(self, task_id: str) -> Task:
+        """Wait until a job is over."""
+        query, polling = self._query(task_id), self._polling(task_id)
+        with naming(f"job {task_id}"):
+            while not (task := await self._service.acall(query)).is_over:  # noqa: ASYNC110
+                await asyncio.sleep(polling.wait_s(task.state))
+            return task
+
+    def read(self, task_id: str, task: Task) -> Transcript:
+        """Read the result of a job that is over."""
+        with naming(f"job {task_id}"):
             url = result_url(task, task_id, self._model)
             if url is None:
                 return _without_speech(task)
             return _read_result(download_result(self._service, url, self._limits), task)
 
-    async def aresult(self, task_id: str) -> Transcript:
-        """Wait for a job, and read its result, in a thread: it may be long."""
-        query, polling = self._query(task_id), self._polling(task_id)
-        with _naming(task_id):
-            while not (task := await self._service.acall(query)).is_over:  # noqa: ASYNC110
-                await asyncio.sleep(polling.wait_s(task))
+    async def aread(self, task_id: str, task: Task) -> Transcript:
+        """Read the result of a job that is over, in a thread: it may be long."""
+        with naming(f"job {task_id}"):
             url = result_url(task, task_id, self._model)
             if url is None:
                 return _without_speech(task)
@@ -135,7 +150,8 @@ class JobCall:
         return JobQuery(self._model, self._limits, _checked(task_id))
 
     def _polling(self, task_id: str) -> Polling:
-        return Polling(task_id, self._interval_s, self._limits.deadline)
+        waiting = f"result({task_id!r})"
+        return Polling(f"job {task_id}", waiting, self._interval_s, self._limits.deadline)
 
 
 def _checked(task_id: str) -> str:
@@ -145,18 +161,6 @@ def _checked(task_id: str) -> str:
             f"{reprlib.repr(task_id)} is no id of a job, expected what submit gave"
         )
     return task_id
-
-
-@contextlib.contextmanager
-def _naming(task_id: str) -> Iterator[None]:
-    """Say of which job an error is, so that it can be waited for again."""
-    try:
-        yield
-    except QwenAudioError as error:
-        if task_id not in error.message:
-            error.message = f"job {task_id}: {error.message}"
-            error.args = (error.message,)
-        raise
 
 
 def _without_speech(task: Task) -> Transcript:

@@ -28,17 +28,19 @@ from langchain_qwen_audio._request.parameters import (
     check_shapes,
     request_json,
     requests_speech,
+    take_schema_beside_tools,
 )
 from langchain_qwen_audio._response.messages import Origin, to_chat_result
 from langchain_qwen_audio._response.stream import StreamDecoder
-from langchain_qwen_audio._service.client import Service, ServiceRequest
+from langchain_qwen_audio._service.client import RESOLVE, Service, ServiceRequest
 from langchain_qwen_audio._service.default_timeouts import MAX_TIMEOUT_S
 from langchain_qwen_audio._service.endpoint import Endpoint
 from langchain_qwen_audio._settings import PER_CALL
 from langchain_qwen_audio._tool_calling.prompt import write_tool_prompt
+from langchain_qwen_audio._tool_calling.structured_output import json_prompt
 from langchain_qwen_audio._tool_calling.tool_choice import native_choice
 from langchain_qwen_audio.audio import Audio
-from langchain_qwen_audio.errors import InvalidRequestError
+from langchain_qwen_audio.errors import AudioError, InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Sequence
@@ -46,10 +48,12 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
+    from langchain_qwen_audio._models.profiles import Profile
     from langchain_qwen_audio._models.routes import Route
     from langchain_qwen_audio._protocols.base import ServiceReply
     from langchain_qwen_audio._request.parts import Part, RequestMessage
     from langchain_qwen_audio._request.token_count import Counts
+    from langchain_qwen_audio._service.json_body import JsonBody
     from langchain_qwen_audio._settings import BaseChatQwenAudio
 
 # LangChain's own: a wish to stream, and notes for its traces. And how a stream comes is for the
@@ -96,7 +100,7 @@ class _Call(NamedTuple):
         return _PreparedCall(
             request=request,
             service=_service(self.settings, self.route),
-            origin=Origin(self.model, self.settings.billing_region, searches),
+            origin=Origin(self.model, self.route.provider, self.settings.billing_region, searches),
             tools_as_text=self.tools_as_text,
             as_blocks=speaks or self.settings.output_version == "v1",
         )
@@ -168,6 +172,37 @@ async def astream(
         yield chunk
 
 
+def write_body(
+    settings: BaseChatQwenAudio, messages: list[BaseMessage], max_data_uri_bytes: int
+) -> JsonBody:
+    """Write the body of a request that is not sent by itself, but within a batch.
+
+    Args:
+        settings: The model.
+        messages: The conversation.
+        max_data_uri_bytes: Size of a clip's data URI; a larger clip is sent as MP3.
+
+    Raises:
+        AudioError: A clip is uploaded, or was: the service resolves `oss://` URLs by a header.
+    """
+    call = _map(settings, messages, {})
+    profile = call.route.profile
+    bytes_of_clip = min(profile.max_data_uri_bytes, max_data_uri_bytes)
+    smaller = replace(call.route, profile=replace(profile, max_data_uri_bytes=bytes_of_clip))
+    call = call._replace(route=smaller)
+    prepared = call.prepare({url: Audio.from_url(url) for url in call.urls_to_download})
+    request, endpoint = prepared.request, prepared.service.endpoint
+    uploads = bool(request.uploads(endpoint))
+    written = {} if uploads else request.write(endpoint, {}, stream=profile.must_stream)
+    if uploads or RESOLVE.keys() <= written["headers"].keys():
+        raise AudioError(
+            "a recording travels as an oss:// URL, which the service does not resolve in batches: "
+            "send it inline, or as an http(s) URL that the service can fetch"
+        )
+    body: JsonBody = written["json"]
+    return body
+
+
 def _prepare(
     settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[str, Any]
 ) -> _PreparedCall:
@@ -201,8 +236,7 @@ def _map(settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[
     check_shapes(parameters)
     add_defaults(parameters, profile, settings.voice)
     check_parameters(model, profile, parameters)
-    if "json_prompt" in parameters:
-        request_json(parameters, profile)
+    _settle_json(parameters, profile)
 
     native = settings.has_native_tools(profile)
     prompts, tools_as_text = _take_prompts(parameters, native=native)
@@ -221,6 +255,14 @@ def _map(settings: BaseChatQwenAudio, messages: list[BaseMessage], kwargs: dict[
     parameters = {name: value for name, value in parameters.items() if value is not None}
     limits = own["timeout"], own["max_retries"], deadline
     return _Call(settings, model, route, mapped, parameters, *limits, tools_as_text)
+
+
+def _settle_json(parameters: dict[str, Any], profile: Profile) -> None:
+    """Settle what enforces JSON, and what requests it in the prompt."""
+    if schema := take_schema_beside_tools(parameters, profile):
+        parameters["json_prompt"] = json_prompt(schema)
+    if "json_prompt" in parameters:
+        request_json(parameters, profile)
 
 
 def _check_limits(timeout: Any, total_timeout: Any, max_retries: Any) -> float:

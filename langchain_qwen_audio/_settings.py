@@ -10,13 +10,14 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import AliasChoices, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from langchain_qwen_audio._models.profiles import Profile, ProtocolName
+from langchain_qwen_audio._models.profiles import PROVIDER, Profile, ProtocolName
 from langchain_qwen_audio._models.routes import (
     AudioTransport,
     Fetch,
     LongAudio,
     Route,
     find_route,
+    provider_of,
 )
 from langchain_qwen_audio._protocols.openai import AudioEncoding
 from langchain_qwen_audio._service_settings import ServiceSettings
@@ -193,8 +194,8 @@ class BaseChatQwenAudio(ServiceSettings, BaseChatModel):
     @property
     def request_parameters(self) -> dict[str, Any]:
         """The parameters that the fields set, `model_kwargs` aside."""
-        values = {name: getattr(self, name) for name in _PARAMETERS}
-        return {name: value for name, value in values.items() if value is not None}
+        fields = self.__dict__  # several times in each request
+        return {name: value for name in _PARAMETERS if (value := fields[name]) is not None}
 
     def parameters_of_call(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Say what a call sets, by its own arguments, by `model_kwargs` or by fields."""
@@ -214,6 +215,12 @@ class BaseChatQwenAudio(ServiceSettings, BaseChatModel):
         """
         name = self.model if model is None else model
         return find_route(name, self.address, self.protocol, self.audio_encoding)
+
+    @property
+    def billing_region(self) -> str | None:
+        """The region that bills; None if it is not known, or a server of one's own answers."""
+        provider = provider_of(self.model, self.address, self.protocol)
+        return super().billing_region if provider == PROVIDER else None
 
     def has_native_tools(self, profile: Profile) -> bool:
         """Tell whether tools are offered through the endpoint, rather than in the prompt."""

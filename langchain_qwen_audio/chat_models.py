@@ -20,8 +20,7 @@ from langchain_core.language_models import LangSmithParams, ModelProfile
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from langchain_qwen_audio._models.langchain_profile import model_profile
-from langchain_qwen_audio._models.profiles import PROVIDER, profile_of
-from langchain_qwen_audio._models.routes import is_own_model, profile_in, region_of
+from langchain_qwen_audio._models.routes import profile_at, provider_of
 from langchain_qwen_audio._settings import BaseChatQwenAudio
 
 if TYPE_CHECKING:
@@ -292,8 +291,9 @@ class ChatQwenAudio(BaseChatQwenAudio):
         Args:
             schema: A Pydantic class, a TypedDict, or a JSON schema with a title.
             method: "function_calling" offers the schema as a tool that must be called (see
-                `bind_tools`); "json_schema" puts the schema into the system message; "json_mode"
-                requests a JSON object, whose keys the prompt must name.
+                `bind_tools`); "json_schema" puts the schema into the system message, and has a
+                server of your own enforce it; "json_mode" requests a JSON object, whose keys the
+                prompt must name.
             include_raw: Return `{"raw": AIMessage, "parsed": …, "parsing_error": …}`.
             corrective_retry: Send one more request where an answer cannot be used, saying why.
             **kwargs: Bound as they are.
@@ -305,6 +305,7 @@ class ChatQwenAudio(BaseChatQwenAudio):
         from langchain_qwen_audio._tool_calling.structured_output import (
             json_parser,
             json_prompt,
+            response_schema,
             schema_tool,
             structured,
             tool_parser,
@@ -325,6 +326,8 @@ class ChatQwenAudio(BaseChatQwenAudio):
             parser = tool_parser(schema or {})
         else:
             shown = schema if method == "json_schema" else None
+            if shown is not None:
+                kwargs["json_schema"] = response_schema(shown)
             llm = self.bind(json_prompt=json_prompt(shown), **kwargs)
             parser = json_parser(schema)
         return structured(
@@ -346,7 +349,8 @@ class ChatQwenAudio(BaseChatQwenAudio):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
-        params["ls_provider"] = PROVIDER
+        model = kwargs.get("model", self.model)
+        params["ls_provider"] = provider_of(model, self.address, self.protocol)
         if ls_stop := stop or params.get("ls_stop") or self.stop:
             params["ls_stop"] = [ls_stop] if isinstance(ls_stop, str) else ls_stop
         return params
@@ -395,10 +399,7 @@ class ChatQwenAudio(BaseChatQwenAudio):
         return cost + Cost(unknown=(SEARCHES,)) if searches else cost
 
     def _resolve_model_profile(self) -> ModelProfile:
-        own = is_own_model(self.model, self.base_url, self.protocol)
-        profile = profile_of(self.model, self.protocol, own_server=own)
-        if not own:
-            profile = profile_in(profile, region_of(self.address))
+        profile = profile_at(self.model, self.address, self.protocol, self.audio_encoding)
         return model_profile(self.model, profile)
 
 

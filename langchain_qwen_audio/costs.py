@@ -14,8 +14,11 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import UsageMetadata
 
 from langchain_qwen_audio._models.prices import AS_OF, PRICES, Prices, SecondPrice, TokenPrices
+from langchain_qwen_audio._models.profiles import OWN_PROVIDER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from langchain_core.messages.ai import InputTokenDetails
 
     from langchain_qwen_audio._request.token_count import Counts
@@ -39,6 +42,19 @@ class Metered(Protocol):
     gaps: tuple[str, ...]
 
 
+class Estimating(Protocol):
+    """A model that can say what a request will cost, such as `ChatQwenAudio`."""
+
+    model: str
+
+    @property
+    def billing_region(self) -> str | None:
+        """The region that bills, if it is known."""
+
+    def estimate_cost(self, messages: Any, *, prices: Prices | None = None) -> Cost:
+        """Compute what the input of a request will cost."""
+
+
 class _Bill(NamedTuple):
     """What is billed: tokens, or seconds, and what is missing of the tokens."""
 
@@ -48,6 +64,7 @@ class _Bill(NamedTuple):
     seconds: float | None = None
     gaps: tuple[str, ...] = ()
     uncounted: int = 0  # answers of a summary without a count of audio tokens
+    in_batch: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +110,8 @@ class Cost:
 
         The text of a spoken answer is free. Thoughts are text out. Models such as qwen3-asr-flash
         are billed by the seconds that the service reports. An answer from LangChain's cache costs
-        nothing. Free quotas are not taken off.
+        nothing, and one of a batch half. Free quotas are not taken off. What a server of your own
+        costs is not known.
         https://help.aliyun.com/zh/model-studio/model-pricing , as of October 2026
 
         Args:
@@ -114,7 +132,9 @@ class Cost:
             return cls()
         bill = _bill_of(used)
         name, place = model or bill.model, region or bill.region
-        found = prices or _find_prices(name, place)
+        found = prices or _own_server(used) or _find_prices(name, place)
+        if bill.in_batch and not isinstance(found, str):
+            found = prices_in_batch(found)
         match found:
             case str():
                 return Cost(unknown=(found,))
@@ -198,6 +218,27 @@ def estimate(counts: Counts, model: str, region: str | None, prices: Prices | No
     return _by_token(_Bill(model, region, usage), found) + Cost(unknown=gaps)
 
 
+def estimate_batch(llm: Estimating, inputs: Iterable[Any], prices: Prices | None) -> Cost:
+    """Compute what the inputs of a batch will cost; see `estimate`.
+
+    Args:
+        llm: The model.
+        inputs: The conversations.
+        prices: Your own prices, in place of the service's list.
+    """
+    found = prices or _find_prices(llm.model, llm.billing_region)
+    paid = found if isinstance(found, str) else prices_in_batch(found)
+    if isinstance(paid, str):
+        return Cost(unknown=(paid,))
+    return sum((llm.estimate_cost(it, prices=paid) for it in inputs), Cost())
+
+
+def prices_in_batch(prices: Prices) -> TokenPrices | str:
+    """Work out what is paid in a batch, or say why that is not known."""
+    paid = None if isinstance(prices, SecondPrice) else prices.in_batch()
+    return paid or "the prices say nothing of batches (batch_factor)"
+
+
 def is_from_cache(used: AIMessage | UsageMetadata) -> bool:
     """Tell an answer that LangChain had in its cache: it marks its usage so."""
     usage = used.usage_metadata if isinstance(used, AIMessage) else used
@@ -223,6 +264,7 @@ def _bill_of(used: AIMessage | UsageMetadata | Metered | None) -> _Bill:
             used.usage_metadata,
             known.get("seconds"),
             gaps_of(used),
+            in_batch="batch_id" in known,
         )
     if used is None or isinstance(used, dict):
         return _Bill(None, None, used)
@@ -247,6 +289,14 @@ def _uncounted_speech(message: AIMessage) -> tuple[str, ...]:
 
 def _uncounted_searches(message: AIMessage) -> tuple[str, ...]:
     return (SEARCHES,) if message.response_metadata.get("enable_search") else ()
+
+
+def _own_server(used: object) -> str | None:
+    """Say why the service's prices do not hold, where it is not the service that answered."""
+    known = used.response_metadata if isinstance(used, AIMessage) else {}
+    if known.get("model_provider") != OWN_PROVIDER:
+        return None
+    return "a server of your own answered, whose prices are not known: pass prices=…"
 
 
 def _find_prices(model: str | None, region: str | None) -> Prices | str:

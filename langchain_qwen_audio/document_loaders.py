@@ -16,12 +16,13 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from typing_extensions import Unpack
 
 from langchain_qwen_audio._media.durations import format_time
+from langchain_qwen_audio._transcription.choose_backend import make_transcriber
 from langchain_qwen_audio._transcription.documents import DocumentWriter
 from langchain_qwen_audio._transcription.formats import FORMATS, TranscriptFormat
 from langchain_qwen_audio._transcription.options import LoadOptions, TranscribeOptions
 from langchain_qwen_audio._transcription.segment_transcripts import SpeakerNumbers
 from langchain_qwen_audio._transcription.sources import recording_of, recordings
-from langchain_qwen_audio._transcription.transcriber import Transcriber
+from langchain_qwen_audio._transcription.windows import WINDOW_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._transcription.sources import Recording, Source
     from langchain_qwen_audio.chat_models import ChatQwenAudio
     from langchain_qwen_audio.costs import Cost
+    from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
 
 __all__ = [
     "LoadOptions",
@@ -43,6 +45,8 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+_NO_TOKENS = "an answer does not say how many tokens it used"
 
 
 @dataclass
@@ -97,11 +101,13 @@ class LoadSummary:
         self.from_checkpoint += transcript.from_checkpoint
         self.audio_s += transcript.new_s
         if transcript.error is None and not transcript.from_checkpoint:
-            self._add_billed(transcript.usage, transcript.billed_s)
             self.gaps = tuple(dict.fromkeys([*self.gaps, *transcript.gaps]))
+            self._add_billed(transcript.usage, transcript.billed_s)
 
     def _add_billed(self, usage: UsageMetadata | None, billed_s: float | None) -> None:
         self.usage = add_usage(self.usage, usage)
+        if usage is None:
+            self.gaps = tuple(dict.fromkeys([*self.gaps, _NO_TOKENS]))
         details = usage.get("input_token_details", {}) if usage else {}
         self.uncounted += "audio" not in details
         unknown = self.billed_s is None or billed_s is None
@@ -129,17 +135,22 @@ class QwenAudioParser(BaseBlobParser):
         ```
     """
 
-    def __init__(self, llm: ChatQwenAudio | None = None, **options: Unpack[LoadOptions]) -> None:
+    def __init__(
+        self,
+        llm: ChatQwenAudio | TranscriptionJobs | None = None,
+        **options: Unpack[LoadOptions],
+    ) -> None:
         """Say how recordings are transcribed.
 
         Args:
-            llm: The model; by default qwen3-asr-flash, or, with a prompt, the default
-                `ChatQwenAudio`.
+            llm: The model, or `TranscriptionJobs`; by default qwen3-asr-flash, or, with a prompt,
+                the default `ChatQwenAudio`.
             **options: See `LoadOptions`.
 
         Raises:
+            InvalidRequestError: The jobs are told what their model does not have.
             TypeError: There is no such option.
-            ValueError: A value is out of its range.
+            ValueError: A value is out of its range, or does not go with the model.
         """
         if llm is None:
             from langchain_qwen_audio.chat_models import ChatQwenAudio
@@ -152,9 +163,11 @@ class QwenAudioParser(BaseBlobParser):
         )
         self.show_progress: bool = settings.pop("show_progress", False)
         self.words: bool = settings.pop("words", False)
-        if settings.get("segment_s") is None and not llm.route().profile.tells_times:
-            settings["segment_s"] = FORMATS[self.transcript_format].segment_s
-        self._transcriber = Transcriber(llm, **settings)
+        self._windows = _window_options(settings, self.transcript_format)
+        untimed_s = FORMATS[self.transcript_format].segment_s
+        if self.transcript_format is TranscriptFormat.WINDOWS:
+            untimed_s = self._windows.get("window_s", WINDOW_S)
+        self._transcriber = make_transcriber(llm, untimed_s=untimed_s, **settings)
         self.summary = self.new_summary([])
         """What the last run has transcribed so far."""
 
@@ -164,8 +177,8 @@ class QwenAudioParser(BaseBlobParser):
         Args:
             left_out: Where whoever finds recordings notes what is none.
         """
-        llm = self._transcriber.llm
-        return LoadSummary(left_out=left_out, model=llm.model, region=llm.billing_region)
+        backend = self._transcriber.backend
+        return LoadSummary(left_out=left_out, model=backend.model, region=backend.region)
 
     def lazy_parse(self, blob: Blob) -> Iterator[Document]:
         """Transcribe a recording, and yield its documents as they come.
@@ -189,7 +202,7 @@ class QwenAudioParser(BaseBlobParser):
             found: The recordings.
             left_out: Where whoever finds them notes what is none, for the summary.
         """
-        writer = DocumentWriter(self.transcript_format, words=self.words)
+        writer = self._writer()
         with contextlib.closing(self.segments(found, left_out)) as transcripts:
             for transcript in transcripts:
                 yield from writer.take(transcript)
@@ -199,13 +212,16 @@ class QwenAudioParser(BaseBlobParser):
         self, found: Iterable[Recording], left_out: list[str] | None = None
     ) -> AsyncIterator[Document]:
         """Transcribe recordings, one after the other; see `documents`."""
-        writer = DocumentWriter(self.transcript_format, words=self.words)
+        writer = self._writer()
         async with contextlib.aclosing(self.asegments(found, left_out)) as transcripts:
             async for transcript in transcripts:
                 for document in writer.take(transcript):
                     yield document
         for document in writer.end():
             yield document
+
+    def _writer(self) -> DocumentWriter:
+        return DocumentWriter(self.transcript_format, words=self.words, **self._windows)
 
     def segments(
         self, found: Iterable[Recording], left_out: list[str] | None = None
@@ -232,6 +248,28 @@ class QwenAudioParser(BaseBlobParser):
             run.end()
 
 
+def _window_options(
+    settings: dict[str, Any], transcript_format: TranscriptFormat
+) -> dict[str, float]:
+    """Take the options of windows out of the others.
+
+    Raises:
+        ValueError: They are out of range, or the documents are no windows.
+    """
+    names = [it for it in ("window_s", "max_gap_s") if it in settings]
+    found: dict[str, float] = {it: settings.pop(it) for it in names}
+    if found and transcript_format is not TranscriptFormat.WINDOWS:
+        raise ValueError(
+            f"{', '.join(found)} came with transcript_format={transcript_format.value!r}; expected "
+            "transcript_format='windows', whose documents are so long"
+        )
+    if found.get("window_s", 1.0) < 1.0:
+        raise ValueError(f"window_s is {found['window_s']}; expected 1 second or more")
+    if found.get("max_gap_s", 0.0) < 0.0:
+        raise ValueError(f"max_gap_s is {found['max_gap_s']}; expected 0 or more")
+    return found
+
+
 class QwenAudioLoader(BaseLoader):
     """Load recordings of any length as documents, with their start and end in seconds.
 
@@ -240,6 +278,9 @@ class QwenAudioLoader(BaseLoader):
     `end_s`, `model` and, where the model tells, `language` and `emotion`; `track` if the recording
     has several, and `channel` if one was chosen. In a directory, what is a recording is decided by
     the content of files; `summary.left_out` names the others.
+
+    With `TranscriptionJobs` as the model, each recording is one job, and one segment with the times
+    of its sentences.
 
     Example:
         ```python
@@ -256,21 +297,23 @@ class QwenAudioLoader(BaseLoader):
         self,
         paths: Source | Iterable[Source],
         *,
-        llm: ChatQwenAudio | None = None,
+        llm: ChatQwenAudio | TranscriptionJobs | None = None,
         **options: Unpack[LoadOptions],
     ) -> None:
         """Say which recordings are transcribed, and how.
 
         Args:
-            paths: A file, a directory, a pattern (`calls/**/*.mp3`), a public http(s) URL, which is
-                downloaded here, a LangChain `Blob`, or several of these.
-            llm: The model; by default qwen3-asr-flash, or, with a prompt, the default
-                `ChatQwenAudio`.
+            paths: A file, a directory, a pattern (`calls/**/*.mp3`), a public http(s) URL, a
+                LangChain `Blob`, or several of these. A URL is downloaded here, since it has to be
+                split; with `TranscriptionJobs` the service fetches it, and nothing is downloaded.
+            llm: The model, or `TranscriptionJobs`; by default qwen3-asr-flash, or, with a prompt,
+                the default `ChatQwenAudio`.
             **options: See `LoadOptions`.
 
         Raises:
+            InvalidRequestError: The jobs are told what their model does not have.
             TypeError: There is no such option.
-            ValueError: A value is out of its range.
+            ValueError: A value is out of its range, or does not go with the model.
         """
         single = isinstance(paths, str | os.PathLike | Blob)
         self.paths: Source | list[Source] = paths if single else list(paths)  # type: ignore[assignment, arg-type]

@@ -35,6 +35,7 @@ from langchain_qwen_audio._transcription.sources import recordings
 from langchain_qwen_audio.chat_models import ChatQwenAudio
 from langchain_qwen_audio.costs import Cost
 from langchain_qwen_audio.document_loaders import QwenAudioLoader, QwenAudioParser
+from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
 
 if TYPE_CHECKING:
     from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
@@ -136,7 +137,7 @@ class TranscriptEvaluation(BaseModel):
 
 def evaluate_transcripts(
     references: Mapping[str, str] | Mapping[Path, str] | str | os.PathLike[str],
-    loader_or_model: QwenAudioLoader | ChatQwenAudio,
+    loader_or_model: QwenAudioLoader | ChatQwenAudio | TranscriptionJobs,
     *,
     unit: Unit | None = None,
     normalize: Normalize | None = None,
@@ -159,8 +160,8 @@ def evaluate_transcripts(
     Args:
         references: The text that is right for each recording, by its path or URL; or a folder,
             with a `.txt` file (UTF-8) beside each recording.
-        loader_or_model: The model; or a loader of the same recordings, whose options, such as
-            `checkpoint` and `on_error`, are then kept.
+        loader_or_model: The model, or `TranscriptionJobs`; or a loader of the same recordings,
+            whose options, such as `checkpoint` and `on_error`, are then kept.
         unit: What is counted; by default characters (CER) if the references are in a script
             without spaces between words, such as Chinese, Japanese or Thai, and words (WER) if not.
         normalize: Makes a text comparable; by default `normalize_text`.
@@ -178,7 +179,7 @@ def evaluate_transcripts(
 
 async def aevaluate_transcripts(
     references: Mapping[str, str] | Mapping[Path, str] | str | os.PathLike[str],
-    loader_or_model: QwenAudioLoader | ChatQwenAudio,
+    loader_or_model: QwenAudioLoader | ChatQwenAudio | TranscriptionJobs,
     *,
     unit: Unit | None = None,
     normalize: Normalize | None = None,
@@ -241,7 +242,7 @@ class _Run:
 
 def _prepare(
     references: Mapping[str, str] | Mapping[Path, str] | Name,
-    loader_or_model: QwenAudioLoader | ChatQwenAudio,
+    loader_or_model: QwenAudioLoader | ChatQwenAudio | TranscriptionJobs,
     unit: Unit | None,
     normalize: Normalize | None,
 ) -> _Run:
@@ -251,7 +252,7 @@ def _prepare(
         raise ValueError(f"unit is {unit!r}; expected 'word' or 'character'")
     texts, left_out = read_references(references)
     match loader_or_model:
-        case ChatQwenAudio():
+        case ChatQwenAudio() | TranscriptionJobs():
             parser = QwenAudioParser(loader_or_model, on_error="document")
             found = [*recordings(texts)]
         case QwenAudioLoader():
@@ -259,7 +260,8 @@ def _prepare(
             found = [*recordings(loader_or_model.paths)]
         case _:
             raise TypeError(
-                f"{type(loader_or_model).__name__} came; expected ChatQwenAudio or QwenAudioLoader"
+                f"{type(loader_or_model).__name__} came; expected ChatQwenAudio, TranscriptionJobs "
+                "or QwenAudioLoader"
             )
     matched = match_references(found, texts)
     return _Run(parser, found, matched, left_out, unit or choose_unit(matched), normalize)

@@ -24,12 +24,13 @@ from langchain_core.rate_limiters import BaseRateLimiter, InMemoryRateLimiter
 from langchain_core.stores import InMemoryBaseStore
 from typing_extensions import Unpack
 
+from langchain_qwen_audio._transcription.choose_backend import make_transcriber
 from langchain_qwen_audio._transcription.options import TranscribeOptions
 from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
 from langchain_qwen_audio._transcription.sources import Recording, Source, recording_of
 from langchain_qwen_audio._transcription.sources import recordings as find_recordings
-from langchain_qwen_audio._transcription.transcriber import Transcriber
 from langchain_qwen_audio.errors import AudioError
+from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
 
 try:
     import pyarrow as pa
@@ -43,6 +44,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from langchain_qwen_audio._transcription.transcriber import Transcriber
     from langchain_qwen_audio.audio import Audio
     from langchain_qwen_audio.chat_models import ChatQwenAudio
 
@@ -160,7 +162,7 @@ def transcribe(
     if isinstance(checkpoint, str | os.PathLike):
         # Workers run in other directories.
         options["checkpoint"] = Path(checkpoint).expanduser().absolute()
-    transcriber = Transcriber(llm, **options, on_error="document")
+    transcriber = make_transcriber(llm, **options, on_error="document")
     if not isinstance(recordings, ray.data.Dataset):
         recordings, column = _dataset(recordings), "source"
         # Ray warns of actors that get nothing.
@@ -185,6 +187,11 @@ def transcribe(
 
 def _require_shared(llm: ChatQwenAudio, checkpoint: object) -> None:
     """Refuse what cannot travel, and what would come apart into one for each worker."""
+    if isinstance(llm, TranscriptionJobs):
+        raise TypeError(
+            "TranscriptionJobs came, expected a ChatQwenAudio: jobs are done by the service, and "
+            "QwenAudioLoader waits for many of them at once"
+        )
     if isinstance(llm.rate_limiter, InMemoryRateLimiter):
         raise TypeError(
             "an InMemoryRateLimiter counts in one process: pass requests_per_second=…, which all "

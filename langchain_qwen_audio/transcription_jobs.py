@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import AliasChoices, ConfigDict, Field
 from typing_extensions import Unpack
@@ -57,6 +57,9 @@ class TranscriptionJobs(ServiceSettings):
     model: str = Field(default=FILES, validation_alias=AliasChoices("model", "model_name"))
     """Name of the model; `JobParameters` has what each may be told."""
 
+    parameters: JobParameters = Field(default_factory=JobParameters)
+    """What every job is told; what a call says wins over it. See `JobParameters`."""
+
     poll_interval: float = Field(default=3.0, gt=0, le=3600)
     """Seconds between two looks at a job; the service advises 2 to 5. An account may look 20 times
     a second, at all its jobs together."""
@@ -73,7 +76,8 @@ class TranscriptionJobs(ServiceSettings):
 
         Args:
             recording: An http(s) URL, or an `Audio`, which is uploaded.
-            **parameters: What the model is told; see `JobParameters`.
+            **parameters: What the model is told, besides the field `parameters`; see
+                `JobParameters`.
 
         Returns:
             The id of the job: keep it, to get the `result` later.
@@ -85,11 +89,11 @@ class TranscriptionJobs(ServiceSettings):
             AudioError: The recording cannot be read, or is too large.
             QwenAudioError: The service refuses, or cannot be reached.
         """
-        return self._call().submit(recording, {**parameters})
+        return self._call().submit(recording, self._told(parameters))
 
     async def asubmit(self, recording: str | Audio, **parameters: Unpack[JobParameters]) -> str:
         """Submit a job; see `submit`."""
-        return await (await self._acall()).asubmit(recording, {**parameters})
+        return await (await self._acall()).asubmit(recording, self._told(parameters))
 
     def status(self, task_id: str) -> JobState:
         """Look how far a job is.
@@ -149,20 +153,24 @@ class TranscriptionJobs(ServiceSettings):
 
         Args:
             recording: An http(s) URL, or an `Audio`, which is uploaded.
-            **parameters: What the model is told; see `JobParameters`.
+            **parameters: What the model is told, besides the field `parameters`; see
+                `JobParameters`.
 
         Raises:
             QwenAudioError: As `submit` and `result` do.
         """
         call = self._call()
-        return call.result(call.submit(recording, {**parameters}))
+        return call.result(call.submit(recording, self._told(parameters)))
 
     async def atranscribe(
         self, recording: str | Audio, **parameters: Unpack[JobParameters]
     ) -> Transcript:
         """Submit a job, and wait for it; see `transcribe`."""
         call = await self._acall()
-        return await call.aresult(await call.asubmit(recording, {**parameters}))
+        return await call.aresult(await call.asubmit(recording, self._told(parameters)))
+
+    def _told(self, parameters: JobParameters) -> dict[str, Any]:
+        return {**self.parameters, **parameters}
 
     def _call(self, timeout: float | None = None) -> JobCall:
         from langchain_qwen_audio._job_pipeline import JobCall

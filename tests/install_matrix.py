@@ -36,8 +36,9 @@ INSTALLS = {
     "base": (),
     "local": ("local",),
     "llama-index": ("llama-index",),
+    "agents": ("agents",),
     "ray": ("ray",),
-    "all": ("local", "llama-index", "ray"),
+    "all": ("local", "llama-index", "agents", "ray"),
 }
 VERSIONS_OF = ["av", "dashscope", "langchain-core", "faster-whisper", "llama-index-core", "ray"]
 

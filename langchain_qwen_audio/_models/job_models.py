@@ -27,7 +27,7 @@ _DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 class JobParameters(TypedDict, total=False):
     """What a job may be told besides its recording; each model has some of these."""
 
-    __pydantic_config__ = ConfigDict(strict=True)  # type: ignore[misc]
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")  # type: ignore[misc]
 
     language: str
     """qwen3-asr-flash-filetrans: the language spoken ("zh", "en", …), if it is known."""
@@ -95,6 +95,11 @@ JOB_MODELS: dict[str, JobModel] = {
     "paraformer-mtl-v1": _PARAFORMER,
 }
 _PARAMETERS = TypeAdapter(JobParameters)
+
+
+def is_job_model(model: str) -> bool:
+    """Tell whether a model transcribes in jobs, by its name, dated or not."""
+    return _DATE.sub("", model) in JOB_MODELS
 
 
 def job_model(model: str) -> JobModel:

@@ -3,12 +3,13 @@
 https://help.aliyun.com/zh/model-studio/model-pricing , as of October 2026, in CNY. Singapore is
 billed in USD; its numbers are those that the page gives in CNY. Promotions, free quotas and
 searches on the web are not counted. Qwen-Audio has a free quota and no price. A dated name shares
-the price of its main model only where the page says that they are equal.
+the price of its main model only where the page says that they are equal. A batch costs half where
+https://help.aliyun.com/zh/model-studio/batch-inference names the model.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -42,6 +43,20 @@ class TokenPrices:
     spoken_text: bool = False
     batch_factor: Decimal | None = None
     currency: str = "CNY"
+
+    def in_batch(self) -> TokenPrices | None:
+        """Work out what is paid in a batch; None if that is not known."""
+        if self.batch_factor is None:
+            return None
+        listed = {name: getattr(self, name) for name in _PRICES}
+        paid = {name: it and it * self.batch_factor for name, it in listed.items()}
+        return replace(self, **paid, batch_factor=None)
+
+
+_PRICES = (
+    *("text_in", "audio_in", "image_in", "cached_in"),
+    *("text_out", "mixed_text_out", "audio_out"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +154,8 @@ PRICES: dict[str, dict[str, Prices]] = {
         _million("10.49 82.44 10.49", "62.2 62.2 329.74"),
     ),
     "qwen3.5-omni-flash": _both(
-        _million("2.2 18 2.2", "13.3 13.3 72"), _million("3 22.48 3", "16.49 16.49 89.18")
+        _million("2.2 18 2.2", "13.3 13.3 72", batch="0.5"),
+        _million("3 22.48 3", "16.49 16.49 89.18"),
     ),
     "qwen3-omni-flash": _OMNI_3_FLASH,
     "qwen3-omni-flash-2025-12-01": _OMNI_3_FLASH,  # its page says that it equals the main model

@@ -24,6 +24,7 @@ Status: TypeAlias = Literal["live", "trial", "uncertain"]
 ProtocolName: TypeAlias = Literal["native", "openai", "recognition"]
 
 PROVIDER = "dashscope"  # as LangChain calls it
+OWN_PROVIDER = "openai-compatible"  # a server of the user's own, whose bills are not DashScope's
 
 MIN_BIT_RATE = (
     32_000  # speech at fewer bits per second is understood less well; longer clips are split
@@ -78,6 +79,7 @@ class Profile:
         native_tools: Whether the endpoint has function calling for it.
         tool_regions: The only regions where the endpoint has it; empty is no such limit.
         json_mode: Whether `response_format` is allowed, while it does not think; None if not known.
+        json_schema: Whether `response_format` enforces a JSON Schema.
         search: Whether it can search the web.
         search_strategy: The only strategy of a search that it has; "" is no such limit.
         tools_with_search: Whether it calls tools in a request that searches the web.
@@ -85,6 +87,7 @@ class Profile:
         thinking: Whether it thinks "on" or "off" by default; None if it cannot.
         efforts: Values of `reasoning_effort`, if it has that; None if not known.
         default_effort: The value that the service takes by default.
+        thinking_budget: Whether `thinking_budget` is the parameter that limits its thoughts.
         must_stream: Whether the service refuses to answer it whole.
         voice: The voice that it speaks with by default; "" if it cannot speak.
         voices: All its voices, where they are few; otherwise the service knows them.
@@ -144,6 +147,7 @@ class Profile:
     native_tools: bool = False
     tool_regions: tuple[str, ...] = ()
     json_mode: bool | None = None
+    json_schema: bool = False
     search: bool = False
     search_strategy: str = ""
     tools_with_search: bool = True
@@ -151,6 +155,7 @@ class Profile:
     thinking: Literal["on", "off"] | None = None
     efforts: tuple[str, ...] | None = ()
     default_effort: str = ""
+    thinking_budget: bool = True
     must_stream: bool = False
     voice: str = ""
     voices: tuple[str, ...] = ()
@@ -403,7 +408,11 @@ OMNI_3_8 = replace(
 )
 
 # A server of the user's own, which takes what its model takes: wave files and MP3 are what every
-# such server reads.
+# such server reads. JSON Schemas are enforced by llama.cpp, vLLM, SGLang and what LiteLLM passes
+# them on to; `transformers serve` ignores them.
+# https://docs.vllm.ai/en/latest/features/structured_outputs/
+# https://docs.sglang.io/advanced_features/structured_outputs.html
+# https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
 OWN_SERVER = Profile(
     protocols=("openai",),
     max_clip_s=3600.0,
@@ -418,8 +427,12 @@ OWN_SERVER = Profile(
     native_tools=True,
     thinking="off",
     efforts=None,
+    json_schema=True,
+    thinking_budget=False,  # each server has a name of its own for it
     regions=(),
 )
+# A gateway to DashScope, under another name of the model: what DashScope takes is written to it.
+GATEWAY = replace(OWN_SERVER, json_schema=False, thinking_budget=True)
 # https://github.com/vllm-project/vllm/pull/9248 : more than 30 s of a clip are cut off.
 OWN_QWEN2_AUDIO = replace(
     OWN_SERVER,
@@ -482,7 +495,11 @@ RETIRED: dict[str, str] = {
 
 
 def profile_of(
-    model: str, protocol: ProtocolName | None = None, *, own_server: bool = False
+    model: str,
+    protocol: ProtocolName | None = None,
+    *,
+    own_server: bool = False,
+    gateway: bool = False,
 ) -> Profile:
     """Look up a model; one that the table does not know is taken for what its name suggests.
 
@@ -492,10 +509,13 @@ def profile_of(
         model: Its name.
         protocol: The wire format, if the user says which.
         own_server: It runs on a server that is not DashScope; such names may be paths.
+        gateway: That server passes requests on to DashScope.
     """
     name = model.rpartition("/")[2].lower()
+    if own_server and name.startswith("qwen2-audio"):
+        return OWN_QWEN2_AUDIO
     if own_server:
-        return OWN_QWEN2_AUDIO if name.startswith("qwen2-audio") else OWN_SERVER
+        return GATEWAY if gateway else OWN_SERVER
     if model in PROFILES:
         return PROFILES[model]
     if protocol == "recognition" or (protocol is None and _RECOGNITION_NAME.match(name)):

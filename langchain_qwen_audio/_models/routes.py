@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 from langchain_qwen_audio._models.elsewhere import other_way
 from langchain_qwen_audio._models.profiles import (
+    OWN_PROVIDER,
     PROFILES,
+    PROVIDER,
     RETIRED,
     Profile,
     ProtocolName,
@@ -70,11 +72,13 @@ class Route:
         address: The protocol's base URL.
         protocol: The wire format.
         profile: What the model takes when it is used so.
+        provider: Who answers, and bills, as LangChain names it.
     """
 
     address: str
     protocol: WireProtocol
     profile: Profile
+    provider: str = PROVIDER
 
 
 def service_address(region: str, workspace: str | None) -> str:
@@ -125,9 +129,7 @@ def find_route(
     own = is_own_model(model, address, protocol)
     if not own and protocol is None:
         _require_alive(model)
-    profile = profile_of(model, protocol, own_server=own)
-    if not own:
-        profile = profile_in(profile, region_of(address))
+    profile = profile_at(model, address, protocol, audio_encoding)
     chosen = protocol or profile.protocols[0]
     if model in PROFILES and chosen not in profile.protocols:
         raise InvalidRequestError(
@@ -140,9 +142,29 @@ def find_route(
     wire = _WIRE[chosen](encoding)
     if not wire.takes_uploads:
         profile = replace(profile, transports=("inline",))
-    return Route(address, wire, profile)
+    return Route(address, wire, profile, provider_of(model, address, protocol))
 
 
+def profile_at(
+    model: str,
+    address: str,
+    protocol: ProtocolName | None = None,
+    audio_encoding: AudioEncoding | None = None,
+) -> Profile:
+    """Say what a model takes at an address; see `find_route`."""
+    if is_own_model(model, address, protocol):
+        is_gateway = audio_encoding == "data_uri"  # which DashScope alone takes
+        return profile_of(model, protocol, own_server=True, gateway=is_gateway)
+    return profile_in(profile_of(model, protocol), region_of(address))
+
+
+@lru_cache(maxsize=256)
+def provider_of(model: str, address: str, protocol: ProtocolName | None = None) -> str:
+    """Say who answers, and bills: DashScope, also behind a gateway, or a server of one's own."""
+    return OWN_PROVIDER if is_own_model(model, address, protocol) else PROVIDER
+
+
+@lru_cache(maxsize=64)  # for each answer
 def region_of(address: str) -> str | None:
     """Tell the region of an address of the service; None if it is another host, as a gateway."""
     try:

@@ -51,6 +51,13 @@ class Task:
         """Whether nothing more comes of it."""
         return self.state not in {"PENDING", "RUNNING"}
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it is over, and there is no result; that nobody speaks is a result."""
+        if self.code in NO_SPEECH:
+            return False
+        return self.code is not None or self.state in {"FAILED", "CANCELED", "UNKNOWN"}
+
 
 def is_task_id(value: object) -> bool:
     """Tell what may be the id of a job, and so may be a part of an address."""

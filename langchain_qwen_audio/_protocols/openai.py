@@ -71,7 +71,7 @@ class OpenAIProtocol(WireProtocol):
             self._write_message(message, f"messages[{index}]")
             for index, message in enumerate(messages)
         ]
-        return {"model": model, "messages": written, **streaming, **parameters}
+        return {"model": model, "messages": written, **streaming, **self._parameters(parameters)}
 
     def read(self, body: Any) -> ServiceReply:
         """Read the JSON body of a reply, or of an event of a stream."""
@@ -99,6 +99,23 @@ class OpenAIProtocol(WireProtocol):
                 "downloads http(s) URLs here, and audio_encoding='audio_url' is for servers that "
                 "fetch them"
             )
+
+    def _parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Write whether to think as the server takes it: DashScope takes a parameter of its own.
+
+        vLLM, SGLang, llama.cpp, LiteLLM and `transformers serve` (from 5.24 on) take an argument of
+        the model's chat template; the first two ignore a bare `enable_thinking`, and
+        `transformers serve` refuses it.
+        https://qwen.readthedocs.io/en/latest/deployment/vllm.html
+        https://docs.sglang.io/advanced_features/separate_reasoning.html
+        https://github.com/ggml-org/llama.cpp/pull/13196
+        """
+        if self.audio_encoding == "data_uri" or "enable_thinking" not in parameters:
+            return parameters
+        rest = dict(parameters)
+        thinking = {"enable_thinking": rest.pop("enable_thinking")}
+        rest["chat_template_kwargs"] = thinking | (rest.get("chat_template_kwargs") or {})
+        return rest
 
     def _write_message(self, message: RequestMessage[SentPart], where: str) -> dict[str, Any]:
         optional = {

@@ -63,15 +63,41 @@ def add_defaults(parameters: dict[str, Any], profile: Profile, voice: str | None
 
 
 def request_json(parameters: dict[str, Any], profile: Profile) -> None:
-    """Have the service enforce JSON where its pages say that it does.
+    """Have JSON enforced where that is documented: a schema, or at least an object.
 
     That is for models that do not think; the prompt requests JSON of all. With tools, or with
     speech output, no page shows it.
     https://help.aliyun.com/zh/model-studio/qwen-structured-output
+
+    Args:
+        parameters: What was set; `json_schema` is taken out, and `response_format` added.
+        profile: What the model takes.
     """
+    schema = parameters.pop("json_schema", None)
     alone = not (parameters.get("tools") or requests_speech(parameters))
-    if profile.json_mode and alone and not thinks(profile, parameters):
+    if not alone or thinks(profile, parameters):
+        return
+    if profile.json_schema and schema:
+        enforced = {"type": "json_schema", "json_schema": schema}
+        parameters.setdefault("response_format", enforced)
+    elif profile.json_schema or profile.json_mode:
         parameters.setdefault("response_format", JSON_MODE)
+
+
+def take_schema_beside_tools(parameters: dict[str, Any], profile: Profile) -> dict[str, Any] | None:
+    """Take a schema out of `response_format` where tools are offered; None if there is none.
+
+    A server that enforces a schema lets a model write nothing else, and so call no tool.
+    `create_agent` sends both.
+    https://docs.vllm.ai/en/latest/features/structured_outputs/
+    """
+    wanted = parameters.get("response_format") or {}
+    is_schema = profile.json_schema and wanted.get("type") == "json_schema"
+    if not (is_schema and parameters.get("tools")):
+        return None
+    parameters.pop("response_format")
+    named = wanted.get("json_schema") or {}
+    return {"title": named.get("name", "answer"), **(named.get("schema") or {})}
 
 
 def check_parameters(model: str, profile: Profile, parameters: Mapping[str, Any]) -> None:
@@ -112,6 +138,11 @@ def _thinking_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Itera
     names = _requests_thinking(parameters)
     if not names:
         return
+    if "thinking_budget" in names and not profile.thinking_budget:
+        yield (
+            "is on a server of your own, which has another name for thinking_budget: pass it by "
+            "that name, in model_kwargs"
+        )
     if profile.thinking is None:
         yield f"has no thinking mode ({', '.join(names)}): qwen3.8-omni-flash has one"
     if "reasoning_effort" in names and profile.efforts == ():

@@ -41,11 +41,13 @@ class Origin(NamedTuple):
 
     Attributes:
         model: The model of the request.
+        provider: Who answers, and bills.
         region: The region that bills, if it is known.
         searches: Whether the model may search the web.
     """
 
     model: str
+    provider: str = PROVIDER
     region: str | None = None
     searches: bool = False
 
@@ -200,7 +202,7 @@ def response_metadata(reply: Mapping[str, Any], origin: Origin) -> dict[str, Any
     usage = reply.get("usage") or {}
     metadata = {
         "model_name": reply.get("model") or origin.model,
-        "model_provider": PROVIDER,
+        "model_provider": origin.provider,
         "region": origin.region,
         "finish_reason": reply.get("finish_reason"),
         "request_id": reply.get("request_id"),

@@ -19,7 +19,7 @@ def to_usage_metadata(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
     (audio-language-model, qwen3-omni-captioner and qwen-asr-api-reference pages). The compatible
     protocol calls its details by other names.
     """
-    if not usage or usage.keys() == {"duration"}:
+    if not usage or usage.keys() <= {"duration", "seconds"}:
         return None  # billed by the second, and nothing is said of tokens
     flat = _counts(usage)
     inputs = _counts(usage.get("input_tokens_details") or usage.get("prompt_tokens_details"))

@@ -302,7 +302,11 @@ def _read_whole(response: httpx.Response, protocol: WireProtocol) -> ServiceRepl
         APIError: It has no answer in it, or not the whole of one.
     """
     check_response(response)
-    body = decode_json(response.content)
+    return read_whole(decode_json(response.content), protocol)
+
+
+def read_whole(body: Any, protocol: WireProtocol) -> ServiceReply:
+    """Read the JSON of a whole reply; see `_read_whole`."""
     reply = protocol.read(body)
     if not reply["has_answer"]:
         raise APIError(

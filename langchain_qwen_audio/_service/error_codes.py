@@ -34,6 +34,10 @@ _REACHABLE = (
     "the service must be able to fetch the URL, without a login and with a Content-Length; "
     "fetch='client' downloads it here instead"
 )
+_GATEWAY = (
+    "Qwen-Omni under another name, behind a gateway to DashScope, needs both streaming=True and "
+    "audio_encoding='data_uri'"
+)
 _SLOWER = "send fewer requests at once, e.g. with InMemoryRateLimiter"
 
 
@@ -45,6 +49,7 @@ class KnownError(NamedTuple):
         code: Regular expression for the whole of the service's code; any code if empty.
         message: Regular expression for a part of its message; any message if empty.
         advice: What to do.
+        alias_advice: What to do as well, where the table of models does not know the name.
         retryable: Whether a retry may help, where that is not what the class says.
     """
 
@@ -52,6 +57,7 @@ class KnownError(NamedTuple):
     code: str = ""
     message: str = ""
     advice: str = ""
+    alias_advice: str = ""
     retryable: bool | None = None
 
 
@@ -132,6 +138,7 @@ TABLE = (
         errors.InvalidRequestError,
         message="only support stream mode|does not support http call",
         advice="this model must be called in another way: try streaming=True",
+        alias_advice=_GATEWAY,
     ),
     # Length
     KnownError(
@@ -201,6 +208,7 @@ TABLE = (
         errors.InvalidRequestError,
         message="provided URL does not appear to be valid",
         advice="audio travels as an http(s) or oss:// URL or as a data URI",
+        alias_advice=_GATEWAY,
     ),
     KnownError(
         errors.InvalidRequestError,
@@ -331,6 +339,8 @@ def to_error(error: sdk.DashScopeError, model: str = "") -> QwenAudioError:
     advice = known.advice
     if known.error is errors.NotFoundError and model in PROFILES:
         advice = f"{advice}; {_offered(model, PROFILES[model])}"
+    if known.alias_advice and model not in PROFILES:
+        advice = f"{advice}; {known.alias_advice}"
     ours = known.error(
         f"{message.rstrip('.')}: {advice}" if advice else message,
         code=code,
@@ -345,9 +355,15 @@ def to_error(error: sdk.DashScopeError, model: str = "") -> QwenAudioError:
 
 
 def to_job_error(
-    code: str, message: str, *, model: str, request_id: str | None, body: Any
+    code: str,
+    message: str,
+    *,
+    model: str,
+    request_id: str | None,
+    body: Any,
+    status: int | None = None,
 ) -> QwenAudioError:
-    """Say why a job failed.
+    """Say why a job, or a request of a batch, failed.
 
     Args:
         code: The service's code; "" if it gave none.
@@ -355,8 +371,11 @@ def to_job_error(
         model: The model of the job, for what the table knows of it.
         request_id: The service's id of the request that found out.
         body: The whole reply.
+        status: The HTTP status that goes with the code, if there is one.
     """
-    error = sdk.DashScopeError(message, code=code or None, request_id=request_id, body=body)
+    error = sdk.DashScopeError(
+        message, code=code or None, request_id=request_id, body=body, status_code=status
+    )
     return to_error(error, model)
 
 

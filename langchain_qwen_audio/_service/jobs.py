@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
+import reprlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +20,7 @@ from langchain_qwen_audio._protocols.jobs import (
     write_submission,
 )
 from langchain_qwen_audio._service.client import RESOLVE
+from langchain_qwen_audio._service.default_timeouts import MAX_TIMEOUT_S
 from langchain_qwen_audio._service.error_codes import check_response, to_job_error
 from langchain_qwen_audio._service.events import decode_json
 from langchain_qwen_audio._service.json_body import JsonBody
@@ -28,12 +32,13 @@ from langchain_qwen_audio.errors import (
     APIConnectionError,
     APIError,
     APITimeoutError,
+    InvalidRequestError,
     NotFoundError,
     QwenAudioError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import httpx
     from langchain_core.exceptions import ModelError
@@ -57,6 +62,21 @@ class JobLimits:
     max_retries: int
     deadline: float
 
+    @classmethod
+    def within(cls, timeout: float, max_retries: int, total_s: float | None) -> JobLimits:
+        """Begin to count the seconds that a call may take in all; None is no limit.
+
+        Raises:
+            InvalidRequestError: `total_s` is no time to wait.
+        """
+        if total_s is not None and not 0 < total_s <= MAX_TIMEOUT_S:
+            raise InvalidRequestError(
+                f"timeout is {reprlib.repr(total_s)}, expected seconds: more than 0, and at most "
+                f"{MAX_TIMEOUT_S:g}"
+            )
+        deadline = math.inf if total_s is None else time.monotonic() + total_s
+        return cls(timeout, max_retries, deadline)
+
     @property
     def timeouts(self) -> CallTimeout:
         """The timeouts, as httpx takes them."""
@@ -64,8 +84,8 @@ class JobLimits:
 
 
 @dataclass(frozen=True)
-class _JobRequest:
-    """What the requests about jobs have in common."""
+class JobRequest:
+    """What the requests about jobs, and about batches, have in common."""
 
     model: str
     limits: JobLimits
@@ -87,7 +107,7 @@ class _JobRequest:
     def check_repeatable(self, _error: ModelError) -> None:
         """Let every attempt be repeated: nothing changes by it."""
 
-    def _written(self, endpoint: Endpoint, method: str, path: str, **rest: Any) -> dict[str, Any]:
+    def written(self, endpoint: Endpoint, method: str, path: str, **rest: Any) -> dict[str, Any]:
         """Write an HTTP request, as arguments of the SDK's transport."""
         return {
             "method": method,
@@ -102,7 +122,7 @@ class _JobRequest:
 
 
 @dataclass(frozen=True)
-class JobSubmission(_JobRequest):
+class JobSubmission(JobRequest):
     """Submits a job; its reply is the id of the job.
 
     Attributes:
@@ -129,7 +149,7 @@ class JobSubmission(_JobRequest):
         url = recording if isinstance(recording, str) else urls[recording.digest]
         body = write_submission(self.model, self.input_name, url, self.parameters)
         headers = SUBMIT_HEADERS | (RESOLVE if url.startswith("oss:") else {})
-        return self._written(endpoint, "POST", SUBMIT_PATH, json=JsonBody(body), headers=headers)
+        return self.written(endpoint, "POST", SUBMIT_PATH, json=JsonBody(body), headers=headers)
 
     def read(self, response: httpx.Response) -> str:
         """Read the id of the job."""
@@ -140,27 +160,18 @@ class JobSubmission(_JobRequest):
 
     def check_repeatable(self, error: ModelError) -> None:
         """Raise an error after which there may be a job: a second one would be billed as well."""
-        assert isinstance(error, QwenAudioError)  # noqa: S101  # all that is translated is
-        if _is_refusal(error) or was_never_sent(error):
-            return
-        error.message = (
-            f"{error.message}: it is not known whether the job was submitted, so it is not "
-            "submitted again: a second job would be billed as well"
-        )
-        error.args = (error.message,)
-        error.is_retryable = False
-        raise error
+        check_not_submitted(error, "job")
 
 
 @dataclass(frozen=True)
-class JobQuery(_JobRequest):
+class JobQuery(JobRequest):
     """Looks at a job."""
 
     task_id: str
 
     def write(self, endpoint: Endpoint, _urls: Mapping[str, str]) -> dict[str, Any]:
         """Write the request."""
-        return self._written(endpoint, "GET", f"/tasks/{self.task_id}")
+        return self.written(endpoint, "GET", f"/tasks/{self.task_id}")
 
     def read(self, response: httpx.Response) -> Task:
         """Read what the service says of the job."""
@@ -169,18 +180,37 @@ class JobQuery(_JobRequest):
 
 
 @dataclass(frozen=True)
-class JobCancellation(_JobRequest):
+class JobCancellation(JobRequest):
     """Cancels a job; there is nothing in the reply."""
 
     task_id: str
 
     def write(self, endpoint: Endpoint, _urls: Mapping[str, str]) -> dict[str, Any]:
         """Write the request."""
-        return self._written(endpoint, "POST", f"/tasks/{self.task_id}/cancel")
+        return self.written(endpoint, "POST", f"/tasks/{self.task_id}/cancel")
 
     def read(self, response: httpx.Response) -> None:
         """Require that it was not refused."""
         check_response(response)
+
+
+def check_not_submitted(error: ModelError, name: str) -> None:
+    """Raise an error of a submission, unless it says that there is certainly no job yet.
+
+    Args:
+        error: The error.
+        name: What was submitted: "job" or "batch".
+    """
+    assert isinstance(error, QwenAudioError)  # noqa: S101  # all that is translated is
+    if _is_refusal(error) or was_never_sent(error):
+        return
+    error.message = (
+        f"{error.message}: it is not known whether the {name} was submitted, so it is not "
+        f"submitted again: a second {name} would be billed as well"
+    )
+    error.args = (error.message,)
+    error.is_retryable = False
+    raise error
 
 
 def _is_refusal(error: QwenAudioError) -> bool:
@@ -188,32 +218,53 @@ def _is_refusal(error: QwenAudioError) -> bool:
     return not isinstance(error, APIError | APIConnectionError)
 
 
+@contextlib.contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Say of which job or batch an error is, so that it can be waited for again.
+
+    Args:
+        name: Such as "job t-1".
+    """
+    try:
+        yield
+    except QwenAudioError as error:
+        if name not in error.message:
+            error.message = f"{name}: {error.message}"
+            error.args = (error.message,)
+        raise
+
+
 class Polling:
     """When to look at a job again: a small state machine, so that sync and async only loop.
 
     Args:
-        task_id: The job.
+        name: What is waited for: "job t-1".
+        waiting: The call that waits for it: "result('t-1')".
         interval_s: Seconds between two looks.
         deadline: When to stop, on the monotonic clock.
     """
 
-    def __init__(self, task_id: str, interval_s: float, deadline: float) -> None:
-        self._task_id = task_id
+    def __init__(self, name: str, waiting: str, interval_s: float, deadline: float) -> None:
+        self._name = name
+        self._waiting = waiting
         self._interval_s = interval_s
         self._deadline = deadline
 
-    def wait_s(self, task: Task) -> float:
+    def wait_s(self, state: str) -> float:
         """Say how many seconds to wait before the next look, and log it.
+
+        Args:
+            state: How far it is.
 
         Raises:
             APITimeoutError: There is not so much time left.
         """
         if time.monotonic() + self._interval_s >= self._deadline:
             raise APITimeoutError(
-                f"job {self._task_id} is still {task.state}, and the wait for it is over; it goes "
-                f"on at the service: result({self._task_id!r}) waits for it again"
+                f"{self._name} is still {state}, and the wait for it is over; it goes on at the "
+                f"service: {self._waiting} waits for it again"
             )
-        logger.debug("job %s is %s: next look in %g s", self._task_id, task.state, self._interval_s)
+        logger.debug("%s is %s: next look in %g s", self._name, state, self._interval_s)
         return self._interval_s
 
 

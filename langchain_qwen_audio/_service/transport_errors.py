@@ -7,6 +7,9 @@ socket. Anything else is a fault of this package, and stays a traceback.
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -57,7 +60,7 @@ def _explained(error: BaseException, model: str) -> errors.QwenAudioError:
     reason = error if str(error) else type(error).__name__
     match error:
         case DashScopeError() if _is_broken_connection(error):
-            return errors.APIConnectionError(f"the connection broke: {error.message}")
+            return errors.APIConnectionError(_what_broke(error))
         case DashScopeError():
             return to_error(error, model)
         case httpx.TimeoutException() if not _is_broken_connection(error):
@@ -65,7 +68,34 @@ def _explained(error: BaseException, model: str) -> errors.QwenAudioError:
         case httpx.InvalidURL() | httpx.UnsupportedProtocol():
             return errors.InvalidRequestError(f"base_url is not the address of a service: {reason}")
         case _:
-            return errors.APIConnectionError(f"the connection broke: {reason}")
+            return errors.APIConnectionError(_what_broke(error))
+
+
+def _what_broke(error: BaseException) -> str:
+    """Say what happened to a connection, in the same words for httpx and aiohttp."""
+    what = "no connection" if was_never_sent(error) else "the connection broke"
+    return f"{what}: {_reason(_root(error))}"
+
+
+def _root(error: BaseException) -> BaseException:
+    """Find the first error of the connection, or the one that names the proxy of it."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, httpx.HTTPError) and isinstance(cause.__cause__, httpx.HTTPError):
+            return cause
+    within = (it.args[0] for it in causes if it.args)  # httpcore has the socket's as an argument
+    return [it for it in (*causes, *within) if isinstance(it, _TRANSPORT_ERRORS)][-1]
+
+
+def _reason(error: BaseException) -> str:
+    """Say why, as the operating system does: asyncio words its errors in another way."""
+    match error:
+        case ssl.SSLError() | socket.gaierror():
+            return str(error)
+        case OSError(errno=int(number)) if number > 0:
+            return os.strerror(number)
+        case _:
+            return str(error) or type(error).__name__
 
 
 def was_never_sent(error: BaseException) -> bool:
@@ -155,7 +185,9 @@ def _held_by(error: BaseException) -> str:
 
 def _is_broken_connection(error: BaseException) -> bool:
     """Tell a broken connection, which the aiohttp transport reports as a timeout."""
-    for cause in _causes(error):
+    causes = list(_causes(error))
+    for cause in causes:
         if isinstance(cause, aiohttp.ClientConnectionError):
             return not isinstance(cause, TimeoutError)
-    return False
+    broken = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
+    return any(isinstance(cause, broken) for cause in causes)

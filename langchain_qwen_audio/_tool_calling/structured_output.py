@@ -44,6 +44,12 @@ def json_prompt(schema: dict[str, Any] | type | None) -> str:
     return f"{instruction} It must satisfy this JSON Schema:\n{shown}"
 
 
+def response_schema(schema: dict[str, Any] | type) -> dict[str, Any]:
+    """Write a schema as `response_format` takes it: a name and the JSON Schema."""
+    function = schema_tool(schema)["function"]
+    return {"name": function["name"], "schema": function["parameters"]}
+
+
 def schema_tool(schema: dict[str, Any] | type) -> dict[str, Any]:
     """Describe a Pydantic class, a TypedDict or a JSON schema as a tool, in OpenAI's form."""
     return convert_to_openai_tool(schema)

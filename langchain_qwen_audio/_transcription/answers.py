@@ -1,4 +1,4 @@
-"""A model's answer about a segment → what is stored of it; also of the answers about its parts."""
+"""A model's answer about a segment, or a job's transcript → what is stored of it."""
 
 from __future__ import annotations
 
@@ -62,6 +62,26 @@ def read_answer(message: AIMessage) -> Answer:
     seconds = 0.0 if is_free else message.response_metadata.get("seconds")
     gaps = () if is_free else gaps_of(message)
     return Answer(values, None if reason == "stop" else reason, seconds, gaps)
+
+
+def read_transcript(transcript: Transcript, model: str, usage: UsageMetadata | None) -> Answer:
+    """Take from the transcript of a job what is kept of it.
+
+    Args:
+        transcript: The transcript of a whole recording.
+        model: The model of the job.
+        usage: The tokens that are billed, if the job says so.
+    """
+    languages = {it.language for it in transcript.sentences}
+    values: StoredAnswer = {
+        "text": transcript.text.strip(),
+        "model": model,
+        "language": languages.pop() if len(languages) == 1 else None,
+        "emotion": None,
+        "usage": usage,
+        "sentences": transcript.sentences,
+    }
+    return Answer(values, None, transcript.seconds)
 
 
 def join_answers(cut: Answer, parts: list[Answer]) -> Answer:

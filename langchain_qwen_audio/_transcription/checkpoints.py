@@ -27,25 +27,35 @@ class Checkpoint:
     nevertheless; the log says so, each time.
     """
 
-    def __init__(self, place: ByteStore | str | os.PathLike[str]) -> None:
-        """Take a store as it is, and a path for a directory of files.
+    def __init__(self, place: ByteStore | str | os.PathLike[str] | None) -> None:
+        """Take a store as it is, and a path for a directory of files; None keeps nothing."""
+        self._folder: Path | None = None
+        self._store: ByteStore | None
+        if isinstance(place, str | os.PathLike):
+            self._folder = Path(place)
+            self._store = DirectoryStore(self._folder)
+        else:
+            self._store = place
+
+    def prepare(self) -> None:
+        """Make the directory, if it is one.
 
         Raises:
-            CheckpointError: The directory cannot be made.
+            CheckpointError: It cannot be made.
         """
-        if not isinstance(place, str | os.PathLike):
-            self._store = place
+        if self._folder is None:
             return
-        self._store = DirectoryStore(Path(place))
         try:
-            Path(place).mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CheckpointError(
-                f"{os.fspath(place)}: no directory can be made here ({error}); nothing was sent"
+                f"{self._folder}: no directory can be made here ({error}); nothing was sent"
             ) from error
 
     def read(self, key: str) -> bytes | None:
         """Find a value; None where there is none, or none that can be read."""
+        if self._store is None:
+            return None
         try:
             return self._store.mget([key])[0]
         except Exception as error:  # noqa: BLE001  # the store may be anybody's
@@ -54,10 +64,21 @@ class Checkpoint:
 
     def write(self, key: str, make: Callable[[], bytes]) -> None:
         """Keep a value, if that is possible."""
+        if self._store is None:
+            return
         try:
             self._store.mset([(key, make())])
         except Exception as error:  # noqa: BLE001  # what was paid for is returned in any case
             self._warn("written", error, "its transcript is returned, but not kept")
+
+    def forget(self, key: str) -> None:
+        """Delete a value, if that is possible."""
+        if self._store is None:
+            return
+        try:
+            self._store.mdelete([key])
+        except Exception as error:  # noqa: BLE001  # the store may be anybody's
+            self._warn("deleted", error, "it stays there")
 
     def _warn(self, verb: str, error: Exception, effect: str) -> None:
         reason = f"{type(error).__name__}: {error}"

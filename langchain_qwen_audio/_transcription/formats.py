@@ -29,6 +29,9 @@ class TranscriptFormat(Enum):
     SPEAKERS = "speakers"
     """One document for all that a speaker says until another one speaks; without speakers, as
     SENTENCES."""
+    WINDOWS = "windows"
+    """One document for sentences of at most `window_s` seconds together, with no silence longer
+    than `max_gap_s` in it; where several speak, its text says who."""
     JSON = "json"
     """One document with the `Transcript` as JSON."""
     SRT = "srt"
@@ -116,6 +119,7 @@ FORMATS = {
     TranscriptFormat.SEGMENTS: FormatSpec(write_jsonl, "jsonl"),
     TranscriptFormat.SENTENCES: FormatSpec(write_jsonl, "jsonl"),
     TranscriptFormat.SPEAKERS: FormatSpec(_TEXT, "txt"),
+    TranscriptFormat.WINDOWS: FormatSpec(write_jsonl, "jsonl"),
     TranscriptFormat.JSON: FormatSpec(_JSON, "json"),
     TranscriptFormat.SRT: FormatSpec(_SRT, "srt", SUBTITLE_S),
     TranscriptFormat.VTT: FormatSpec(_VTT, "vtt", SUBTITLE_S),

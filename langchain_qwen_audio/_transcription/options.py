@@ -10,17 +10,28 @@ from typing_extensions import TypedDict
 
 from langchain_qwen_audio._transcription.checkpoints import ByteStore
 from langchain_qwen_audio._transcription.formats import TranscriptFormat
+from langchain_qwen_audio._transcription.hot_words import HotWords
 
 OnError: TypeAlias = Literal["raise", "document"]
 Channel: TypeAlias = int | Literal["each"]
 
 
 class TranscribeOptions(TypedDict, total=False):
-    """How recordings are transcribed."""
+    """How recordings are transcribed.
+
+    With `TranscriptionJobs` as the model there are no `prompt`, `segment_s` and `overlap_s`: a job
+    takes a recording whole, and transcribes it.
+    """
 
     prompt: str | SystemMessage | None
     """What the model does with each segment ("list every decision"); by default, it transcribes. A
     `SystemMessage` gives qwen3-asr-flash context, such as names."""
+
+    hot_words: HotWords | None
+    """Names and terms that may be spoken: a list, or the path of a text file with one a line. A
+    model with a vocabulary is sent them as that, each with weight 4 of 5; qwen3-asr-flash and
+    qwen3-asr-flash-filetrans as context, and chat models as a system message. A model that takes
+    none of these is a ValueError."""
 
     segment_s: float | None
     """Seconds of the longest segment. By default near the model's limit, and at most four minutes;
@@ -30,12 +41,14 @@ class TranscribeOptions(TypedDict, total=False):
     """Seconds of the end of each segment that the next one repeats; by default 0."""
 
     max_concurrency: int
-    """Segments in flight at once; by default 4. The model's `rate_limiter` is kept to."""
+    """Segments, or jobs, in flight at once; by default 4. The model's `rate_limiter` is kept to."""
 
     checkpoint: ByteStore | str | os.PathLike[str] | None
     """A directory, or a LangChain store of bytes, that keeps each transcript, by the recording's
-    content, the segment, the model and the prompt. A job that was killed continues from there, and
-    requests nothing twice."""
+    content (or its URL, if the service fetches it), the segment, the model, the prompt and the hot
+    words. A run that was killed continues from there, and requests nothing twice. Of jobs it keeps
+    the ids too, as soon as they are submitted: the next run waits for a job that was submitted. One
+    that the service has forgotten, after 24 hours, is submitted again."""
 
     track: int | None
     """Which sound track of films and containers with several, from 0. By default the one that is
@@ -55,11 +68,19 @@ class LoadOptions(TranscribeOptions, total=False):
     """How recordings are transcribed, and what documents are made of them."""
 
     transcript_format: TranscriptFormat
-    """One document per segment (the default), or one with all of a recording."""
+    """One document per segment (the default), per sentence, turn or window, or one with all of a
+    recording."""
+
+    window_s: float
+    """With `WINDOWS`, seconds of the longest document; by default 60. A longer sentence is one by
+    itself. Of a model that tells no times, segments are at most so long."""
+
+    max_gap_s: float
+    """With `WINDOWS`, seconds of the longest silence within a document; by default 5."""
 
     words: bool
-    """Whether documents of sentences and speakers have `words` in their metadata, with times, where
-    the model tells them; by default not, since vector stores take flat metadata."""
+    """Whether documents of sentences, speakers and windows have `words` in their metadata, with
+    times, where the model tells them; by default not, since vector stores take flat metadata."""
 
     on_error: OnError
     """What happens when a segment has failed, after the model's `max_retries`: its error is raised

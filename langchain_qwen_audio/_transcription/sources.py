@@ -19,10 +19,17 @@ Source: TypeAlias = str | os.PathLike[str] | Blob
 
 
 class Recording(NamedTuple):
-    """A recording that is not opened yet."""
+    """A recording that is not opened yet.
+
+    Attributes:
+        source: What it is called.
+        open: Reads it; a URL is downloaded to this machine.
+        url: Its http(s) URL, if it has one, for a service that fetches it itself.
+    """
 
     source: str
     open: Callable[[], Audio]
+    url: str | None = None
 
 
 def recordings(
@@ -43,7 +50,7 @@ def recordings(
         if isinstance(source, Blob):
             yield recording_of(source)
         elif isinstance(source, str) and source.lower().startswith(("http://", "https://")):
-            yield Recording(source, partial(Audio.from_url, source))
+            yield Recording(source, partial(Audio.from_url, source), url=source)
         else:
             yield from _named(os.fspath(source), noted)
 

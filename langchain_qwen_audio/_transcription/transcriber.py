@@ -1,27 +1,20 @@
 """Recordings → the transcript of each of their segments, in order, several in flight at once.
 
-recordings ─ split_recording ─► segments ─ model, or checkpoint ─► SegmentTranscript, in order
+recordings ─ backend ─► segments ─ backend, or checkpoint ─► SegmentTranscript, in order
 
-Sync and async share everything but the loop that waits. A failed request is repeated here, as often
-as the model's `max_retries` says, and the model itself repeats nothing: each attempt is a call of
-its own for the rate limiter and for callbacks, also where a stream broke off.
-
-An answer that the model did not finish is never stored as a transcript: shorter parts of its
-segment are requested instead.
+What splits and transcribes is a `Backend`: a chat model, or jobs. Sync and async share everything
+but the loop that waits.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import threading
 from collections import deque
-from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from langchain_core.exceptions import (
     ModelAuthenticationError,
@@ -29,22 +22,13 @@ from langchain_core.exceptions import (
     ModelNotFoundError,
     ModelPermissionDeniedError,
 )
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import ValidationError
 
 from langchain_qwen_audio._daemon_threads import DaemonThreads
-from langchain_qwen_audio._media.url_schemes import split_url
-from langchain_qwen_audio._service.retries import Attempts
-from langchain_qwen_audio._transcription.answers import (
-    STORED,
-    Answer,
-    StoredAnswer,
-    join_answers,
-    read_answer,
-)
+from langchain_qwen_audio._transcription.answers import STORED, Answer, StoredAnswer
+from langchain_qwen_audio._transcription.backend import Backend, SegmentTask
 from langchain_qwen_audio._transcription.checkpoints import Checkpoint
 from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
-from langchain_qwen_audio._transcription.segments import split_recording
 
 if TYPE_CHECKING:
     import os
@@ -52,32 +36,16 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from langchain_qwen_audio._transcription.checkpoints import ByteStore
-    from langchain_qwen_audio._transcription.options import Channel, OnError
+    from langchain_qwen_audio._transcription.options import OnError
     from langchain_qwen_audio._transcription.sources import Recording
-    from langchain_qwen_audio.audio import Audio
-    from langchain_qwen_audio.chat_models import ChatQwenAudio
 
 logger = logging.getLogger(__name__)
 
-TRANSCRIBE = "Write down what is said in this recording, word for word, and nothing else."
-MAX_SEGMENT_S = 240.0  # as WAV this much fits into a request
 THREAD_NAME = "transcribing"
-# An answer that is cut off is requested again in parts of at most this share of its segment, and as
-# long as a part is longer than this.
-SHORTER = 0.6
-SHORTEST_S = 10.0
 AHEAD = 2  # segments that are ready or in flight, for each that may be in flight
 
 # No other segment would succeed after one of these.
 _FATAL = (ModelAuthenticationError, ModelPermissionDeniedError, ModelNotFoundError)
-
-
-class _Task(NamedTuple):
-    """A segment to transcribe: its place, without a text yet, its audio, and its checkpoint key."""
-
-    place: SegmentTranscript
-    audio: Audio | None = None
-    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,55 +53,26 @@ class Transcriber:
     """How recordings are transcribed.
 
     Attributes:
-        llm: The model.
-        prompt: What the model does with each segment; a system message gives context to a model
-            that takes no text. None asks for a transcript.
-        segment_s: Seconds of the longest segment; None is near the model's limit.
-        overlap_s: Seconds of the end of each segment that the next one repeats.
+        backend: What transcribes.
         max_concurrency: Segments in flight at once.
         checkpoint: Where transcripts are kept, and looked up.
         on_error: Whether the error of a failed segment is raised, or reported in its place.
-        track: The sound track; None is the default one.
-        channel: The channel, or "each"; None mixes all.
-        allow_truncated: Whether what is there of a truncated recording is transcribed.
     """
 
-    llm: ChatQwenAudio
-    prompt: str | SystemMessage | None = None
-    segment_s: float | None = None
-    overlap_s: float = 0.0
+    backend: Backend
     max_concurrency: int = 4
     checkpoint: ByteStore | str | os.PathLike[str] | None = field(default=None, repr=False)
     on_error: OnError = "raise"
-    track: int | None = None
-    channel: Channel | None = None
-    allow_truncated: bool = False
 
     def __post_init__(self) -> None:
         if self.max_concurrency < 1:
             raise ValueError(f"max_concurrency is {self.max_concurrency}; expected 1 or more")
         if self.on_error not in {"raise", "document"}:
             raise ValueError(f"on_error is {self.on_error!r}; expected 'raise' or 'document'")
-        is_number = isinstance(self.channel, int) and self.channel >= 0
-        if not (is_number or self.channel in {None, "each"}):
-            raise ValueError(f"channel is {self.channel!r}; expected a number from 0, or 'each'")
-        if self.limit_s < 1.0:
-            raise ValueError(f"segment_s is {self.segment_s}; expected 1 second or more")
-        if not 0.0 <= self.overlap_s <= self.limit_s / 2:
-            raise ValueError(
-                f"overlap_s is {self.overlap_s}; expected 0 to {self.limit_s / 2:g}, which is half "
-                "of a segment"
-            )
-
-    @property
-    def limit_s(self) -> float:
-        """Seconds of the longest segment."""
-        near = min(self.llm.route().profile.max_part_s, MAX_SEGMENT_S)
-        return near if self.segment_s is None else min(self.segment_s, near)
 
     @cached_property
-    def _store(self) -> Checkpoint | None:
-        return None if self.checkpoint is None else Checkpoint(self.checkpoint)
+    def _store(self) -> Checkpoint:
+        return Checkpoint(self.checkpoint)
 
     def run(self, recordings: Iterable[Recording]) -> Generator[SegmentTranscript]:
         """Transcribe recordings, and yield the transcripts of their segments, in order.
@@ -179,144 +118,40 @@ class Transcriber:
             raise error
         return transcript
 
-    # --- segments ---
-
-    def _tasks(self, recordings: Iterable[Recording]) -> Iterator[_Task]:
-        _ = self._store  # it is an error before anything is read or sent
+    def _tasks(self, recordings: Iterable[Recording]) -> Iterator[SegmentTask]:
+        self._store.prepare()  # it is an error before anything is read or sent
         for recording in recordings:
             place = SegmentTranscript(recording.source, 0, 0.0, 0.0, is_first=True)
             try:
-                for audio in self._channels(recording.open()):
-                    yield from self._segments(audio, replace(place, channel=audio.channel))
-                    place = replace(place, is_first=False)
+                yield from self.backend.tasks(recording, place)
             except ModelError as error:  # it cannot be opened
-                yield _Task(replace(place, error=error))
+                yield SegmentTask(replace(place, error=error))
 
-    def _channels(self, audio: Audio) -> list[Audio]:
-        """Take of a recording what the options say."""
-        chosen = audio.choose(track=self.track, allow_truncated=self.allow_truncated)
-        if self.channel == "each":
-            return chosen.split_channels()
-        return [chosen.choose(channel=self.channel)]
-
-    def _segments(self, audio: Audio, place: SegmentTranscript) -> Iterator[_Task]:
-        """Split a recording, of which `place` is where the next segment is."""
-        settings, profile = self._describe(), self.llm.route().profile
-        try:
-            if audio.probe.tracks > 1:
-                place = replace(place, track=audio.probe.track)
-            found = split_recording(audio, profile, self.limit_s, overlap_s=self.overlap_s)
-            for part, start_s, end_s in found:
-                here = replace(
-                    place,
-                    start_s=round(start_s, 3),
-                    end_s=round(end_s, 3),
-                    new_s=end_s - place.end_s,
-                    length_s=audio.declared_s,
-                )
-                yield _Task(here, part, _key(audio.digest, start_s, end_s, settings))
-                place = replace(
-                    here,
-                    segment=here.segment + 1,
-                    start_s=here.end_s,
-                    new_s=0.0,
-                    is_first=False,
-                )
-        except ModelError as error:  # it cannot be read, or not to its end
-            yield _Task(replace(place, error=error))
-
-    def _describe(self) -> str:
-        """Write down all that a transcript depends on, apart from the recording."""
-        settings = dict(self.llm._identifying_params)  # noqa: SLF001
-        # Another server is another model, on whatever port.
-        parts = split_url(str(settings["base_url"]))
-        settings["base_url"] = parts.hostname if parts else settings["base_url"]
-        prompt = self.prompt.text if isinstance(self.prompt, SystemMessage) else self.prompt
-        described = [settings, type(self.prompt).__name__, prompt]
-        return json.dumps(described, default=str, sort_keys=True)
-
-    # --- requests ---
-
-    def _transcribe(self, task: _Task, ended: threading.Event) -> SegmentTranscript:
+    def _transcribe(self, task: SegmentTask, ended: threading.Event) -> SegmentTranscript:
         if ended.is_set():
             return task.place
         if (known := self._look_up(task)) is not None:
             return known
         try:
-            return self._keep(task, self._request(task.audio, ended))
+            return self._keep(task, self.backend.transcribe(task, self._store, ended))
         except ModelError as error:
             return replace(task.place, error=error)
 
-    def _request(self, audio: Audio | None, ended: threading.Event) -> Answer:
-        if ended.is_set():  # between the parts of a segment, too
-            raise CancelledError
-        messages, attempts = self._begin(audio)
-        while True:
-            try:
-                answer = read_answer(self.llm.invoke(messages, max_retries=0))
-                break
-            except ModelError as error:
-                if ended.wait(attempts.wait_s(error)):
-                    raise
-        return join_answers(
-            answer, [self._request(it, ended) for it in self._shorter(audio, answer)]
-        )
-
-    async def _atranscribe(self, task: _Task, gate: asyncio.Semaphore) -> SegmentTranscript:
+    async def _atranscribe(self, task: SegmentTask, gate: asyncio.Semaphore) -> SegmentTranscript:
         async with gate:
             if (known := await asyncio.to_thread(self._look_up, task)) is not None:
                 return known
             try:
-                answer = await self._arequest(task.audio)
+                answer = await self.backend.atranscribe(task, self._store)
             except ModelError as error:
                 return replace(task.place, error=error)
             return await asyncio.to_thread(self._keep, task, answer)
 
-    async def _arequest(self, audio: Audio | None) -> Answer:
-        messages, attempts = await asyncio.to_thread(self._begin, audio)
-        while True:
-            try:
-                answer = read_answer(await self.llm.ainvoke(messages, max_retries=0))
-                break
-            except ModelError as error:
-                await asyncio.sleep(attempts.wait_s(error))
-        shorter = await asyncio.to_thread(self._shorter, audio, answer)
-        return join_answers(answer, [await self._arequest(it) for it in shorter])
-
-    def _begin(self, audio: Audio | None) -> tuple[list[BaseMessage], Attempts]:
-        """Make what is sent, and what decides about retries."""
-        return self._messages(audio), Attempts(self.llm.model, self.llm.max_retries)
-
-    def _shorter(self, audio: Audio | None, answer: Answer) -> list[Audio]:
-        """Split a segment whose answer was cut off; a short one stays as it is."""
-        assert audio is not None  # noqa: S101
-        if answer.finish_reason is None:
-            return []
-        is_splittable = answer.finish_reason == "length" and audio.duration_s > SHORTEST_S
-        effect = "shorter parts of it are requested" if is_splittable else "it is not whole"
-        cause = f"finish_reason={answer.finish_reason}"
-        logger.warning("%s: the answer was cut off (%s): %s", audio.name, cause, effect)
-        if not is_splittable:
-            return []
-        profile = self.llm.route().profile
-        return [it.audio for it in split_recording(audio, profile, SHORTER * audio.duration_s)]
-
-    def _messages(self, audio: Audio | None) -> list[BaseMessage]:
-        assert audio is not None  # noqa: S101
-        content: list[Any] = [audio.to_block()]
-        if isinstance(self.prompt, SystemMessage):
-            return [self.prompt, HumanMessage(content)]
-        text = self.prompt
-        if text is None and self.llm.route().profile.text:
-            text = TRANSCRIBE
-        return [HumanMessage([*content, {"type": "text", "text": text}] if text else content)]
-
-    def _look_up(self, task: _Task) -> SegmentTranscript | None:
+    def _look_up(self, task: SegmentTask) -> SegmentTranscript | None:
         """Find what needs no request: a failure, or a transcript in the checkpoint."""
         if task.place.error is not None:
             return task.place
-        stored = self._store.read(task.key) if self._store is not None else None
-        if stored is None:
+        if (stored := self._store.read(task.key)) is None:
             return None
         try:
             values = STORED.validate_json(stored)
@@ -325,9 +160,9 @@ class Transcriber:
             return None
         return replace(_with_values(task.place, values), from_checkpoint=True)
 
-    def _keep(self, task: _Task, answer: Answer) -> SegmentTranscript:
+    def _keep(self, task: SegmentTask, answer: Answer) -> SegmentTranscript:
         """Make the transcript of an answer, and put it into the checkpoint if it is whole."""
-        if self._store is not None and answer.finish_reason is None:
+        if answer.finish_reason is None:
             self._store.write(task.key, lambda: STORED.dump_json(answer.values))
         transcript = _with_values(task.place, answer.values)
         reason = answer.finish_reason
@@ -338,6 +173,9 @@ class Transcriber:
 def _with_values(place: SegmentTranscript, values: StoredAnswer) -> SegmentTranscript:
     """Put an answer at its place, with times of the recording."""
     sentences = tuple(it.moved(place.start_s) for it in values["sentences"])
+    if not place.end_s:  # the recording is at a URL, and was not measured here
+        end_s = max((it.end_s or 0.0 for it in sentences), default=0.0)
+        place = replace(place, end_s=end_s, new_s=end_s, length_s=end_s)
     return replace(
         place,
         text=values["text"],
@@ -347,8 +185,3 @@ def _with_values(place: SegmentTranscript, values: StoredAnswer) -> SegmentTrans
         usage=values["usage"],
         sentences=sentences,
     )
-
-
-def _key(digest: str, start_s: float, end_s: float, settings: str) -> str:
-    place = f"{start_s:.3f} {end_s:.3f}"
-    return hashlib.sha256(f"{digest}\n{place}\n{settings}".encode()).hexdigest()

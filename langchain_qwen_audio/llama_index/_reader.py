@@ -16,6 +16,7 @@ from langchain_qwen_audio._transcription.sources import Recording, recordings
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.document_loaders import LoadSummary, QwenAudioParser
 from langchain_qwen_audio.llama_index._llm import QwenAudio, chat_model_of
+from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,19 +62,23 @@ class QwenAudioReader(BaseReader):
     suffixes: ClassVar[frozenset[str]] = SUFFIXES
 
     def __init__(
-        self, llm: QwenAudio | ChatQwenAudio | None = None, **options: Unpack[LoadOptions]
+        self,
+        llm: QwenAudio | ChatQwenAudio | TranscriptionJobs | None = None,
+        **options: Unpack[LoadOptions],
     ) -> None:
         """Say how recordings are transcribed.
 
         Args:
-            llm: The model; by default qwen3-asr-flash, or, with a prompt, the default model.
+            llm: The model, or `TranscriptionJobs`; by default qwen3-asr-flash, or, with a prompt,
+                the default model.
             **options: See `langchain_qwen_audio.document_loaders.LoadOptions`.
 
         Raises:
             TypeError: There is no such option.
             ValueError: A value is out of its range.
         """
-        self.parser = QwenAudioParser(chat_model_of(llm), **options)
+        model = llm if isinstance(llm, TranscriptionJobs) else chat_model_of(llm)
+        self.parser = QwenAudioParser(model, **options)
 
     @property
     def summary(self) -> LoadSummary:
@@ -89,7 +94,8 @@ class QwenAudioReader(BaseReader):
         """Transcribe, and yield documents as they come, in order.
 
         Args:
-            paths: A file, a directory, a pattern, a public http(s) URL, or several of these.
+            paths: A file, a directory, a pattern, a public http(s) URL, or several of these. A URL
+                is downloaded here; with `TranscriptionJobs` the service fetches it.
             extra_info: Metadata to add to every document, which wins over what is there.
             fs: An fsspec file system that paths of files are on, in place of this machine's.
 

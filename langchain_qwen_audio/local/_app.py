@@ -2,9 +2,12 @@
 
 POST the paths of `_protocols.registry`       (requests to models)
 GET  /api/v1/uploads?action=getPolicy&model=...
+GET  /compatible-mode/v1/models
 POST /oss                                     (the upload_host that getPolicy names)
 POST /api/v1/services/audio/asr/transcription (jobs; also GET /api/v1/tasks/ID, POST .../ID/cancel)
 GET  /results/...                             (the transcription_url that a job names)
+POST /compatible-mode/v1/files                (also GET .../ID/content, DELETE .../ID)
+POST /compatible-mode/v1/batches              (also GET .../ID, POST .../ID/cancel)
 """
 
 import asyncio
@@ -17,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
 from langchain_qwen_audio.local._answers.answer import answer_request
+from langchain_qwen_audio.local._answers.ending import end_reply
 from langchain_qwen_audio.local._answers.job import answer_job
 from langchain_qwen_audio.local._audio_input import count_audio_tokens, read_audio
 from langchain_qwen_audio.local._jobs import failure_of, is_result
@@ -24,13 +28,25 @@ from langchain_qwen_audio.local._model_request import ModelRequest
 from langchain_qwen_audio.local._models.limits import check_limits
 from langchain_qwen_audio.local._models.table import Models
 from langchain_qwen_audio.local._protocols import jobs
+from langchain_qwen_audio.local._protocols.batches import (
+    BATCH_KINDS,
+    FILE_KINDS,
+    find_batch_request,
+    in_batch,
+)
 from langchain_qwen_audio.local._protocols.checks import (
     INVALID_PARAMETER,
     check_api_key,
     check_model_name,
 )
 from langchain_qwen_audio.local._protocols.jobs import TASKS_PATH, read_submission, write_submitted
-from langchain_qwen_audio.local._protocols.registry import protocols_at, read_request, write_error
+from langchain_qwen_audio.local._protocols.model_list import MODELS_PATH, write_models
+from langchain_qwen_audio.local._protocols.registry import (
+    protocols_at,
+    read_request,
+    refuse_path,
+    write_error,
+)
 from langchain_qwen_audio.local._received_request import ReceivedRequest
 from langchain_qwen_audio.local._refusal import Refusal, invalid_parameter
 from langchain_qwen_audio.local._replies import (
@@ -47,6 +63,7 @@ from langchain_qwen_audio.local._uploads import write_oss_error, write_policy
 if TYPE_CHECKING:
     from langchain_qwen_audio.local._answers.transcription import WhisperTranscriber
     from langchain_qwen_audio.local._audio_input import Samples
+    from langchain_qwen_audio.local._batches import Batches
     from langchain_qwen_audio.local._jobs import Jobs, Outcome
     from langchain_qwen_audio.local._traffic import RequestLog
     from langchain_qwen_audio.local._uploads import Uploads
@@ -70,6 +87,8 @@ class Scripts:
     upload: deque[RawReply] = field(default_factory=deque)
     task: deque[RawReply] = field(default_factory=deque)
     result: deque[RawReply] = field(default_factory=deque)
+    file: deque[RawReply] = field(default_factory=deque)
+    batch: deque[RawReply] = field(default_factory=deque)
 
 
 @dataclass
@@ -79,11 +98,13 @@ class App:
     log: "RequestLog"
     uploads: "Uploads"
     jobs: "Jobs"
+    batches: "Batches"
     transcriber: "WhisperTranscriber"
     scripts: Scripts
     reply: Scripted | None
     api_keys: Collection[str] | None
     models: Models
+    parameters: Collection[str]
     check_audio: bool
     workers: Executor
 
@@ -126,18 +147,26 @@ class App:
                     return self._answer_task_request(request)
                 case "result":
                     return self._send_result(request)
+                case "models":
+                    check_api_key(request, self.api_keys)
+                    return write_models(self.models)
+                case kind if kind in FILE_KINDS | BATCH_KINDS:
+                    return self._answer_batch_request(request)
                 case "other":
-                    msg = f"The local test server has no {request.method} {request.path}"
-                    raise Refusal(404, "NotFound", msg)
+                    raise refuse_path(request)
                 case _:
                     return await self._answer_model_request(request)
         except Refusal as refusal:
             return write_error(request.path, refusal)
 
-    async def _answer_model_request(self, received: ReceivedRequest) -> RawReply:
+    async def _answer_model_request(
+        self, received: ReceivedRequest, *, is_line: bool = False
+    ) -> RawReply:
         api_key = check_api_key(received, self.api_keys)
-        protocol, request = read_request(received, self.models)
+        protocol, request = read_request(received, self.models, self.parameters)
         check_limits(request)
+        if is_line:
+            request = in_batch(request)
         files = {
             audio: self.uploads.find(audio, request.name, api_key)
             for audio in request.audios
@@ -161,7 +190,28 @@ class App:
             return reply
         if isinstance(reply, JobFailure):
             raise Refusal(500, "InternalError", "A JobFailure was scripted for what is no job.")
+        reply = end_reply(reply, request)
         return protocol.write(reply, request, _count_input(request, recordings))
+
+    def _answer_batch_request(self, received: ReceivedRequest) -> RawReply:
+        api_key = check_api_key(received, self.api_keys)
+        scripted = self.scripts.file if received.kind in FILE_KINDS else self.scripts.batch
+        if scripted:
+            return scripted.popleft()
+        failure = None
+        if received.kind == "batch" and self.scripts.models:
+            following = self.scripts.models[0]
+            failure = following if isinstance(following, JobFailure) else None
+        if failure is not None:
+            self.scripts.models.popleft()
+        return self.batches.answer(received, api_key, self._answer_line, failure)
+
+    async def _answer_line(self, received: ReceivedRequest) -> RawReply:
+        """Answer one request of a batch."""
+        try:
+            return await self._answer_model_request(received, is_line=True)
+        except Refusal as refusal:
+            return write_error(received.path, refusal)
 
     async def _submit_job(self, received: ReceivedRequest) -> RawReply:
         """Take a job, whose work begins at once."""
@@ -270,6 +320,8 @@ def _find_kind(method: str, path: str) -> str:
             return "policy"
         case "POST", "/oss":
             return "upload"
+        case "GET", path if path == MODELS_PATH:
+            return "models"
         case "POST", jobs.SUBMIT_PATH:
             return "job"
     if path.startswith(TASKS_PATH) and path != TASKS_PATH:
@@ -277,6 +329,8 @@ def _find_kind(method: str, path: str) -> str:
         return {("GET", False): "task", ("POST", True): "cancel"}.get((method, is_cancel), "other")
     if method == "GET" and is_result(path):
         return "result"
+    if found := find_batch_request(method, path):
+        return found[0]
     at_path = protocols_at(path) if method == "POST" else []
     return at_path[0].kind if at_path else "other"
 

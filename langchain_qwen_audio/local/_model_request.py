@@ -26,6 +26,9 @@ class ModelRequest:
         json_mode: The answer is to be a JSON object.
         asr_options: The options of speech recognition, as they came.
         recognition_options: Those of speech recognition with times.
+        stop: The texts at which the answer stops.
+        max_tokens: How many tokens the answer may have; `None`: any number.
+        echoed: What the reply repeats of the request.
     """
 
     name: str
@@ -40,6 +43,9 @@ class ModelRequest:
     json_mode: bool = False
     asr_options: object = None
     recognition_options: Mapping[str, Any] = field(default_factory=dict)
+    stop: tuple[str, ...] = ()
+    max_tokens: int | None = None
+    echoed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def audios(self) -> list[str]:

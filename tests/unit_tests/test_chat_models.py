@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from langchain.chat_models import init_chat_model
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.rate_limiters import InMemoryRateLimiter
+from langchain_core.runnables import ConfigurableField
 from langchain_core.tracers.base import BaseTracer
 from pydantic import ValidationError
 
@@ -32,6 +34,7 @@ from langchain_qwen_audio.local import (
     error_reply,
     stream_error_reply,
 )
+from tests.unit_tests.models import ADD, OMNI_3_8, add
 from tests.unit_tests.programs import STRICT
 
 from .conftest import ainvoke, astream, invoke, stream
@@ -203,7 +206,16 @@ def test_a_parameter_has_its_place_on_the_wire(
     assert parameters_sent(call_model, server) == {name: value}
 
 
-def test_one_call_may_override_every_field(call_model: CallModel, server: LocalDashScope) -> None:
+@pytest.fixture
+def newer_server() -> Iterator[LocalDashScope]:
+    with LocalDashScope(reply="ok", parameters=["newer", "newest", "another"]) as server:
+        yield server
+
+
+def test_one_call_may_override_every_field(
+    call_model: CallModel, newer_server: LocalDashScope
+) -> None:
+    server = newer_server
     model = ChatQwenAudio(
         base_url=server.base_url,
         api_key=KEY,
@@ -742,3 +754,32 @@ def test_nothing_is_retried_after_the_first_fragment(
     with pytest.raises(errors.APIError, match="broke"):
         chunks_of(model, "?")
     assert len(server.requests) == 1
+
+
+# --- chosen at run time -------------------------------------------------------------------------
+
+
+def test_init_chat_model_does_not_know_the_provider() -> None:
+    """When it does one day, docs/models.md is to say so."""
+    with pytest.raises(ValueError, match="Unable to infer model provider"):
+        init_chat_model("dashscope:qwen3.8-omni-flash")
+
+
+def test_a_model_is_chosen_by_the_configuration(
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
+) -> None:
+    chosen = model.configurable_fields(
+        model=ConfigurableField("model"), temperature=ConfigurableField("temperature")
+    )
+    configured = chosen.with_config(configurable={"model": OMNI_3_8, "temperature": 0.5})
+    assert call_model(configured, "?").response_metadata["model_name"] == OMNI_3_8
+    assert server.requests[0].json["temperature"] == 0.5
+    assert call_model(chosen, "?").response_metadata["model_name"] == model.model
+
+
+def test_a_model_with_tools_is_chosen_by_the_call(
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
+) -> None:
+    call_model(model.bind_tools([add]), "?", model=OMNI_3_8)
+    assert server.requests[0].json["model"] == OMNI_3_8
+    assert server.requests[0].json["tools"] == [ADD]

@@ -26,8 +26,11 @@ import pysubs2
 import pytest
 
 from langchain_qwen_audio._models.routes import Region
+from langchain_qwen_audio._service.jobs import Polling
 from langchain_qwen_audio.cli import main
 from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
+from langchain_qwen_audio.transcripts import Transcript
+from tests.unit_tests.job_calls import LISTED, ONE, URL, as_json, submissions
 from tests.unit_tests.models import RECOGNITION
 from tests.unit_tests.programs import STRICT
 
@@ -173,6 +176,54 @@ REFUSED: dict[str, tuple[tuple[str, ...], dict[str, str], int, str]] = {
         {},
         2,
         "--speakers: qwen3-asr-flash does not tell who speaks",
+    ),
+    "words of a model that tells none": (
+        ("transcribe", SAMPLE, "--words", "--local"),
+        {},
+        2,
+        "--words: qwen3-asr-flash does not tell the times of words; add --jobs",
+    ),
+    "a job model without jobs": (
+        ("transcribe", SAMPLE, "--model", ONE, "--local"),
+        {},
+        2,
+        "--model: qwen3-asr-flash-filetrans transcribes in jobs: qwen-audio transcribe --jobs",
+    ),
+    "jobs of a model that has none": (
+        ("transcribe", SAMPLE, "--jobs", "--model", "qwen3-asr-flash"),
+        KEY,
+        2,
+        "--jobs: qwen3-asr-flash transcribes in no jobs; these models do: qwen-audio-3.1-",
+    ),
+    "speakers of jobs that tell none": (
+        ("transcribe", SAMPLE, "--jobs", "--speakers", "--model", ONE),
+        KEY,
+        2,
+        "--speakers: qwen3-asr-flash-filetrans does not tell who speaks",
+    ),
+    "a prompt for jobs": (
+        ("transcribe", SAMPLE, "--jobs", "--prompt", "Names: Ada."),
+        KEY,
+        2,
+        "--prompt: jobs take none; --hot-words FILE gives them names and terms",
+    ),
+    "jobs in a region without a host": (
+        ("transcribe", SAMPLE, "--jobs", "--region", "eu-central-1"),
+        KEY,
+        2,
+        "region eu-central-1 has no shared host",
+    ),
+    "no file of hot words": (
+        ("transcribe", SAMPLE, "--hot-words", "no.txt"),
+        KEY,
+        2,
+        "hot_words is no.txt, which cannot be read",
+    ),
+    "hot words for no model": (
+        ("transcribe", SAMPLE, "--hot-words", "notes.wav", "--jobs", "--model", "fun-asr"),
+        KEY,
+        2,
+        "fun-asr takes only a vocabulary that is stored",
     ),
     "speakers and a language": (
         ("transcribe", SAMPLE, "--speakers", "--language", "de", "--model", RECOGNITION, "--local"),
@@ -418,6 +469,139 @@ def test_speakers_are_told_in_subtitles(
         "00:00:01.000 --> 00:00:01.900\n<v Speaker 1>1.\n"
     )
     assert service.requests[0].parameters["speaker_diarization_enabled"] is True
+
+
+# --- jobs -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at jobs without waits between."""
+    monkeypatch.setattr(Polling, "wait_s", lambda *_: 0.001)
+
+
+def test_jobs_transcribe_locally_with_speakers_and_cost(
+    run: Run, recordings: Path, tmp_path: Path
+) -> None:
+    command = ("transcribe", str(recordings), "--jobs", "--speakers", "--words", "--local")
+    done = run(*command, "--format", "json", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(tmp_path / f"{it}.json") for it in ("welcome", "welcome-2")]
+    assert "2 recordings, 00:21 in 2 segments (0 failed, 0 from the checkpoint)" in done.stderr
+    assert "cost unknown" in done.stderr
+    transcript = Transcript.model_validate_json((tmp_path / "welcome-2.json").read_text())
+    assert words(transcript.text) == words(WELCOME)
+    assert {it.speaker for it in transcript.sentences} == {0}
+    assert transcript.sentences[0].words[0].start_s is not None
+
+
+JOB_OPTIONS: dict[str, tuple[tuple[str, ...], str, dict[str, Any]]] = {
+    "none": ((), LISTED, {}),
+    "all of the one shape": (
+        ("--speakers", "--words", "--language", "de", "--hot-words", "words.txt"),
+        LISTED,
+        {
+            "language_hints": ["de"],
+            "diarization_enabled": True,
+            "vocabulary": {"Qwen": 4, "Ada": 4},
+        },
+    ),
+    "all of the other": (
+        ("--words", "--language", "de", "--hot-words", "words.txt", "--model", ONE),
+        ONE,
+        {"language": "de", "enable_words": True, "corpus": {"text": "Qwen, Ada"}},
+    ),
+}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("options", "model", "parameters"), JOB_OPTIONS.values(), ids=JOB_OPTIONS)
+def test_a_job_is_told_what_the_options_say(
+    transcribe: Run,
+    service: LocalDashScope,
+    tmp_path: Path,
+    *,
+    options: tuple[str, ...],
+    model: str,
+    parameters: dict[str, Any],
+) -> None:
+    (tmp_path / "words.txt").write_text("Qwen\nAda\n")
+    done = transcribe(SAMPLE, "--jobs", *options, "--out", "-", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "a text\n"), done.stderr
+    (body,) = submissions(service)
+    assert (body["model"], body["parameters"]) == (model, parameters)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("suffix", ["srt", "vtt", "txt", "json", "jsonl", "lrc"])
+def test_jobs_write_every_format(
+    transcribe: Run, service: LocalDashScope, tmp_path: Path, suffix: str
+) -> None:
+    told = {"begin_time": 0, "end_time": 900, "text": "Hi.", "speaker_id": 1}
+    service.script(Reply(sentences=[told]))
+    done = transcribe(SAMPLE, "--jobs", "--speakers", "--format", suffix, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Hi." in (tmp_path / f"welcome.{suffix}").read_text()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_url_is_fetched_by_the_service(
+    transcribe: Run, service: LocalDashScope, tmp_path: Path
+) -> None:
+    assert transcribe(URL, "--jobs", cwd=tmp_path).returncode == 0
+    assert submissions(service)[0]["input"] == {"file_urls": [URL]}
+    assert (tmp_path / "meeting.txt").read_text() == "a text\n"
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_same_command_waits_for_the_job_that_was_submitted_and_fresh_submits_another(
+    transcribe: Run, service: LocalDashScope, tmp_path: Path
+) -> None:
+    command = functools.partial(transcribe, SAMPLE, "--jobs", cwd=tmp_path)
+    service.script_task(as_json({"code": "InvalidParameter", "message": "no"}, 400))
+    assert command().returncode == 1
+    assert command().returncode == 0
+    assert len(submissions(service)) == 1
+    assert "1 from the checkpoint" in command().stderr
+    assert command("--fresh").returncode == 0
+    assert len(submissions(service)) == 2
+
+
+@pytest.mark.usefixtures("quick")
+def test_fresh_forgets_the_job_that_was_submitted(
+    transcribe: Run, service: LocalDashScope, tmp_path: Path
+) -> None:
+    service.script_task(as_json({"code": "InvalidParameter", "message": "no"}, 400))
+    assert transcribe(SAMPLE, "--jobs", cwd=tmp_path).returncode == 1
+    assert transcribe(SAMPLE, "--jobs", "--fresh", cwd=tmp_path).returncode == 0
+    assert len(submissions(service)) == 2
+
+
+@pytest.mark.parametrize(
+    ("model", "cost"),
+    [
+        (ONE, "recordings, 00:21; cost 0.004832 CNY (audio in 0.004832)"),
+        (LISTED, "recordings, 00:21; cost unknown (how many tokens this model counts a second"),
+    ],
+)
+def test_an_estimate_of_jobs_prints_length_and_price(
+    run: Run, recordings: Path, model: str, cost: str
+) -> None:
+    done = run("transcribe", str(recordings), "--jobs", "--model", model, "--estimate")
+    assert done.returncode == 0, done.stderr
+    assert cost in done.stdout
+
+
+def test_hot_words_help_a_model_that_is_no_job(
+    transcribe: Run, service: LocalDashScope, tmp_path: Path
+) -> None:
+    (tmp_path / "words.txt").write_text("Qwen\nAda\n")
+    done = transcribe(SAMPLE, "--hot-words", "words.txt", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert service.requests[0].messages[0]["content"] == [{"text": "Qwen, Ada"}]
+
+
+# --- prompts, and what of a recording is taken ------------------------------------------------
 
 
 def test_a_prompt_is_what_other_models_are_sent(

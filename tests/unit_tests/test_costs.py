@@ -309,6 +309,7 @@ def test_a_loader_pays_once_for_what_langchains_cache_has(load: Load, ten: Path)
     [
         (ASR, {"output_tokens_details": {"text_tokens": 1}}, "how many seconds"),
         (OMNI_3_5, {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}, "5 answers"),
+        (RECOGNITION, {"duration": 2}, "an answer does not say how many tokens it used"),
     ],
 )
 def test_a_loaders_summary_without_counts_has_no_amount(

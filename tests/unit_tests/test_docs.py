@@ -5,6 +5,7 @@ import inspect
 import re
 import shutil
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from langchain_qwen_audio._media.container import DEMUXERS
 from langchain_qwen_audio._models.elsewhere import OTHER_WAYS
 from langchain_qwen_audio._models.profiles import PROFILES
 from langchain_qwen_audio.local import LocalDashScope
+from langchain_qwen_audio.tracing import without_base64
 from tests.model_tables import OTHER_NAMES, PAGES, TABLES, with_tables
 
 ROOT = Path(__file__).parents[2]
@@ -80,8 +82,10 @@ def test_code_blocks_run(
         (langchain_qwen_audio.Cost, 1),
         (langchain_qwen_audio.rate_limiter_for, 1),
         (langchain_qwen_audio.TranscriptionJobs, 1),
+        (langchain_qwen_audio.ChatBatches, 1),
         (langchain_qwen_audio.QwenAudioParser, 1),
         (langchain_qwen_audio.QwenAudioLoader, 1),
+        (without_base64, 1),
         (langchain_qwen_audio.LoadAudio, 1),
         (langchain_qwen_audio.AskAudio, 1),
         (langchain_qwen_audio.QwenAudioToolkit, 1),
@@ -96,7 +100,7 @@ def test_code_blocks_run(
 @pytest.mark.filterwarnings("ignore:Accessing the 'model_")
 @pytest.mark.filterwarnings("ignore:`langchain-community` is being sunset")
 def test_the_examples_of_docstrings_run(
-    documented: type, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    documented: Callable[..., object], count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("welcome.wav", "meeting.mp3", "meetings/one.wav", "recordings/call.mp3"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -145,9 +145,9 @@ def test_a_transcript_that_is_not_whole_counts_as_failed(folder: Path) -> None:
 
 @both_ways
 def test_a_wrong_key_is_raised(evaluate: Any, folder: Path) -> None:
-    with LocalDashScope(reply="x", api_keys=["another"]) as server:
-        with pytest.raises(AuthenticationError):
-            evaluate(folder, model_of(server))
+    refusing = LocalDashScope(reply="x", api_keys=["another"])
+    with refusing as server, pytest.raises(AuthenticationError):
+        evaluate(folder, model_of(server))
 
 
 @both_ways
@@ -262,9 +262,8 @@ def test_references_that_cannot_be_used_are_an_error_before_any_request(
         (folder.parent / name).mkdir()
     save(folder.parent / "latin" / "a.wav", 1)
     (folder.parent / "latin" / "a.txt").write_bytes("é".encode("latin-1"))
-    with LocalDashScope(reply=reply) as server:
-        with pytest.raises(error, match=message):
-            evaluate(references, model_of(server))
+    with LocalDashScope(reply=reply) as server, pytest.raises(error, match=message):
+        evaluate(references, model_of(server))
     assert server.requests == []
 
 
@@ -275,15 +274,17 @@ def test_a_loader_of_other_recordings_is_an_error_before_any_request(folder: Pat
             evaluate(folder, loader)
         with pytest.raises(ValueError, match=r"one\.wav: there is no reference for it"):
             evaluate({folder / "two.wav": "x"}, loader)
+        twice = QwenAudioLoader([folder / "one.wav"] * 2, llm=model_of(server))
         with pytest.raises(ValueError, match="or it comes twice"):
-            twice = QwenAudioLoader([folder / "one.wav"] * 2, llm=model_of(server))
             evaluate({folder / "one.wav": "x"}, twice)
     assert server.requests == []
 
 
 def test_only_models_loaders_and_units_are_taken(folder: Path) -> None:
-    with pytest.raises(TypeError, match="Audio came; expected ChatQwenAudio or QwenAudioLoader"):
+    with pytest.raises(
+        TypeError, match="Audio came; expected ChatQwenAudio, TranscriptionJobs or Q"
+    ):
         evaluate(folder, Audio.from_path(folder / "one.wav"))
-    with LocalDashScope(reply=reply) as server:
-        with pytest.raises(ValueError, match="unit is 'letter'; expected 'word' or 'character'"):
-            evaluate(folder, model_of(server), unit="letter")
+    model = ChatQwenAudio(model=ASR, api_key="local")
+    with pytest.raises(ValueError, match="unit is 'letter'; expected 'word' or 'character'"):
+        evaluate(folder, model, unit="letter")

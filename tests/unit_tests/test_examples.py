@@ -28,7 +28,17 @@ def test_without_a_key_an_example_starts_the_local_test_server() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["local_file", "multi_turn", "streaming", "voice_chat", "speak", "rag", "agent"]
+    "name",
+    [
+        "local_file",
+        "multi_turn",
+        "streaming",
+        "voice_chat",
+        "speak",
+        "rag",
+        "agent",
+        "agent_memory",
+    ],
 )
 def test_example_transcribes_the_sample(name: str) -> None:
     with LocalDashScope() as server:  # its Whisper has transcribed the sample for other tests

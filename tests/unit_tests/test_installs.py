@@ -167,6 +167,11 @@ def test_it_works_with_the_base_install(outcomes: dict[str, tuple[str, str]], wh
 NO_NUMPY = "The local test server cannot transcribe without numpy, faster_whisper"
 NEEDS_AN_EXTRA = {
     "ray": ("import langchain_qwen_audio.ray", "ray", "langchain_qwen_audio.ray needs Ray"),
+    "agents": (
+        "import langchain_qwen_audio.middleware",
+        "agents",
+        "langchain_qwen_audio.middleware needs LangChain's agents",
+    ),
     "llama_index": (
         "import langchain_qwen_audio.llama_index",
         "llama-index",
@@ -246,6 +251,12 @@ def test_the_base_install_transcribes_at_a_terminal(
 
 # --- each extra alone -------------------------------------------------------------------------
 
+AGENTS = """
+import sys, tempfile
+from langchain_qwen_audio import Audio
+from langchain_qwen_audio.middleware import AudioMiddleware
+print(AudioMiddleware(tempfile.mkdtemp()).to_blocks(Audio.from_path(sys.argv[1])))
+"""
 LLAMA_INDEX = """
 import sys
 from llama_index.core.llms import AudioBlock, ChatMessage
@@ -255,6 +266,7 @@ print(QwenAudioReader().load_data(sys.argv[1])[0].text)
 """
 WORKS_WITH: dict[str, tuple[str, ...]] = {
     "local": (*COMMAND, "ask", SAMPLE, "--local"),
+    "agents": ("-c", AGENTS, SAMPLE),
     "llama-index": ("-c", LLAMA_INDEX, SAMPLE),
     "ray": ("-c", "import langchain_qwen_audio.ray as it; print(it.SCHEMA)"),
 }
@@ -295,7 +307,12 @@ PAGES = [
     ROOT / "README.md",
 ]
 # What pip calls the distributions that an extra brings, or that a page names itself.
-NAMED = {"llama_index": "llama-index", "ray": "ray", "pyarrow": "ray"}
+NAMED = {
+    "llama_index": "llama-index",
+    "ray": "ray",
+    "pyarrow": "ray",
+    "langgraph": "langchain",
+}
 
 
 def code_of(page: Path) -> str:

@@ -25,7 +25,7 @@ from langchain_core.document_loaders import Blob
 from langchain_core.rate_limiters import BaseRateLimiter, InMemoryRateLimiter
 from langchain_core.stores import InMemoryByteStore
 
-from langchain_qwen_audio import ChatQwenAudio, QwenAudioLoader
+from langchain_qwen_audio import ChatQwenAudio, QwenAudioLoader, TranscriptionJobs
 from langchain_qwen_audio.errors import AuthenticationError
 from langchain_qwen_audio.local import LocalDashScope, ReceivedRequest, Reply
 from tests.unit_tests._service.test_connection_pool import model_of
@@ -404,6 +404,12 @@ def test_what_cannot_be_shared_is_refused_at_once(
     llm = ChatQwenAudio(api_key="k", **fields)
     with pytest.raises(error, match=says):
         transcribe("recordings/", llm=llm, **options)
+
+
+def test_jobs_are_no_stage_of_a_cluster() -> None:
+    jobs: Any = TranscriptionJobs(api_key="k")
+    with pytest.raises(TypeError, match="TranscriptionJobs came, expected a ChatQwenAudio"):
+        transcribe("recordings/", llm=jobs)
 
 
 # --- what the page says -----------------------------------------------------------------------

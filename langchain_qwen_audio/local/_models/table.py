@@ -224,10 +224,10 @@ _KNOWN: dict[str, dict[str, Model]] = {
     "qwen3.5-omni-plus-2026-03-15": {"openai": _OMNI_3_5_SNAPSHOT},
     "qwen3.5-omni-flash": {"openai": _OMNI_3_5},
     "qwen3.5-omni-flash-2026-03-15": {"openai": _OMNI_3_5_SNAPSHOT},
-    "qwen3.8-omni-flash": {"openai": _OMNI_3_8},
+    "qwen3.8-omni-flash": {"openai": _OMNI_3_8, "responses": _OMNI_3_8},
 }
 # A name of the user's own: natively as Qwen-Audio, else an Omni that may do everything.
-_UNKNOWN = {"native": QWEN_AUDIO, "openai": _ANY_OMNI}
+_UNKNOWN = {"native": QWEN_AUDIO, "openai": _ANY_OMNI, "responses": _ANY_OMNI}
 
 
 def serve_models(others: Collection[str] = ()) -> Models:

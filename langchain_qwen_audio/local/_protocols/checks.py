@@ -12,6 +12,7 @@ from langchain_qwen_audio.local._refusal import Refusal, invalid_parameter
 MAX_DATA_URI_BYTES = 10_485_760
 
 INVALID_PARAMETER = "Required parameter(s) missing or invalid, please check the request parameters."
+URL_ERROR = "url error, please check url!"
 INVALID_URL = "The provided URL does not appear to be valid. Ensure it is correctly formatted."
 
 

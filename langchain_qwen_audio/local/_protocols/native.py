@@ -19,6 +19,12 @@ from langchain_qwen_audio.local._protocols.http_replies import (
     new_request_id,
     write_json,
 )
+from langchain_qwen_audio.local._protocols.parameters import (
+    SAMPLING,
+    check_one_answer,
+    read_max_tokens,
+    read_stop,
+)
 from langchain_qwen_audio.local._protocols.protocol import ServerProtocol
 from langchain_qwen_audio.local._protocols.tool_calls import (
     count_tool_call_tokens,
@@ -56,6 +62,7 @@ def read_native(
     for message in messages:
         _check_content(message, headers)
     checks.check_last_message(messages)
+    check_one_answer(parameters)
     return ModelRequest(
         name=name,
         model=model,
@@ -64,6 +71,8 @@ def read_native(
         incremental=parameters.get("incremental_output") is True,
         speech="audio" in (parameters.get("modalities") or ()),
         asr_options=parameters.get("asr_options"),
+        stop=read_stop(parameters),
+        max_tokens=read_max_tokens(parameters, "max_tokens"),
     )
 
 
@@ -230,8 +239,11 @@ NATIVE = ServerProtocol(
     kind="generation",
     base_path="/api/v1",
     path="/services/aigc/multimodal-generation/generation",
+    parameters=SAMPLING
+    | {"result_format", "incremental_output", "n", "stop", "max_tokens"}
+    | {"modalities", "audio", "voice", "asr_options"},
     read=read_native,
     write=write_native,
     write_error=_write_error,
-    refuse_model=lambda _: invalid_parameter("url error, please check url!"),
+    refuse_model=lambda _: invalid_parameter(checks.URL_ERROR),
 )

@@ -23,6 +23,12 @@ from langchain_qwen_audio.local._protocols.http_replies import (
     new_request_id,
     write_json,
 )
+from langchain_qwen_audio.local._protocols.parameters import (
+    SAMPLING,
+    check_one_answer,
+    read_max_tokens,
+    read_stop,
+)
 from langchain_qwen_audio.local._protocols.protocol import ServerProtocol
 from langchain_qwen_audio.local._protocols.tool_calls import split_tool_calls, write_tool_calls
 from langchain_qwen_audio.local._protocols.usage import count_text_tokens, write_openai_usage
@@ -63,6 +69,7 @@ def read_openai(
     messages = [_read_message(message, index, headers) for index, message in enumerate(given)]
     _check_tool_messages(messages)
     checks.check_last_message(messages)
+    check_one_answer(fields)
     return ModelRequest(
         name=name,
         model=model,
@@ -74,6 +81,8 @@ def read_openai(
         thinking=_wants_thinking(fields, model),
         json_mode=_wants_json(fields, model, messages),
         asr_options=fields.get("asr_options"),
+        stop=read_stop(fields),
+        max_tokens=read_max_tokens(fields, "max_tokens", "max_completion_tokens"),
     )
 
 
@@ -402,6 +411,11 @@ OPENAI = ServerProtocol(
     kind="chat",
     base_path="/compatible-mode/v1",
     path="/chat/completions",
+    parameters=SAMPLING
+    | {"stream", "stream_options", "n", "stop", "max_tokens", "max_completion_tokens"}
+    | {"modalities", "audio", "tools", "tool_choice", "parallel_tool_calls", "response_format"}
+    | {"enable_thinking", "reasoning_effort", "thinking_budget", "asr_options"}
+    | {"enable_search", "search_options", "use_multichannel"},
     read=read_openai,
     write=write_openai,
     write_error=_write_error,

@@ -26,6 +26,8 @@ class ServerProtocol:
         base_path: The path of the base URL; unknown paths below it get its errors.
         path: The path of its requests, below `base_path`. Several may share it: then the model
             decides.
+        parameters: The names of the parameters that it plays, or that have no effect that a
+            reply could show.
         read: Read a request; raises `Refusal`.
         write: Write a reply to it.
         write_error: Write an error.
@@ -36,6 +38,7 @@ class ServerProtocol:
     kind: str
     base_path: str
     path: str
+    parameters: frozenset[str]
     read: ReadRequest
     write: WriteReply
     write_error: Callable[[Refusal], RawReply]

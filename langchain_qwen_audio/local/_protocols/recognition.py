@@ -163,6 +163,10 @@ RECOGNITION = ServerProtocol(
     kind=NATIVE.kind,
     base_path=NATIVE.base_path,
     path=NATIVE.path,
+    parameters=frozenset(
+        {"format", "sample_rate", "language_hints", "vocabulary", "vocabulary_id"}
+        | {"speaker_diarization_enabled", "keep_dialect", "disfluency_removal_enabled"}
+    ),
     read=read_recognition,
     write=write_recognition,
     write_error=NATIVE.write_error,

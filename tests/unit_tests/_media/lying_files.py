@@ -6,6 +6,7 @@ None of them is looked for by the package: it bounds what decoding takes, whatev
 from __future__ import annotations
 
 import base64
+import functools
 import struct
 import zlib
 from functools import partial
@@ -31,6 +32,7 @@ def riff(kind: bytes, *chunks: bytes) -> bytes:
     return chunk(b"RIFF", kind + b"".join(chunks))
 
 
+@functools.cache
 def bomb() -> bytes:
     """Make an ID3 tag whose frames unpack to much more."""
     frame = packed_frame(b"TIT2", 200 << 20)
@@ -460,7 +462,7 @@ LYING: dict[str, Callable[[], bytes]] = {
     ),
     "AAC, ID3 in the middle": lambda: adts(bomb()),
     "AAC, 50,000 tags": lambda: aac_tags(50_000),
-    "WAV, 350,000 beginnings in each other": lambda: wav_with() + b"RIFF\4\0\0\0WAVE" * 350_000,
+    "WAV, 210,000 beginnings in each other": lambda: wav_with() + b"RIFF\4\0\0\0WAVE" * 210_000,
     "WAV, 210,000 beginnings in chunks": lambda: (
         wav_with() + b"abcd\x0c\0\0\0RIFF\4\0\0\0WAVE" * 210_000
     ),

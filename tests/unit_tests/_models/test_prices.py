@@ -159,4 +159,5 @@ def test_batches_are_half_the_price_where_that_is_documented() -> None:
         for region, prices in regions.items()
         if isinstance(prices, TokenPrices) and prices.batch_factor is not None
     }
-    assert factors == dict.fromkeys([(PLUS, BEIJING), (TURBO, BEIJING)], Decimal("0.5"))
+    models = [(PLUS, BEIJING), (OMNI_3_5, BEIJING), (TURBO, BEIJING)]
+    assert factors == dict.fromkeys(models, Decimal("0.5"))

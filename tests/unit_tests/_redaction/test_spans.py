@@ -77,6 +77,6 @@ def test_patterns_find_texts_and_functions_find_words(
 
 def test_a_function_cannot_be_called_with_words_that_are_not_known() -> None:
     whole = Sentence(text="我叫张伟。", start_s=3, end_s=4)
-    with pytest.raises(ValueError, match="the sentence at 3 s are not known.*pass a pattern"):
+    with pytest.raises(ValueError, match=r"the sentence at 3 s are not known.*pass a pattern"):
         find_matches([whole], lambda word: word == "张伟")
     assert find_matches([whole], re.compile("张伟"))[0][0].word is None

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from langchain_qwen_audio import Cost, errors
-from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, sse_event
+from langchain_qwen_audio.local import LocalDashScope, RawReply, sse_event
 from tests.unit_tests.models import (
     ADD,
     BLOCK,
@@ -264,7 +264,8 @@ def test_what_is_in_a_parameter_is_refused_too(
     assert server.requests == []
 
 
-def test_false_is_no_request(server: LocalDashScope) -> None:
-    server.script(Reply("a"))
-    model_at(server, QWEN_AUDIO, enable_search=False, use_multichannel=False).invoke("?")
+def test_false_is_no_request() -> None:
+    names = ["enable_search", "use_multichannel"]
+    with LocalDashScope(reply="a", parameters=names) as server:
+        model_at(server, QWEN_AUDIO, **dict.fromkeys(names, False)).invoke("?")
     assert server.requests[0].json["parameters"]["enable_search"] is False

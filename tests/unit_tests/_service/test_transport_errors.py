@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from typing import TYPE_CHECKING
+import re
+import socket
+from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import aiohttp
@@ -15,6 +17,7 @@ from langchain_qwen_audio import ChatQwenAudio, errors
 from langchain_qwen_audio._service import retries
 from langchain_qwen_audio._service.transport_errors import translated, was_never_sent
 from langchain_qwen_audio.local import END, RESET, LocalDashScope, RawReply
+from tests.unit_tests.calling_modes import ainvoke, astream, invoke, stream
 from tests.unit_tests.faults import (
     JSON,
     LONG,
@@ -30,6 +33,8 @@ from tests.unit_tests.faults import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.unit_tests.conftest import CallModel
 
 A, B = event("a"), event("b")
@@ -153,3 +158,47 @@ def test_a_request_was_never_sent_where_no_connection_came_about(
     causes: tuple[BaseException, ...], *, may_be_sent: bool
 ) -> None:
     assert was_never_sent(caused(errors.APIConnectionError("no"), *causes)) != may_be_sent
+
+
+# --- no connection at all -----------------------------------------------------------------------
+
+
+def free_port() -> int:
+    """Find a port on which nobody listens."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        return int(closed.getsockname()[1])
+
+
+def look_up(host: str, *more: Any, **named: Any) -> Any:
+    """Look up a name as a resolver does that does not know it; no other resolver is asked."""
+    if host == "unknown.invalid":
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return LOOK_UP(host, *more, **named)
+
+
+LOOK_UP = socket.getaddrinfo
+UNREACHABLE: dict[str, tuple[Callable[[str], str], str]] = {
+    "refused": (lambda _: f"http://127.0.0.1:{free_port()}/v1", "Connection refused"),
+    "an unknown host": (lambda _: "http://unknown.invalid/v1", "Name or service not known"),
+    "TLS to a plain port": (lambda plain: plain.replace("http:", "https:"), "SSL"),
+}
+
+
+@pytest.mark.parametrize(("address", "reason"), UNREACHABLE.values(), ids=UNREACHABLE)
+def test_a_connection_that_cannot_be_made_is_no_timeout_in_any_way_to_call(
+    monkeypatch: pytest.MonkeyPatch, address: Callable[[str], str], reason: str
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with LocalDashScope(reply="ok") as plain:
+        model = ChatQwenAudio(base_url=address(plain.base_url), api_key="local", max_retries=0)
+        told = {message_of_failure(way, model) for way in (invoke, ainvoke, stream, astream)}
+    (message,) = told
+    assert re.fullmatch(f"no connection: .*({reason}).*", message)
+    assert "timed out" not in message
+
+
+def message_of_failure(way: CallModel, model: ChatQwenAudio) -> str:
+    with pytest.raises(errors.APIConnectionError) as caught:
+        way(model, "?")
+    return caught.value.message

@@ -692,9 +692,10 @@ def test_a_round_trip_through_the_local_test_server_which_reads_the_prompt_itsel
 # --- models with native tools -----------------------------------------------------------------
 
 
-def test_native_tools_travel_as_parameters(call_model: CallModel, server: LocalDashScope) -> None:
-    model = ChatQwenAudio(base_url=server.base_url, api_key="local", tool_calling="native")
-    call_model(model.bind_tools([schema("f")], tool_choice="f"), HISTORY)
+def test_native_tools_travel_as_parameters(call_model: CallModel) -> None:
+    with LocalDashScope(reply="ok", parameters=["tools", "tool_choice"]) as server:
+        model = ChatQwenAudio(base_url=server.base_url, api_key="local", tool_calling="native")
+        call_model(model.bind_tools([schema("f")], tool_choice="f"), HISTORY)
     sent = server.requests[-1].parameters
     assert sent["tools"] == [schema("f")]
     assert [message["role"] for message in server.requests[-1].messages][:3] == [

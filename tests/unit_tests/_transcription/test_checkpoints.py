@@ -153,7 +153,7 @@ ANOTHER: dict[str, tuple[dict[str, Any], int]] = {
     "another model": ({"fields": {"model": "qwen3-asr-flash-2025-09-08"}}, 5),
     "another temperature": ({"fields": {"temperature": 0.5}}, 5),
     "other options": ({"fields": {"asr_options": {"language": "zh"}}}, 5),
-    "other arguments": ({"fields": {"model_kwargs": {"x": 1}}}, 5),
+    "other arguments": ({"fields": {"model_kwargs": {"seed": 1}}}, 5),
     "help": ({"prompt": SystemMessage("Names: Qwen.")}, 5),
     "other segments": ({"segment_s": 5}, 2),
     "segments of which half are the same": ({"segment_s": 2, "overlap_s": 1}, 5),

@@ -1,4 +1,4 @@
-"""An hour of speech: split in the pauses, every sample sent once, in bounded memory, in order."""
+"""Twenty minutes of speech: split in pauses, each sample sent once, in order; memory is bounded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.unit_tests.recordings import Samples
 
 RATE = 16_000
-HOUR_S = 3600
+LENGTH_S = 1200
 PAUSES_S = (0.5, 0.9, 0.4, 1.3)  # between sentences, in turn
 SAMPLES = files("langchain_qwen_audio") / "samples"
 SENTENCES = (SAMPLES / "welcome.txt").read_text().strip()
@@ -55,9 +55,9 @@ def talk() -> Iterator[Samples]:
 
 
 @pytest.fixture(scope="module")
-def hour(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("hour") / "talk.wav"
-    left = HOUR_S * RATE
+def talk_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("talk") / "talk.wav"
+    left = LENGTH_S * RATE
     with wave.open(str(path), "wb") as writer:
         writer.setparams((1, 2, RATE, 0, "NONE", ""))
         for samples in talk():
@@ -136,7 +136,7 @@ print(json.dumps([peak_mb() - before, loader.summary.audio_s]))
 
 @dataclass(frozen=True)
 class LoadJob:
-    """How the hour is transcribed, and what memory that may take."""
+    """How it is transcribed, and what memory that may take."""
 
     model: str
     way: str
@@ -154,20 +154,20 @@ JOBS = [
 
 @needs_proc
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: f"{job.model}, {job.way}")
-def test_an_hour_is_sent_sample_by_sample_in_order_and_in_bounded_memory(
-    hour: Path, job: LoadJob
+def test_a_long_recording_is_sent_sample_by_sample_in_order_and_in_bounded_memory(
+    talk_file: Path, job: LoadJob
 ) -> None:
     service = CountingService(is_second_awaited=True)
     with LocalDashScope(reply=service, max_log=1) as server:
-        arguments = (str(hour), server.base_url, job.model, job.way, str(job.concurrency))
+        arguments = (str(talk_file), server.base_url, job.model, job.way, str(job.concurrency))
         *rows, last = map(json.loads, run_python(PEAK_MB + LOAD, *arguments).splitlines())
     peak_mb, audio_s = last
     assert [metadata["segment"] for _, metadata in rows] == list(range(len(rows)))
     bounds = [0.0, *(metadata["end_s"] for _, metadata in rows)]
     assert [metadata["start_s"] for _, metadata in rows] == bounds[:-1]
-    assert bounds[-1] == audio_s == HOUR_S
+    assert bounds[-1] == audio_s == LENGTH_S
 
-    original = samples_of(hour)
+    original = samples_of(talk_file)
     loudness = np.abs(sentence().astype(float)).mean()
     for text, metadata in rows:
         start, end = (round(metadata[name] * RATE) for name in ("start_s", "end_s"))
@@ -180,7 +180,7 @@ def test_an_hour_is_sent_sample_by_sample_in_order_and_in_bounded_memory(
 
     assert service.requests == len(rows)
     assert 1 < service.busiest <= job.concurrency
-    assert service.sent < hour.stat().st_size * 1.34 + 2000 * len(rows), "base64 adds a third"
+    assert service.sent < talk_file.stat().st_size * 1.34 + 2000 * len(rows), "base64 adds a third"
     assert peak_mb < job.max_mb
 
 

@@ -16,9 +16,11 @@ from tests.unit_tests.loading import (
     ASR,
     QWEN_AUDIO,
     RATE,
+    asynchronous,
     clip_in,
     loader_of,
     numbered,
+    sync,
     texts,
     times,
 )
@@ -117,7 +119,7 @@ LONG_KINDS: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("make", LONG_KINDS.values(), ids=LONG_KINDS)
-@pytest.mark.parametrize("model", [ASR, QWEN_AUDIO])
+@pytest.mark.parametrize(("load", "model"), [(sync, ASR), (asynchronous, QWEN_AUDIO)])
 def test_segments_of_every_kind_add_up(
     load: Load, tmp_path: Path, make: Callable[[], bytes], model: str
 ) -> None:

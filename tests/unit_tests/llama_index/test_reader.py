@@ -20,6 +20,7 @@ from langchain_qwen_audio.errors import AudioError, AuthenticationError
 from langchain_qwen_audio.llama_index import QwenAudio, QwenAudioReader
 from langchain_qwen_audio.local import ReceivedRequest, Reply, error_reply
 from tests.unit_tests import made_files as made
+from tests.unit_tests.job_calls import LISTED, jobs_of, submissions
 from tests.unit_tests.models import RECOGNITION
 from tests.unit_tests.recordings import tone, wav
 
@@ -295,3 +296,11 @@ def test_an_index_tells_the_model_the_times_of_a_passage(
     sent = str(server.requests[-1].messages)
     assert "start_s: 0.0" in sent
     assert f"source: {folder / 'a.wav'}" in sent
+
+
+def test_jobs_transcribe_too(server: LocalDashScope, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav(tone(1)))
+    (document,) = QwenAudioReader(jobs_of(server, model=LISTED)).load_data(path)
+    assert (document.text, document.metadata["model"]) == ("ok", LISTED)
+    assert len(submissions(server)) == 1

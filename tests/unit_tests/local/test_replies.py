@@ -41,10 +41,10 @@ def test_a_refused_request_takes_no_reply(server: LocalDashScope) -> None:
 
 def test_a_function_may_answer_anything() -> None:
     def answer(request: ReceivedRequest) -> str | Reply | RawReply:
-        return RawReply(418) if request.parameters.get("teapot") else Reply("tea")
+        return RawReply(418) if request.parameters.get("seed") else Reply("tea")
 
     with LocalDashScope(reply=answer) as server:
-        assert generate(server, teapot=True).status_code == 418
+        assert generate(server, seed=418).status_code == 418
         assert text_of(generate(server)) == "tea"
 
 

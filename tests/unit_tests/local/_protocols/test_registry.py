@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 
+import httpx
 import pytest
 
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply
@@ -11,6 +13,7 @@ from langchain_qwen_audio.local._protocols import registry
 from langchain_qwen_audio.local._protocols.native import NATIVE
 from tests.unit_tests.local._client import (
     MODEL,
+    OMNI_38,
     QUESTION,
     assert_chat_refused,
     assert_refused,
@@ -18,10 +21,13 @@ from tests.unit_tests.local._client import (
     generate,
     get,
     message_of,
+    post,
     text,
     text_of,
     user,
 )
+
+LOCAL = {"authorization": "Bearer local"}
 
 
 def test_all_protocols_take_from_the_same_queue(server: LocalDashScope) -> None:
@@ -48,10 +54,44 @@ def test_requests_are_logged_with_their_body(server: LocalDashScope) -> None:
 def test_an_unknown_path_has_the_errors_of_its_base_url(server: LocalDashScope) -> None:
     message = "The local test server has no GET /api/v1/tasks"
     assert_refused(get(server.base_url + "/tasks"), 404, "NotFound", message)
-    message = "The local test server has no GET /compatible-mode/v1/models"
-    assert_chat_refused(get(server.compatible_base_url + "/models"), 404, "not_found", message)
+    message = "The local test server has no GET /compatible-mode/v1/files"
+    assert_chat_refused(get(server.compatible_base_url + "/files"), 404, "not_found", message)
     request, _ = server.requests
     assert (request.kind, dict(request.query)) == ("other", {})
+
+
+def test_the_path_of_another_kind_of_models_is_a_url_error(server: LocalDashScope) -> None:
+    """So that a client of it, as ChatTongyi, sees at once what is wrong."""
+    there = server.base_url + "/services/aigc/text-generation/generation"
+    refused = post(there, headers=LOCAL, json={"model": MODEL, "input": {"messages": []}})
+    assert_refused(refused, 400, "InvalidParameter", "url error, please check url!")
+
+
+def test_models_are_listed(server: LocalDashScope) -> None:
+    listed = get(server.compatible_base_url + "/models", headers=LOCAL).json()
+    assert listed["object"] == "list"
+    names = [it["id"] for it in listed["data"]]
+    assert OMNI_38 in names
+    assert MODEL not in names  # which only the native path serves
+    assert {it["object"] for it in listed["data"]} == {"model"}
+    assert get(server.compatible_base_url + "/models").status_code == 401
+    assert server.requests[0].kind == "models"
+
+
+@pytest.mark.parametrize("post", [generate, chat])
+def test_a_parameter_that_is_not_played_is_refused_by_name(
+    server: LocalDashScope, post: Callable[..., httpx.Response]
+) -> None:
+    response = post(server, logprobs=True, newer=1)
+    assert response.status_code == 400
+    assert "does not play logprobs, newer. LocalDashScope(parameters=" in response.text
+
+
+@pytest.mark.parametrize("post", [generate, chat])
+def test_parameters_may_be_taken_without_effect(post: Callable[..., httpx.Response]) -> None:
+    with LocalDashScope(reply="ok", parameters=["newer"]) as server:
+        assert post(server, newer=1).status_code == 200
+        assert post(server, newest=1).status_code == 400
 
 
 @pytest.mark.parametrize("post", [generate, chat])

@@ -1,0 +1,1 @@
+"""Recordings in an agent's conversation: what is stored of them, and what the model gets."""

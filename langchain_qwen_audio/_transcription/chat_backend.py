@@ -1,0 +1,207 @@
+"""A chat model as what transcribes: a recording is split, and each segment is a request.
+
+A failed request is repeated here, as often as the model's `max_retries` says, and the model itself
+repeats nothing: each attempt is a call of its own for the rate limiter and for callbacks, also
+where a stream broke off.
+
+An answer that the model did not finish is never taken for a transcript: shorter parts of its
+segment are requested instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.exceptions import ModelError
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+
+from langchain_qwen_audio._service.retries import Attempts
+from langchain_qwen_audio._transcription.answers import Answer, join_answers, read_answer
+from langchain_qwen_audio._transcription.backend import (
+    AudioChoice,
+    SegmentTask,
+    describe_settings,
+    segment_key,
+)
+from langchain_qwen_audio._transcription.segments import split_recording
+from langchain_qwen_audio.audio import Audio
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
+
+    from langchain_qwen_audio._transcription.checkpoints import Checkpoint
+    from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
+    from langchain_qwen_audio._transcription.sources import Recording
+    from langchain_qwen_audio.chat_models import ChatQwenAudio
+
+logger = logging.getLogger(__name__)
+
+TRANSCRIBE = "Write down what is said in this recording, word for word, and nothing else."
+MAX_SEGMENT_S = 240.0  # as WAV this much fits into a request
+# An answer that is cut off is requested again in parts of at most this share of its segment, and as
+# long as a part is longer than this.
+SHORTER = 0.6
+SHORTEST_S = 10.0
+
+
+@dataclass(frozen=True)
+class ChatBackend:
+    """How a chat model transcribes recordings.
+
+    Attributes:
+        llm: The model.
+        prompt: What the model does with each segment; a system message gives context to a model
+            that takes no text. None asks for a transcript.
+        hot_words: Names and terms that may be spoken, for the key in the checkpoint.
+        context: The hot words as the text of a system message; "" if the model has them already.
+        segment_s: Seconds of the longest segment; None is near the model's limit.
+        overlap_s: Seconds of the end of each segment that the next one repeats.
+        choice: What of each recording is transcribed.
+    """
+
+    llm: ChatQwenAudio
+    prompt: str | SystemMessage | None = None
+    hot_words: tuple[str, ...] = ()
+    context: str = ""
+    segment_s: float | None = None
+    overlap_s: float = 0.0
+    choice: AudioChoice = field(default_factory=AudioChoice)
+
+    def __post_init__(self) -> None:
+        if self.limit_s < 1.0:
+            raise ValueError(f"segment_s is {self.segment_s}; expected 1 second or more")
+        if not 0.0 <= self.overlap_s <= self.limit_s / 2:
+            raise ValueError(
+                f"overlap_s is {self.overlap_s}; expected 0 to {self.limit_s / 2:g}, which is half "
+                "of a segment"
+            )
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        return self.llm.model
+
+    @property
+    def region(self) -> str | None:
+        """The region that bills, if it is known."""
+        return self.llm.billing_region
+
+    @property
+    def limit_s(self) -> float:
+        """Seconds of the longest segment."""
+        near = min(self.llm.route().profile.max_part_s, MAX_SEGMENT_S)
+        return near if self.segment_s is None else min(self.segment_s, near)
+
+    # --- segments ---
+
+    def tasks(self, recording: Recording, place: SegmentTranscript) -> Iterator[SegmentTask]:
+        """Split a recording, or each of its channels."""
+        for audio in self.choice.apply(recording.open()):
+            yield from self._segments(audio, replace(place, channel=audio.channel))
+            place = replace(place, is_first=False)
+
+    def _segments(self, audio: Audio, place: SegmentTranscript) -> Iterator[SegmentTask]:
+        """Split a recording, of which `place` is where the next segment is."""
+        settings, profile = self._describe(), self.llm.route().profile
+        try:
+            if audio.probe.tracks > 1:
+                place = replace(place, track=audio.probe.track)
+            found = split_recording(audio, profile, self.limit_s, overlap_s=self.overlap_s)
+            for part, start_s, end_s in found:
+                here = replace(
+                    place,
+                    start_s=round(start_s, 3),
+                    end_s=round(end_s, 3),
+                    new_s=end_s - place.end_s,
+                    length_s=audio.declared_s,
+                )
+                yield SegmentTask(here, part, segment_key(audio.digest, start_s, end_s, settings))
+                place = replace(
+                    here,
+                    segment=here.segment + 1,
+                    start_s=here.end_s,
+                    new_s=0.0,
+                    is_first=False,
+                )
+        except ModelError as error:  # it cannot be read, or not to its end
+            yield SegmentTask(replace(place, error=error))
+
+    def _describe(self) -> str:
+        prompt = self.prompt.text if isinstance(self.prompt, SystemMessage) else self.prompt
+        hot_words = [self.hot_words] if self.hot_words else []
+        settings = self.llm._identifying_params  # noqa: SLF001
+        return describe_settings(settings, type(self.prompt).__name__, prompt, *hot_words)
+
+    # --- requests ---
+
+    def transcribe(self, task: SegmentTask, _store: Checkpoint, ended: threading.Event) -> Answer:
+        """Request the transcript of a segment, or of shorter parts of it."""
+        return self._request(_audio_of(task), ended)
+
+    async def atranscribe(self, task: SegmentTask, _store: Checkpoint) -> Answer:
+        """Request the transcript of a segment; see `transcribe`."""
+        return await self._arequest(_audio_of(task))
+
+    def _request(self, audio: Audio, ended: threading.Event) -> Answer:
+        if ended.is_set():  # between the parts of a segment, too
+            raise CancelledError
+        messages, attempts = self._begin(audio)
+        while True:
+            try:
+                answer = read_answer(self.llm.invoke(messages, max_retries=0))
+                break
+            except ModelError as error:
+                if ended.wait(attempts.wait_s(error)):
+                    raise
+        return join_answers(
+            answer, [self._request(it, ended) for it in self._shorter(audio, answer)]
+        )
+
+    async def _arequest(self, audio: Audio) -> Answer:
+        messages, attempts = await asyncio.to_thread(self._begin, audio)
+        while True:
+            try:
+                answer = read_answer(await self.llm.ainvoke(messages, max_retries=0))
+                break
+            except ModelError as error:
+                await asyncio.sleep(attempts.wait_s(error))
+        shorter = await asyncio.to_thread(self._shorter, audio, answer)
+        return join_answers(answer, [await self._arequest(it) for it in shorter])
+
+    def _begin(self, audio: Audio) -> tuple[list[BaseMessage], Attempts]:
+        """Make what is sent, and what decides about retries."""
+        return self._messages(audio), Attempts(self.llm.model, self.llm.max_retries)
+
+    def _shorter(self, audio: Audio, answer: Answer) -> list[Audio]:
+        """Split a segment whose answer was cut off; a short one stays as it is."""
+        if answer.finish_reason is None:
+            return []
+        is_splittable = answer.finish_reason == "length" and audio.duration_s > SHORTEST_S
+        effect = "shorter parts of it are requested" if is_splittable else "it is not whole"
+        cause = f"finish_reason={answer.finish_reason}"
+        logger.warning("%s: the answer was cut off (%s): %s", audio.name, cause, effect)
+        if not is_splittable:
+            return []
+        profile = self.llm.route().profile
+        return [it.audio for it in split_recording(audio, profile, SHORTER * audio.duration_s)]
+
+    def _messages(self, audio: Audio) -> list[BaseMessage]:
+        content: list[Any] = [audio.to_block()]
+        prompt = self.prompt
+        if isinstance(prompt, SystemMessage):
+            text, system = None, "\n".join(it for it in (prompt.text, self.context) if it)
+        else:
+            system = self.context
+            text = TRANSCRIBE if prompt is None and self.llm.route().profile.text else prompt
+        request = HumanMessage([*content, {"type": "text", "text": text}] if text else content)
+        return [SystemMessage(system), request] if system else [request]
+
+
+def _audio_of(task: SegmentTask) -> Audio:
+    assert isinstance(task.audio, Audio)  # noqa: S101  # `tasks` makes no others
+    return task.audio

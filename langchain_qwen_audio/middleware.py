@@ -1,0 +1,304 @@
+"""Middleware for LangChain's `create_agent`: recordings in the memory of an agent.
+
+before_model: audio ─► store; in the messages, what names it ─► transcripts, where it is old
+wrap_model_call: what names it ─► audio
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.tools import StructuredTool, ToolException
+
+from langchain_qwen_audio.audio import Audio
+from langchain_qwen_audio.errors import AudioError
+
+try:
+    from langchain.agents.middleware import AgentMiddleware
+except ImportError as error:
+    raise ImportError(
+        "langchain_qwen_audio.middleware needs LangChain's agents: "
+        'pip install "langchain-qwen-audio[agents]"'
+    ) from error
+
+from langchain_qwen_audio._agent_memory.blocks import (
+    audio_in,
+    length_in,
+    older_than,
+    recordings_in,
+    stored_block,
+    stored_blocks,
+    with_blocks,
+    with_sound,
+    with_transcripts,
+    without_recordings,
+)
+from langchain_qwen_audio._agent_memory.recordings import AnyStore, RecordingStore
+from langchain_qwen_audio._agent_memory.transcripts import StoredTranscripts
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from langchain.agents.middleware import AgentState, ModelRequest, ModelResponse
+    from langchain.agents.middleware.types import ToolCallRequest
+    from langchain_core.messages import MessageLikeRepresentation
+    from langgraph.runtime import Runtime
+    from langgraph.types import Command
+
+    from langchain_qwen_audio.chat_models import ChatQwenAudio
+
+__all__ = ["AudioMiddleware"]
+
+MOST_TOKENS_PER_S = 25.0  # of all models whose number is known
+
+
+class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
+    """Keep recordings of a conversation in a store, and give them to the model where it needs them.
+
+    In the messages of the agent, and so in its checkpoints, the bytes of a recording are replaced
+    by its id. On the way to the model the sound is put back, as a standard audio block that other
+    providers' models take too. What is older than `keep_turns` turns is replaced by its transcript;
+    the tool `load_recording` loads the sound again.
+
+    Put it before other middleware that reads messages, such as `SummarizationMiddleware`.
+
+    What goes out: recordings of the last `keep_turns` turns with each request, and an older one
+    once more, to `transcriber`. `PIIMiddleware` redacts text, and not sound, and only in the last
+    message of the user: with it, pass `keep_turns=0`.
+
+    The first checkpoint of a run holds the input as it came. To keep bytes out of that one too,
+    store recordings yourself: `to_blocks`.
+
+    Example:
+        ```python
+        from langchain.agents import create_agent
+        from langchain_qwen_audio import Audio, ChatQwenAudio
+        from langchain_qwen_audio.middleware import AudioMiddleware
+
+        memory = AudioMiddleware("recordings/")
+        agent = create_agent(ChatQwenAudio(model="qwen3.5-omni-flash"), middleware=[memory])
+        question = {"type": "text", "text": "What does the speaker want?"}
+        content = [*memory.to_blocks(Audio.from_path("welcome.wav")), question]
+        answer = agent.invoke({"messages": [{"role": "user", "content": content}]})
+        print(answer["messages"][-1].text)
+        ```
+    """
+
+    def __init__(
+        self,
+        store: AnyStore,
+        *,
+        transcriber: ChatQwenAudio | None = None,
+        keep_turns: int = 2,
+        load_tool: bool = True,
+    ) -> None:
+        """Say where recordings are kept.
+
+        Args:
+            store: A directory, a LangChain store of bytes, or a LangGraph store. Whoever knows the
+                id of a recording in it can have it loaded, so give each user their own.
+            transcriber: The model that writes the transcripts; by default qwen3-asr-flash.
+            keep_turns: In so many of the last turns, recordings are sent as sound. 0 sends
+                transcripts only, for a model without audio input.
+            load_tool: Whether the model may load a recording again, by the tool `load_recording`;
+                not where `keep_turns` is 0. A model that speaks takes no tools.
+
+        Raises:
+            TypeError: `store` is none of these.
+            ValueError: `keep_turns` is negative.
+        """
+        super().__init__()
+        if keep_turns < 0:
+            raise ValueError(f"keep_turns is {keep_turns}; expected 0 or more")
+        self.keep_turns = keep_turns
+        self.tools = [self._loading_tool()] if load_tool and keep_turns else []
+        self._recordings = RecordingStore(store)
+        self._transcripts = StoredTranscripts(self._recordings, transcriber)
+
+    # --- for the application ---
+
+    def to_blocks(self, audio: Audio) -> list[dict[str, Any]]:
+        """Store a recording, and make the content blocks that stand for it in a message.
+
+        Raises:
+            AudioError: It is not usable.
+        """
+        duration_s, mime_type = audio.duration_s, audio.mime_type
+        return stored_blocks(self._recordings.put(audio), duration_s, mime_type)
+
+    def get_recording(self, recording_id: str) -> Audio:
+        """Find a recording, to play it for example.
+
+        Args:
+            recording_id: The `file_id` of its block.
+
+        Raises:
+            AudioError: There is none with this id.
+        """
+        return self._recordings.get(recording_id)
+
+    def token_counter(
+        self, llm: ChatQwenAudio | None = None
+    ) -> Callable[[Iterable[MessageLikeRepresentation]], int]:
+        """Make what counts the tokens of messages, for `trim_messages` and summaries.
+
+        Text is counted approximately, as LangChain does; recordings by their length.
+
+        Args:
+            llm: The model whose tokens are counted. By default a second counts as 25 tokens, the
+                most that any model has; so it does where the model's number is not known.
+
+        Example:
+            ```python
+            SummarizationMiddleware(
+                llm, trigger=("tokens", 50_000), token_counter=memory.token_counter(llm)
+            )
+            ```
+        """
+        known = None if llm is None else llm.route().profile.tokens_per_s
+        rate = MOST_TOKENS_PER_S if known is None else known
+        return partial(_count_tokens, tokens_per_s=rate)
+
+    # --- for the agent ---
+
+    def before_model(
+        self,
+        state: AgentState[Any],
+        runtime: Runtime[Any],  # noqa: ARG002
+    ) -> dict[str, Any] | None:
+        """Store recordings, and transcribe old ones."""
+        stored = self._store_all(state["messages"])
+        transcripts = self._transcripts.find(self._old(stored))
+        return _changed(state["messages"], self._shortened(stored, transcripts))
+
+    async def abefore_model(
+        self,
+        state: AgentState[Any],
+        runtime: Runtime[Any],  # noqa: ARG002
+    ) -> dict[str, Any] | None:
+        """Store recordings, and transcribe old ones, without blocking the event loop."""
+        stored = await asyncio.to_thread(self._store_all, state["messages"])
+        transcripts = await self._transcripts.afind(self._old(stored))
+        return _changed(state["messages"], self._shortened(stored, transcripts))
+
+    def wrap_model_call(
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], ModelResponse[Any]],
+    ) -> ModelResponse[Any]:
+        """Put the sound of recordings into the request."""
+        return handler(request.override(messages=self._with_sound(request.messages)))
+
+    async def awrap_model_call(
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
+    ) -> ModelResponse[Any]:
+        """Put the sound of recordings into the request, without blocking the event loop."""
+        messages = await asyncio.to_thread(self._with_sound, request.messages)
+        return await handler(request.override(messages=messages))
+
+    def wrap_tool_call(
+        self,
+        request: ToolCallRequest,
+        handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]],
+    ) -> ToolMessage | Command[Any]:
+        """Store the recordings that a tool returns."""
+        return self._store_result(handler(request))
+
+    async def awrap_tool_call(
+        self,
+        request: ToolCallRequest,
+        handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]],
+    ) -> ToolMessage | Command[Any]:
+        """Store the recordings that a tool returns, without blocking the event loop."""
+        return await asyncio.to_thread(self._store_result, await handler(request))
+
+    # --- steps ---
+
+    def _store_all(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+        """Store all recordings of messages; what the model says aloud stays for its caller."""
+        *before, last = messages
+        kept = [last] if isinstance(last, AIMessage) else [self._store(last)]
+        return [*map(self._store, before), *kept]
+
+    def _store(self, message: BaseMessage) -> BaseMessage:
+        write = self._without_name if isinstance(message, AIMessage) else self.to_blocks
+
+        def stored(block: Any) -> list[dict[str, Any]] | None:
+            audio = audio_in(block)
+            return None if audio is None else write(audio)
+
+        return with_blocks(message, stored)
+
+    def _without_name(self, audio: Audio) -> list[dict[str, Any]]:
+        """Store what the model said, without a text that it could take for its own."""
+        return [stored_block(self._recordings.put(audio), audio.duration_s, audio.mime_type)]
+
+    def _store_result(self, result: ToolMessage | Command[Any]) -> ToolMessage | Command[Any]:
+        if not isinstance(result, ToolMessage):
+            return result  # its messages are stored before the next request
+        stored = self._store(result)
+        assert isinstance(stored, ToolMessage)  # noqa: S101
+        if isinstance(stored.artifact, Audio):
+            artifact = {"file_id": self._recordings.put(stored.artifact)}
+            return stored.model_copy(update={"artifact": artifact})
+        return stored
+
+    def _old(self, messages: Sequence[BaseMessage]) -> list[str]:
+        """List the recordings that are older than the turns that are kept."""
+        old = older_than(messages, self.keep_turns)
+        return recordings_in(it for it in old if not isinstance(it, AIMessage))
+
+    def _shortened(
+        self, messages: Sequence[BaseMessage], transcripts: dict[str, str]
+    ) -> list[BaseMessage]:
+        old = len(older_than(messages, self.keep_turns))
+        return [*(with_transcripts(it, transcripts) for it in messages[:old]), *messages[old:]]
+
+    def _with_sound(self, messages: Sequence[BaseMessage]) -> list[Any]:
+        named = recordings_in(it for it in messages if not isinstance(it, AIMessage))
+        return with_sound(messages, {it: self._recordings.get(it) for it in named})
+
+    # --- the tool ---
+
+    def _loading_tool(self) -> StructuredTool:
+        def load_recording(
+            recording_id: str, start_s: float = 0.0, end_s: float | None = None
+        ) -> list[dict[str, Any]]:
+            """Load the sound of an earlier recording of this conversation, or a part of it.
+
+            Args:
+                recording_id: Such as audio-0123456789abcdef.
+                start_s: Where the part begins, in seconds.
+                end_s: Where it ends; the end of the recording by default.
+            """
+            try:
+                audio = self._recordings.get(recording_id)
+                is_whole = start_s <= 0 and end_s is None
+                name, block = self.to_blocks(audio if is_whole else audio.excerpt(start_s, end_s))
+            except AudioError as error:
+                raise ToolException(str(error)) from error
+            return [name, {**block, "type": "file"}]
+
+        return StructuredTool.from_function(
+            load_recording, parse_docstring=True, handle_tool_error=True
+        )
+
+
+def _changed(before: Sequence[BaseMessage], after: Sequence[BaseMessage]) -> dict[str, Any] | None:
+    """Return what replaces messages of the state, by their ids; None if none is to be replaced."""
+    changed = [new for old, new in zip(before, after, strict=True) if new is not old]
+    return {"messages": changed} if changed else None
+
+
+def _count_tokens(messages: Iterable[MessageLikeRepresentation], *, tokens_per_s: float) -> int:
+    several = convert_to_messages(messages)
+    blocks = [block for it in several if isinstance(it.content, list) for block in it.content]
+    lengths = [max(1.0, length) for block in blocks if (length := length_in(block)) is not None]
+    texts = count_tokens_approximately(map(without_recordings, several))
+    return texts + round(sum(lengths) * tokens_per_s)
