@@ -17,7 +17,9 @@ if TYPE_CHECKING:
         QwenAudioParser,
         TranscriptFormat,
     )
+    from langchain_qwen_audio.evaluation import aevaluate_transcripts, evaluate_transcripts
     from langchain_qwen_audio.rate_limits import rate_limiter_for
+    from langchain_qwen_audio.redaction import aredact_audio, redact_audio
     from langchain_qwen_audio.tools import AskAudio, ListAudio, LoadAudio, QwenAudioToolkit
     from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
     from langchain_qwen_audio.transcripts import Transcript
@@ -38,8 +40,12 @@ __all__ = [
     "Transcript",
     "TranscriptFormat",
     "TranscriptionJobs",
+    "aevaluate_transcripts",
+    "aredact_audio",
     "create_recording_qa_chain",
+    "evaluate_transcripts",
     "rate_limiter_for",
+    "redact_audio",
     "show_messages",
 ]
 
@@ -51,6 +57,10 @@ _HOME = {
         ("QwenAudioLoader", "QwenAudioParser", "TranscriptFormat"),
         "langchain_qwen_audio.document_loaders",
     ),
+    **dict.fromkeys(
+        ("aevaluate_transcripts", "evaluate_transcripts"), "langchain_qwen_audio.evaluation"
+    ),
+    **dict.fromkeys(("aredact_audio", "redact_audio"), "langchain_qwen_audio.redaction"),
     "Audio": "langchain_qwen_audio.audio",
     "Transcript": "langchain_qwen_audio.transcripts",
     "TranscriptionJobs": "langchain_qwen_audio.transcription_jobs",

@@ -54,6 +54,11 @@ def add_model_options(parser: argparse.ArgumentParser, default: str) -> None:
         default: The model by default, for the help.
     """
     parser.add_argument("--model", help=f"name of the model (default: {default})")
+    add_service_options(parser)
+
+
+def add_service_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says which language is spoken, and where the service is."""
     parser.add_argument(
         "--language", metavar="CODE", help="language spoken (zh, en, …), for speech recognition"
     )

@@ -20,7 +20,8 @@ from typing_extensions import Unpack
 from langchain_qwen_audio._media.durations import format_time
 from langchain_qwen_audio._request.token_count import token_ids
 from langchain_qwen_audio._transcription.options import LoadOptions
-from langchain_qwen_audio.document_loaders import QwenAudioLoader
+from langchain_qwen_audio.document_loaders import QwenAudioLoader, TranscriptFormat
+from langchain_qwen_audio.transcripts import Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,12 +39,14 @@ Write down in a few words what is said in this part that helps to answer. \
 If nothing in it does, answer {NOTHING}."""
 
 COMBINE_PROMPT = """\
-These are notes on a recording, each with the time at which the part begins that it is from.
+These are notes on a recording, each with the time at which the part begins that it is from, \
+and with the speaker, where that is known.
 
 {notes}
 
 Answer from these notes alone: {question}
-Cite the times of what you use in their brackets, as [mm:ss]. If the notes do not say, say so."""
+Cite the times of what you use in their brackets, as [mm:ss], and name the speaker where the note \
+does, as Speaker 0 [mm:ss]. If the notes do not say, say so."""
 
 SHORTEN_PROMPT = """\
 These are notes on a recording, each with a time in brackets.
@@ -67,7 +70,8 @@ def create_recording_qa_chain(
     """Make a chain that answers a question about a recording, however long, with citations.
 
     From each segment of the recording the model notes what helps to answer (map). From these notes
-    the answer is made (reduce). A model that only transcribes notes all words.
+    the answer is made (reduce). A model that only transcribes notes all words: each sentence with
+    its time and its speaker, where the model tells them.
 
     Example:
         ```python
@@ -93,14 +97,16 @@ def create_recording_qa_chain(
         ValueError: `llm` only transcribes, and there is no `combine_llm`.
     """
     takes_text = llm.route().profile.text
+    notes_of = TranscriptFormat.SEGMENTS if takes_text else TranscriptFormat.SENTENCES
     if combine_llm is None and not takes_text:
         raise ValueError(f"{llm.model} only transcribes: pass combine_llm=…, which answers")
     combine = combine_llm or llm
 
     def loader(inputs: dict[str, Any]) -> QwenAudioLoader:
         prompt = NOTE_PROMPT.format(question=inputs["question"]) if takes_text else None
-        # A prompt among the options is a TypeError.
-        return QwenAudioLoader(inputs["audio"], llm=llm, prompt=prompt, **options)  # type: ignore[misc]
+        # A prompt or a format among the options is a TypeError.
+        settings: dict[str, Any] = {"llm": llm, "prompt": prompt, "transcript_format": notes_of}
+        return QwenAudioLoader(inputs["audio"], **settings, **options)
 
     def is_useful(note: Document) -> bool:
         text = note.page_content.strip(" .*\"'\n")
@@ -171,7 +177,16 @@ def _prompts(groups: list[list[str]], inputs: dict[str, Any]) -> list[dict[str, 
 
 
 def _as_texts(documents: Iterable[Document]) -> list[str]:
-    return [f"[{format_time(note.metadata['start_s'])}] {note.page_content}" for note in documents]
+    return [
+        f"[{format_time(note.metadata['start_s'])}] {_speaker(note)}{note.page_content}"
+        for note in documents
+    ]
+
+
+def _speaker(note: Document) -> str:
+    speaker, channel = (note.metadata.get(name) for name in ("speaker", "channel"))
+    label = Sentence(text="", speaker=speaker, channel=channel).label
+    return f"{label}: " if label else ""
 
 
 def _shorter(before: list[str], after: list[str]) -> list[str]:

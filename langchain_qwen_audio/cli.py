@@ -1,4 +1,4 @@
-"""The `qwen-audio` command: ask a model about recordings, transcribe them, or serve for tests.
+"""The `qwen-audio` command: ask about recordings, transcribe, evaluate, or serve for tests.
 
 Exit codes: 0 it worked, 1 it failed, 2 the call was wrong, 130 interrupted.
 """
@@ -16,6 +16,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen_audio._cli_ask import add_ask
+from langchain_qwen_audio._cli_evaluate import add_evaluate
 from langchain_qwen_audio._cli_inputs import CommandError, parse_port
 from langchain_qwen_audio._cli_models import ASK_MODEL, ASR_MODEL
 from langchain_qwen_audio._cli_transcribe import add_transcribe
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, about, add_arguments in (
         ("ask", f"Send recordings and a question to the model ({ASK_MODEL}).", add_ask),
         ("transcribe", f"Transcribe recordings of any length ({ASR_MODEL}).", add_transcribe),
+        ("evaluate", "Count errors in transcripts of recordings with known texts.", add_evaluate),
         ("serve", "Run the local test server.", _add_serve),
     ):
         add_arguments(commands.add_parser(name, help=about, description=about, **look))

@@ -5,6 +5,7 @@ usage of an answer ─ table of prices ─► Cost. Nothing is sent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, assert_never, cast
@@ -16,7 +17,7 @@ from langchain_qwen_audio._models.prices import AS_OF, PRICES, Prices, SecondPri
 from langchain_qwen_audio._models.profiles import OWN_PROVIDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from langchain_core.messages.ai import InputTokenDetails
 

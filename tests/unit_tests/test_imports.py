@@ -27,8 +27,8 @@ LAYERS = [
     ("_protocols",),
     ("_models",),
     ("_request", "_response"),
-    ("_transcription.subtitles",),
-    ("costs", "rate_limits", "transcripts"),
+    ("_transcription.subtitles", "_transcription.scripts"),
+    ("costs", "rate_limits", "transcripts", "_redaction", "redaction"),
     ("_service",),
     ("_settings", "_service_settings"),
     ("_pipeline",),
@@ -36,10 +36,10 @@ LAYERS = [
     ("chat_models", "transcription_jobs", "chat_batches"),
     ("_transcription", "_notebook"),
     ("document_loaders",),
-    ("_agent_memory",),
+    ("_agent_memory", "_evaluation", "evaluation"),
     ("chains", "tools", "middleware", "ray", "llama_index"),
     ("_cli_inputs", "_cli_estimate", "_cli_models"),
-    ("_cli_ask", "_cli_transcribe", "cli"),
+    ("_cli_ask", "_cli_transcribe", "_cli_evaluate", "cli"),
 ]
 KNOW_THE_SDK = {
     "_request/token_count.py",

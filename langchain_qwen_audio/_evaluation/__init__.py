@@ -1,0 +1,1 @@
+"""Transcripts and the texts that are right → errors, counted."""

@@ -1,0 +1,1 @@
+"""Transcripts, and what of them is to be removed → ranges of time, and samples without sound."""
