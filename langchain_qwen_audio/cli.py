@@ -19,6 +19,7 @@ from langchain_qwen_audio._cli_ask import add_ask
 from langchain_qwen_audio._cli_evaluate import add_evaluate
 from langchain_qwen_audio._cli_inputs import CommandError, parse_port
 from langchain_qwen_audio._cli_models import ASK_MODEL, ASR_MODEL
+from langchain_qwen_audio._cli_sample import add_sample
 from langchain_qwen_audio._cli_transcribe import add_transcribe
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         ("transcribe", f"Transcribe recordings of any length ({ASR_MODEL}).", add_transcribe),
         ("evaluate", "Count errors in transcripts of recordings with known texts.", add_evaluate),
         ("serve", "Run the local test server.", _add_serve),
+        ("sample", "Write the sample recording, welcome.wav.", add_sample),
     ):
         add_arguments(commands.add_parser(name, help=about, description=about, **look))
     return parser

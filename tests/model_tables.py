@@ -12,53 +12,46 @@ from pathlib import Path
 from langchain_qwen_audio._models.elsewhere import OTHER_WAYS
 from langchain_qwen_audio._models.job_models import JOB_MODELS
 from langchain_qwen_audio._models.prices import PRICES, Prices, SecondPrice, TokenPrices
-from langchain_qwen_audio._models.profiles import PROFILES, RETIRED, Profile
+from langchain_qwen_audio._models.profiles import FILES, PROFILES, RETIRED, Profile
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "README.zh-CN.md", "docs/models.md", "docs/costs.md", "docs/transcripts.md")
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 _UNITS = {"h": 3600.0, "min": 60.0, "s": 1.0}
 
-# What each model is for, in English and in Chinese; the README has these rows.
-_PURPOSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
-    (("qwen-audio-turbo-latest", "qwen-audio-turbo"), "questions about recordings", "就录音提问"),
+# What each model is for.
+_PURPOSES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("qwen-audio-turbo-latest", "qwen-audio-turbo"), "questions about recordings"),
     (
         ("qwen3-asr-flash", "qwen3-asr-flash-us"),
         "transcripts, with language and emotion",
-        "转写，附语种和情绪",
     ),
     (
         ("qwen-audio-3.1-asr-flash", "qwen-audio-3.0-asr-flash", "fun-asr-flash-2026-06-15"),
         "transcripts, with times of words",
-        "转写，附逐字时间戳",
     ),
     (
         ("qwen3-omni-30b-a3b-captioner",),
         "captions of any sound, in English",
-        "用英文描述任意声音",
     ),
-    (("qwen-omni-turbo", "qwen2.5-omni-7b"), "questions, spoken answers", "提问，语音回答"),
-    (("qwen3-omni-flash",), "questions, spoken answers, thinking", "提问，语音回答，思考"),
+    (("qwen-omni-turbo", "qwen2.5-omni-7b"), "questions, spoken answers"),
+    (("qwen3-omni-flash",), "questions, spoken answers, thinking"),
     (
         ("qwen3.5-omni-flash", "qwen3.5-omni-plus"),
         "questions, spoken answers, many clips",
-        "提问，语音回答，多段音频",
     ),
-    (("qwen3.8-omni-flash",), "understanding, thinking", "理解，思考"),
+    (("qwen3.8-omni-flash",), "understanding, thinking"),
 )
-_CHINESE = {
-    "yes": "是",
-    "no": "否",
-    "prompt": "提示词",
-    "native": "原生",
-    "live": "在线",
-    "trial": "试用",
-    "uncertain": "不确定",
-    "unknown": "未知",
-    "s": "秒",
-    "min": "分钟",
-    "h": "小时",
-}
+# What a newcomer wants, and the model for it; the READMEs have these rows.
+_CHOICES: tuple[tuple[str, str, str], ...] = (
+    ("answers about recordings and videos", "就录音和视频提问", "qwen3.8-omni-flash"),
+    ("answers, also spoken", "提问，也可语音回答", "qwen3.5-omni-flash"),
+    ("a transcript with words and times", "带逐字时间的转写", "qwen-audio-3.1-asr-flash"),
+    ("a transcript with the emotion", "带情绪的转写", "qwen3-asr-flash"),
+    ("speakers; hours in one job", "说话人；一个任务转写数小时", FILES),
+    ("a free trial of Qwen-Audio", "免费试用 Qwen-Audio", "qwen-audio-turbo-latest"),
+)
+_HOURS_OF_JOBS = 12
 OTHER_NAMES = (
     *("`qwen-audio-3.0-tts-*`, `cosyvoice-*`", "`*-livetranslate-*-realtime`"),
     *("`qwen-audio-3.*-realtime-*`, `*-omni-*-realtime`",),
@@ -139,24 +132,33 @@ def _rate(profile: Profile) -> str:
     return "unknown" if profile.tokens_per_s is None else f"{profile.tokens_per_s:g}"
 
 
-def _overview(*, chinese: bool) -> list[list[str]]:
-    def word(text: str) -> str:
-        return _CHINESE.get(text, text) if chinese else text
-
+def _overview() -> list[list[str]]:
     rows = []
-    for names, english, other in _PURPOSES:
-        profile, (number, unit) = PROFILES[names[0]], _length(PROFILES[names[0]].max_clip_s)
-        quoted = [f"`{name}`" for name in names]
-        if names[0] == "qwen-audio-turbo-latest":
-            quoted[0] += "（默认）" if chinese else " (default)"
-        cells = (_yes(profile.voice), _tools(profile), profile.status)
+    for names, purpose in _PURPOSES:
+        profile = PROFILES[names[0]]
+        cells = (_rate(profile), " ".join(_length(profile.max_clip_s)), _yes(profile.voice))
+        quoted = ", ".join(f"`{name}`" for name in names)
+        rows.append([quoted, purpose, *cells, _tools(profile), profile.status])
+    return rows
+
+
+def _choices(*, chinese: bool) -> list[list[str]]:
+    units = {"h": "小时", "min": "分钟", "s": "秒"} if chinese else {}
+    rows = []
+    for english, other, model in _CHOICES:
+        profile = PROFILES.get(model)
+        number, unit = _length(profile.max_clip_s) if profile else (str(_HOURS_OF_JOBS), "h")
+        regions = profile.regions if profile else PROFILES["qwen-audio-3.1-asr-flash"].regions
+        places = "、" if chinese else ", "
+        where = places.join(f"`{it}`" for it in regions)
+        if len(regions) == 6:
+            where = "全部 6 个" if chinese else "all 6"
         rows.append(
             [
-                ("、" if chinese else ", ").join(quoted),
                 other if chinese else english,
-                word(_rate(profile)),
-                f"{number} {word(unit)}",
-                *map(word, cells),
+                f"`{model}`",
+                where,
+                f"{number} {units.get(unit, unit)}",
             ]
         )
     return rows
@@ -203,13 +205,12 @@ def _jobs() -> list[list[str]]:
 
 TABLES: dict[str, Callable[[], str]] = {
     "overview": lambda: write_table(
-        ("model", "for", "tokens a second", "a clip", "speaks", "tools", "state"),
-        _overview(chinese=False),
+        ("model", "for", "tokens a second", "a clip", "speaks", "tools", "state"), _overview()
     ),
-    "overview-zh": lambda: write_table(
-        ("模型", "用途", "每秒 token 数", "单段音频上限", "语音回答", "工具调用", "状态"),
-        _overview(chinese=True),
+    "choices": lambda: write_table(
+        ("you want", "model", "regions", "longest recording"), _choices(chinese=False)
     ),
+    "choices-zh": lambda: write_table(("需求", "模型", "地域", "最长录音"), _choices(chinese=True)),
     "taken": lambda: write_table(
         (
             *("model", "tokens in", "tokens out", "tokens a second", "a clip"),

@@ -32,7 +32,7 @@ def python_blocks(page: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("page", "transcripts"),
     [
-        ("README.md", 6),
+        ("README.md", 5),
         ("docs/index.md", 2),
         ("docs/audio.md", 1),
         ("docs/formats.md", 1),
