@@ -7,7 +7,6 @@ from word_counts import WordCounts
 
 from langchain_qwen_audio import Audio, QwenAudioLoader
 
-
 question = "What should one do with the microphone?"
 loader = QwenAudioLoader(SAMPLE.parent, llm=connect(model="qwen3-asr-flash"), segment_s=10)
 index = InMemoryVectorStore.from_documents(loader.load(), WordCounts())

@@ -8,11 +8,11 @@ from langchain_core.documents import Document
 from langchain_core.vectorstores import InMemoryVectorStore
 from word_counts import WordCounts
 
-from langchain_qwen_audio import QwenAudioLoader
+from langchain_qwen_audio import QwenAudioLoader, TranscriptFormat
 
 
 def cite(turn: Document) -> str:
-    """Write down when something was said, and by whom: [01:02] Speaker 0: …"""
+    """Write down when something was said, and by whom, as [01:02] Speaker 0: Hello."""
     minutes, seconds = divmod(int(turn.metadata["start_s"]), 60)
     speaker = turn.metadata.get("speaker")
     label = "" if speaker is None else f"Speaker {speaker}: "
@@ -21,7 +21,7 @@ def cite(turn: Document) -> str:
 
 question = "Who talks of the microphone, and what do they say?"
 asr = connect(model="qwen-audio-3.1-asr-flash", asr_options={"speaker_diarization_enabled": True})
-loader = QwenAudioLoader(SAMPLE, llm=asr, transcript_format="speakers")
+loader = QwenAudioLoader(SAMPLE, llm=asr, transcript_format=TranscriptFormat.SPEAKERS)
 index = InMemoryVectorStore.from_documents(loader.load(), WordCounts())
 turns = "\n".join(map(cite, index.similarity_search(question, k=4)))
 print(turns)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import FakeListChatModel
+from pydantic import Field
 
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio._request import token_count
@@ -412,7 +413,7 @@ def said(begin: int, text: str, speaker: int | None) -> dict[str, Any]:
 class Prompted(FakeListChatModel):
     """Answers, and records what it was sent."""
 
-    prompts: list[str] = []
+    prompts: list[str] = Field(default_factory=list)
 
     def _call(self, messages: Any, *args: Any, **kwargs: Any) -> str:
         self.prompts.append(messages[-1].text)
@@ -455,8 +456,9 @@ def test_notes_on_channels_name_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["prompt", "transcript_format"])
 def test_what_the_chain_sets_is_no_option(minute: Path, name: str) -> None:
+    options: dict[str, Any] = {name: "text"}
     with LocalDashScope(reply=NoteTaker()) as server, pytest.raises(TypeError, match=name):
-        chain_of(server, **{name: "text"}).invoke({"audio": minute, "question": QUESTION})
+        chain_of(server, **options).invoke({"audio": minute, "question": QUESTION})
 
 
 def test_what_combines_also_shortens(minute: Path) -> None:
