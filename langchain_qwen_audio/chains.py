@@ -24,7 +24,7 @@ from langchain_qwen_audio.document_loaders import QwenAudioLoader, TranscriptFor
 from langchain_qwen_audio.transcripts import Sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from langchain_core.documents import Document
     from langchain_core.language_models import BaseChatModel
@@ -176,16 +176,19 @@ def _prompts(groups: list[list[str]], inputs: dict[str, Any]) -> list[dict[str, 
     return [{"notes": "\n".join(group), "question": inputs["question"]} for group in groups]
 
 
-def _as_texts(documents: Iterable[Document]) -> list[str]:
+def _as_texts(documents: Sequence[Document]) -> list[str]:
+    """Write notes with their times and speakers; a channel is a speaker if there are several."""
+    is_each = len({note.metadata.get("channel") for note in documents}) > 1
     return [
-        f"[{format_time(note.metadata['start_s'])}] {_speaker(note)}{note.page_content}"
+        f"[{format_time(note.metadata['start_s'])}] {_speaker(note, is_each=is_each)}"
+        f"{note.page_content}"
         for note in documents
     ]
 
 
-def _speaker(note: Document) -> str:
-    speaker, channel = (note.metadata.get(name) for name in ("speaker", "channel"))
-    label = Sentence(text="", speaker=speaker, channel=channel).label
+def _speaker(note: Document, *, is_each: bool) -> str:
+    channel = note.metadata.get("channel") if is_each else None
+    label = Sentence(text="", speaker=note.metadata.get("speaker"), channel=channel).label
     return f"{label}: " if label else ""
 
 

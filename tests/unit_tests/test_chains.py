@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import FakeListChatModel
+from pydantic import Field
 
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio._request import token_count
 from langchain_qwen_audio.chains import create_recording_qa_chain
 from langchain_qwen_audio.errors import APIError, InvalidRequestError
-from langchain_qwen_audio.local import LocalDashScope, error_reply
+from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
 
 from .loading import ASR, LEVEL, QWEN_AUDIO, numbered
 from .models import RECOGNITION
@@ -402,6 +403,62 @@ def test_a_model_that_only_transcribes_notes_the_words_and_another_model_answers
     assert model.combined == []
     assert result["answer"] == "They say so [00:20]."
     assert [document.page_content for document in result["citations"]] == ["the words at 20"]
+
+
+def said(begin: int, text: str, speaker: int | None) -> dict[str, Any]:
+    times = {"begin_time": begin, "end_time": begin + 1_000}
+    return {**times, "text": text, "speaker_id": speaker, "words": []}
+
+
+class Prompted(FakeListChatModel):
+    """Answers, and records what it was sent."""
+
+    prompts: list[str] = Field(default_factory=list)
+
+    def _call(self, messages: Any, *args: Any, **kwargs: Any) -> str:
+        self.prompts.append(messages[-1].text)
+        return super()._call(messages, *args, **kwargs)
+
+
+@two_ways
+def test_notes_of_a_model_that_tells_speakers_are_sentences_with_them(
+    call_model: Any, minute: Path
+) -> None:
+    first = [said(500, "Shall we?", 0), said(2_000, "Yes.", 1)]
+    second = [said(1_000, "On Monday.", None)]
+    replies = [Reply("", sentences=it) for it in (first, second)]
+    answers = Prompted(responses=["Speaker 1 agrees [00:02], on Monday [00:31]."])
+    with LocalDashScope(replies=replies, reply="no more") as server:
+        fields = {"model": RECOGNITION}
+        options: dict[str, Any] = {"segment_s": 30, "max_concurrency": 1}
+        chain = chain_of(server, fields, combine_llm=answers, **options)
+        result = call_model(chain, {"audio": minute, "question": QUESTION})
+    (prompt,) = answers.prompts
+    assert "\n[00:00] Speaker 0: Shall we?\n[00:02] Speaker 1: Yes.\n[00:31] On Monday.\n" in prompt
+    assert "name the speaker where the note does" in prompt
+    cited = [(it.page_content, it.metadata.get("speaker")) for it in result["citations"]]
+    assert cited == [("Yes.", 1), ("On Monday.", None)]
+
+
+def test_notes_on_channels_name_them(tmp_path: Path) -> None:
+    both = np.stack([numbered(5), numbered(5, 100)], axis=1)
+    (tmp_path / "call.wav").write_bytes(wav(both, 16_000, 2))
+    model = NoteTaker()
+    with LocalDashScope(reply=model) as server:
+        chain = chain_of(server, channel="each")
+        chain.invoke({"audio": tmp_path / "call.wav", "question": QUESTION})
+    notes = re.findall(r"^\[00:00\] .*", model.combined[0], re.MULTILINE)
+    assert notes == [
+        "[00:00] Channel 0: at 0 it is decided",
+        "[00:00] Channel 1: at 100 it is decided",
+    ]
+
+
+@pytest.mark.parametrize("name", ["prompt", "transcript_format"])
+def test_what_the_chain_sets_is_no_option(minute: Path, name: str) -> None:
+    options: dict[str, Any] = {name: "text"}
+    with LocalDashScope(reply=NoteTaker()) as server, pytest.raises(TypeError, match=name):
+        chain_of(server, **options).invoke({"audio": minute, "question": QUESTION})
 
 
 def test_what_combines_also_shortens(minute: Path) -> None:

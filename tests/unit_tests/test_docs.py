@@ -42,12 +42,15 @@ def python_blocks(page: Path) -> list[str]:
         ("docs/costs.md", 0),
         ("docs/errors.md", 0),
         ("docs/transcripts.md", 5),
+        ("docs/evaluation.md", 0),
         ("docs/recordings.md", 2),
         ("docs/production.md", 0),
         ("docs/testing.md", 0),
         ("docs/migrating.md", 2),
     ],
 )
+# LangSmith's own warning of a parameter.
+@pytest.mark.filterwarnings("ignore:'upload_runs' parameter is in beta")
 def test_code_blocks_run(
     page: str,
     transcripts: int,
@@ -81,6 +84,8 @@ def test_code_blocks_run(
         (langchain_qwen_audio.Audio, 1),
         (langchain_qwen_audio.Cost, 1),
         (langchain_qwen_audio.rate_limiter_for, 1),
+        (langchain_qwen_audio.evaluate_transcripts, 1),
+        (langchain_qwen_audio.redact_audio, 1),
         (langchain_qwen_audio.TranscriptionJobs, 1),
         (langchain_qwen_audio.ChatBatches, 1),
         (langchain_qwen_audio.QwenAudioParser, 1),

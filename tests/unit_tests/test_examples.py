@@ -36,6 +36,7 @@ def test_without_a_key_an_example_starts_the_local_test_server() -> None:
         "voice_chat",
         "speak",
         "rag",
+        "rag_speakers",
         "agent",
         "agent_memory",
     ],

@@ -39,7 +39,7 @@ LAYERS = [
     ("_agent_memory", "_evaluation", "evaluation"),
     ("chains", "tools", "middleware", "ray", "llama_index"),
     ("_cli_inputs", "_cli_estimate", "_cli_models"),
-    ("_cli_ask", "_cli_transcribe", "_cli_evaluate", "cli"),
+    ("_cli_ask", "_cli_transcribe", "_cli_evaluate", "_cli_sample", "cli"),
 ]
 KNOW_THE_SDK = {
     "_request/token_count.py",

@@ -177,6 +177,14 @@ NEEDS_AN_EXTRA = {
         "llama-index",
         "langchain_qwen_audio.llama_index needs LlamaIndex",
     ),
+    "evaluate_transcripts": (
+        (
+            "from langchain_qwen_audio import ChatQwenAudio, evaluate_transcripts\n"
+            "evaluate_transcripts({'a.wav': 'a text'}, ChatQwenAudio(api_key='x'))"
+        ),
+        "evaluate",
+        "evaluating transcripts needs jiwer",
+    ),
     "LocalDashScope": (
         "from langchain_qwen_audio.local import LocalDashScope; LocalDashScope().start()",
         "local",
@@ -264,7 +272,13 @@ from langchain_qwen_audio.llama_index import QwenAudio, QwenAudioReader
 print(QwenAudio().chat([ChatMessage(blocks=[AudioBlock(path=sys.argv[1])])]))
 print(QwenAudioReader().load_data(sys.argv[1])[0].text)
 """
+EVALUATE = """
+import sys
+from langchain_qwen_audio import ChatQwenAudio, evaluate_transcripts
+print(evaluate_transcripts({sys.argv[1]: "A text."}, ChatQwenAudio(model="qwen3-asr-flash")))
+"""
 WORKS_WITH: dict[str, tuple[str, ...]] = {
+    "evaluate": ("-c", EVALUATE, SAMPLE),
     "local": (*COMMAND, "ask", SAMPLE, "--local"),
     "agents": ("-c", AGENTS, SAMPLE),
     "llama-index": ("-c", LLAMA_INDEX, SAMPLE),

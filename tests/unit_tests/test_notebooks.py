@@ -125,6 +125,18 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
         9: ["['list_audio', 'load_audio', 'ask_audio']\nspeech_output.mp3 (25,364)"],
         10: ["load_audio {'audio': 'welcome.wav'}\n", f'Transcript: "{WELCOME}'],
     },
+    "08_evaluate_transcripts": {
+        2: [
+            "0.0%     19            0        0         0  welcome.wav",
+            "  total\ncompared after: Unicode NFKC, lower case",
+            "qwen3-asr-flash: WER ",
+            "of 2 recordings; cost 0.00286 CNY",
+        ],
+        3: ["qwen3-asr-flash             ", "qwen-audio-3.1-asr-flash    ", " CNY"],
+        4: ["speech_output.mp3", "REF:", "HYP:"],
+        5: ["failed: ['gone.wav']", "WER 0.0%", "1 failed; cost 0.00154 CNY"],
+        6: ["character 33.3%"],
+    },
     "07_models_and_speech": {
         2: ["qwen-audio-turbo-latest             6144         179   yes      no      no\n"],
         3: [
