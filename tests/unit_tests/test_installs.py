@@ -326,6 +326,7 @@ NAMED = {
     "ray": "ray",
     "pyarrow": "ray",
     "langgraph": "langchain",
+    "jiwer": "evaluate",
 }
 
 
@@ -344,7 +345,7 @@ def test_a_page_names_what_must_be_installed_for_it(page: Path) -> None:
     code = code_of(page)
     text = page.read_text(encoding="utf-8").replace("\\", "")
     imported = re.findall(r"^\s*(?:from|import) (\w+)", code, re.MULTILINE)
-    here = {*modules(), *sys.stdlib_module_names, PACKAGE, "connect", "pytest"}
+    here = {*modules(), *sys.stdlib_module_names, PACKAGE, "connect", "word_counts", "pytest"}
     for module in {*imported} - here:
         name = NAMED.get(module, module)
         assert re.search(rf"pip install [^\n]*\b{name}(?![\w-])", text), f"{page} imports {module}"
