@@ -217,8 +217,8 @@ class BatchCall:
         model = self._llm.model
         facts: dict[str, Any] = {"request_id": result.request_id, "body": result.line}
         if result.failure is not None:
-            code, said = result.failure
-            reason = f"{name} failed: {said or code or 'no reason was given'}"
+            code, explanation = result.failure
+            reason = f"{name} failed: {explanation or code or 'no reason was given'}"
             raise to_job_error(code, reason, model=model, status=result.status, **facts)
         if not isinstance(result.reply, dict):
             raise APIError(f"{name} has a result without a reply: {result.line!r:.300}", **facts)

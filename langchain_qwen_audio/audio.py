@@ -341,12 +341,16 @@ class Audio(EncodedAudio):
         length = "" if length_s is None else f"; it is {length_s:.1f} s long"
         return AudioError(f"{self.name}: there is nothing from {start_s:g} s to {until}{length}")
 
+    def _taken(self) -> Audio:
+        """Return a recording that holds what is taken of this one, and nothing else."""
+        return self if self._choices == Choices() else self.excerpt()
+
     def to_block(self) -> dict[str, Any]:
         """Make a standard LangChain audio block, which other providers take too.
 
         It holds the recording as it came; if only a part of it is taken, that part as WAV.
         """
-        taken = self if self._choices == Choices() else self.excerpt()
+        taken = self._taken()
         return {"type": "audio", "base64": taken.base64, "mime_type": taken.mime_type}
 
     def to_tool_block(self) -> dict[str, Any]:

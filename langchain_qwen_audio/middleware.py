@@ -27,6 +27,7 @@ except ImportError as error:
 
 from langchain_qwen_audio._agent_memory.blocks import (
     audio_in,
+    is_answer_in_words,
     length_in,
     older_than,
     recordings_in,
@@ -207,7 +208,7 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
         request: ToolCallRequest,
         handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]],
     ) -> ToolMessage | Command[Any]:
-        """Store the recordings that a tool returns."""
+        """Store the recordings that a tool returns; an `Audio` as the artifact becomes its id."""
         return self._store_result(handler(request))
 
     async def awrap_tool_call(
@@ -222,9 +223,9 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
 
     def _store_all(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         """Store all recordings of messages; what the model says aloud stays for its caller."""
-        *before, last = messages
-        kept = [last] if isinstance(last, AIMessage) else [self._store(last)]
-        return [*map(self._store, before), *kept]
+        is_spoken = bool(messages) and isinstance(messages[-1], AIMessage)
+        before = messages[:-1] if is_spoken else messages
+        return [*map(self._store, before), *messages[len(before) :]]
 
     def _store(self, message: BaseMessage) -> BaseMessage:
         write = self._without_name if isinstance(message, AIMessage) else self.to_blocks
@@ -252,7 +253,7 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
     def _old(self, messages: Sequence[BaseMessage]) -> list[str]:
         """List the recordings that are older than the turns that are kept."""
         old = older_than(messages, self.keep_turns)
-        return recordings_in(it for it in old if not isinstance(it, AIMessage))
+        return recordings_in(it for it in old if not is_answer_in_words(it))
 
     def _shortened(
         self, messages: Sequence[BaseMessage], transcripts: dict[str, str]
@@ -261,7 +262,7 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
         return [*(with_transcripts(it, transcripts) for it in messages[:old]), *messages[old:]]
 
     def _with_sound(self, messages: Sequence[BaseMessage]) -> list[Any]:
-        named = recordings_in(it for it in messages if not isinstance(it, AIMessage))
+        named = recordings_in(it for it in messages if not is_answer_in_words(it))
         return with_sound(messages, {it: self._recordings.get(it) for it in named})
 
     # --- the tool ---

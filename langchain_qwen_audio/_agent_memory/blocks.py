@@ -91,7 +91,8 @@ def with_blocks(
 def with_sound(messages: Sequence[BaseMessage], sounds: Mapping[str, Audio]) -> list[BaseMessage]:
     """Put the sound of stored recordings into messages, as standard blocks.
 
-    Of what the model itself has said, only the words go back to it.
+    Of what the model itself has spoken, the words go back to it, and the sound only where there are
+    none.
     """
 
     def sound_of(block: Any) -> list[dict[str, Any]] | None:
@@ -101,9 +102,12 @@ def with_sound(messages: Sequence[BaseMessage], sounds: Mapping[str, Audio]) -> 
     def leave_out(block: Any) -> list[dict[str, Any]] | None:
         return [] if recording_in(block) else None
 
-    return [
-        with_blocks(it, leave_out if isinstance(it, AIMessage) else sound_of) for it in messages
-    ]
+    return [with_blocks(it, leave_out if is_answer_in_words(it) else sound_of) for it in messages]
+
+
+def is_answer_in_words(message: BaseMessage) -> bool:
+    """Tell an answer of a model that has words, beside its sound if it was spoken."""
+    return isinstance(message, AIMessage) and bool(message.text.strip())
 
 
 def with_transcripts(message: BaseMessage, transcripts: Mapping[str, str]) -> BaseMessage:

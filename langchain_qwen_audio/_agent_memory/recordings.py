@@ -57,9 +57,10 @@ class RecordingStore:
             )
 
     def put(self, audio: Audio) -> str:
-        """Store a recording, and return its id."""
-        recording_id = recording_id_of(audio)
-        self._store.mset([(recording_id, audio.data)])
+        """Store a recording, and return its id; where a part of it was chosen, that part."""
+        taken = audio._taken()  # noqa: SLF001
+        recording_id = recording_id_of(taken)
+        self._store.mset([(recording_id, taken.data)])
         return recording_id
 
     def get(self, recording_id: str) -> Audio:

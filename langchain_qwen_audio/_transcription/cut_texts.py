@@ -124,9 +124,8 @@ def _without_word(sentences: list[Sentence], at: int) -> list[Sentence]:
 
 def _without_text(text: str, word: str, at: int) -> str:
     """Take a word away from the start of a text, or from its end, with the marks beside it."""
-    where = text.find(word) if at == 0 else text.rfind(word)
-    if where < 0:
+    pattern = rf"\W*{re.escape(word)}\W*" if at == 0 else rf"{re.escape(word)}\W*$"
+    found = re.match(pattern, text) if at == 0 else re.search(pattern, text)
+    if found is None:  # the text has it in another form: then it is there twice
         return text
-    if at == -1:
-        return text[:where].rstrip()
-    return re.sub(r"^[^\w]+", "", text[where + len(word) :])
+    return text[found.end() :] if at == 0 else text[: found.start()].rstrip()

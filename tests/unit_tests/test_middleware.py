@@ -7,6 +7,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import (
@@ -25,7 +26,7 @@ from langgraph.store.memory import InMemoryStore
 from pydantic import Field
 
 from langchain_qwen_audio import Audio, ChatQwenAudio
-from langchain_qwen_audio.errors import AudioError
+from langchain_qwen_audio.errors import AudioError, MessageError, QwenAudioError
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply
 from langchain_qwen_audio.middleware import AudioMiddleware
 from tests.unit_tests.recordings import tone, wav
@@ -159,6 +160,14 @@ def test_what_is_older_than_the_turns_that_are_kept_is_transcribed_once(
     assert sounds_sent(server.requests[-1]) == []
 
 
+def test_another_conversation_about_a_recording_needs_no_transcript(
+    ask: Run, server: LocalDashScope, tmp_path: Path
+) -> None:
+    for _ in range(2):  # each agent has a checkpointer of its own
+        ask(agent_of(server, memory_of(server, tmp_path, keep_turns=0)), sound(HELLO))
+    assert [request.json["model"] for request in server.requests] == [ASR, OMNI, OMNI]
+
+
 def test_a_model_without_audio_input_gets_transcripts_alone(
     ask: Run, server: LocalDashScope, tmp_path: Path
 ) -> None:
@@ -199,6 +208,34 @@ def test_urls_and_what_is_no_recording_stay_as_they_came(
     broken = {"type": "audio", "base64": "bm9uc2Vuc2U=", "mime_type": "audio/wav"}
     with pytest.raises(AudioError, match="not usable audio"):
         ask(agent_of(server, memory_of(server, tmp_path)), broken, text("What is said?"))
+
+
+def test_a_channel_that_was_chosen_is_all_that_is_stored_and_sent(
+    ask: Run, server: LocalDashScope, tmp_path: Path
+) -> None:
+    both = np.stack([tone(2), tone(2, 16_000, 3_000.0)], axis=1)
+    (tmp_path / "call.wav").write_bytes(wav(both, channels=2))
+    one = Audio.from_path(tmp_path / "call.wav", channel=1)
+    memory = memory_of(server, tmp_path / "store")
+    name, block = memory.to_blocks(one)
+    ask(agent_of(server, memory), name, block, text("What is said?"))
+    assert sounds_sent(server.requests[0]) == [one.excerpt().data]
+    assert memory.get_recording(block["file_id"]).channels == 1
+
+
+def test_an_answer_in_sound_alone_is_sent_as_sound(server: LocalDashScope, tmp_path: Path) -> None:
+    memory = memory_of(server, tmp_path)
+    agent = agent_of(server, memory)
+    history = [HumanMessage("one"), AIMessage([sound(BYE)]), HumanMessage("two")]
+    with pytest.raises(MessageError, match="audio"):  # which Omni refuses by name
+        agent.invoke({"messages": history}, THREAD)
+    kept = agent.get_state(THREAD).values["messages"][1].content
+    assert memory.get_recording(kept[0]["file_id"]).data == BYE
+
+
+def test_no_message_at_all_is_the_models_own_error(server: LocalDashScope, tmp_path: Path) -> None:
+    with pytest.raises(QwenAudioError):
+        agent_of(server, memory_of(server, tmp_path)).invoke({"messages": []}, THREAD)
 
 
 # --- tools ------------------------------------------------------------------------------------

@@ -287,8 +287,8 @@ def write_line_result(line: Line, reply: RawReply) -> tuple[bool, bytes]:
     """
     body = _body_of(reply.steps)
     has_succeeded = reply.status == 200 and body is not None
-    said = (body or {}).get("error") or {}
-    error = {"code": said.get("code", "internal_error"), "message": said.get("message", "")}
+    refused = (body or {}).get("error") or {}
+    error = {"code": refused.get("code", "internal_error"), "message": refused.get("message", "")}
     request_id = new_request_id()
     response = {"status_code": reply.status, "request_id": request_id}
     result = {

@@ -104,3 +104,14 @@ def test_a_sentence_that_is_repeated_whole_is_gone() -> None:
 def test_sentences_without_words_stay_as_they_are() -> None:
     before, after = [sentence("We met.", 0)], [Sentence(text="We met.")]
     assert join_sentences(before, after) == (before, after)
+
+
+def test_a_text_that_writes_a_word_in_another_way_keeps_all_of_its_words() -> None:
+    spoken = ["ten", "men", "all", "ten"]
+    words = [Word(text=it, start_s=at, end_s=at + 1) for at, it in enumerate(spoken)]
+    after = Sentence(text="10 men, all ten.", start_s=0, end_s=4, words=words)
+    _, (rest,) = join_sentences([sentence("There were ten", 0)], [after])
+    assert rest.text == "10 men, all ten."
+    before = Sentence(text="Ten, all 10.", start_s=0, end_s=3, words=[words[3], words[2], words[3]])
+    (kept, *_), _ = join_sentences([before], [sentence("all men", 3)])
+    assert kept.text == "Ten, all 10."
