@@ -10,6 +10,7 @@ import pytest
 
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio._service import retries
+from langchain_qwen_audio._service.jobs import Polling
 from langchain_qwen_audio.local import LocalDashScope
 
 from .calling_modes import (
@@ -56,6 +57,12 @@ def backoff_s(monkeypatch: pytest.MonkeyPatch) -> float:
     seconds = retries.FIRST_BACKOFF_S
     monkeypatch.setattr(retries, "FIRST_BACKOFF_S", 0.01)
     return seconds
+
+
+@pytest.fixture
+def impatient_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at jobs again at once, where nothing says how often: the default is 3 s."""
+    monkeypatch.setattr(Polling, "wait_s", lambda *_: 0.01)
 
 
 @pytest.fixture(params=[invoke, ainvoke, stream, astream], ids=lambda way: way.__name__)

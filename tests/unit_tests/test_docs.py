@@ -51,6 +51,7 @@ def python_blocks(page: Path) -> list[str]:
 )
 # LangSmith's own warning of a parameter.
 @pytest.mark.filterwarnings("ignore:'upload_runs' parameter is in beta")
+@pytest.mark.usefixtures("impatient_jobs")
 def test_code_blocks_run(
     page: str,
     transcripts: int,
