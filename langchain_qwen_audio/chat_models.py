@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langchain_protocol.protocol import MessagesData
 
+    from langchain_qwen_audio._live.session import LiveSession
+    from langchain_qwen_audio._live.session_settings import TurnDetection
     from langchain_qwen_audio._models.prices import Prices
     from langchain_qwen_audio.costs import Cost
 
@@ -402,6 +404,50 @@ class ChatQwenAudio(BaseChatQwenAudio):
             parser = json_parser(schema)
         return structured(
             llm, parser, self, include_raw=include_raw, corrective_retry=corrective_retry
+        )
+
+    def session(
+        self,
+        *,
+        instructions: str | None = None,
+        tools: Sequence[BaseTool | Callable[..., Any]] = (),
+        voice: str | None = None,
+        turn_detection: TurnDetection = "server_vad",
+        modalities: Sequence[Literal["text", "audio"]] = ("text", "audio"),
+    ) -> LiveSession:
+        """Begin a live voice session, with a model whose name ends in `-realtime`.
+
+        It connects in `async with`, and has this model's key, address, `timeout` and parameters.
+        https://help.aliyun.com/zh/model-studio/realtime
+
+        Args:
+            instructions: The system message.
+            tools: LangChain tools, or functions with a docstring; the session runs those that the
+                model calls, and sends the results.
+            voice: The voice; by default that of this model, or what the service has.
+            turn_detection: Who finds the end of the user's turn: the service, by silence
+                ("server_vad") or by meaning ("semantic_vad", not Qwen3), or in the service's own
+                words (`{"type": "server_vad", "silence_duration_ms": 500}`); None: your `commit`.
+            modalities: What it answers with; `["text"]` is not spoken.
+
+        Returns:
+            A `langchain_qwen_audio.live.LiveSession`.
+
+        Raises:
+            NotFoundError: The model has no live voice sessions.
+            InvalidRequestError: It does not take one of these settings.
+        """
+        from langchain_qwen_audio._live.session import LiveSession
+        from langchain_qwen_audio._live.session_settings import session_parameters
+
+        return LiveSession(
+            self,
+            instructions=instructions,
+            tools=tools,
+            voice=voice or self.voice,
+            turn_detection=turn_detection,
+            modalities=modalities,
+            parameters=session_parameters(self),
         )
 
     @property

@@ -12,7 +12,7 @@ import pytest
 from langchain_core.document_loaders import Blob
 
 import langchain_qwen_audio
-from langchain_qwen_audio import llama_index
+from langchain_qwen_audio import live, llama_index
 from langchain_qwen_audio._media.container import DEMUXERS
 from langchain_qwen_audio._models.elsewhere import OTHER_WAYS
 from langchain_qwen_audio._models.profiles import PROFILES
@@ -37,6 +37,7 @@ def python_blocks(page: Path) -> list[str]:
         ("docs/audio.md", 1),
         ("docs/formats.md", 1),
         ("docs/streaming.md", 5),
+        ("docs/live.md", 2),
         ("docs/agents.md", 1),
         ("docs/models.md", 2),
         ("docs/costs.md", 0),
@@ -82,6 +83,7 @@ def test_code_blocks_run(
     ("documented", "count"),
     [
         (langchain_qwen_audio.ChatQwenAudio, 11),
+        (live.LiveSession, 1),
         (langchain_qwen_audio.Audio, 1),
         (langchain_qwen_audio.Cost, 1),
         (langchain_qwen_audio.rate_limiter_for, 1),

@@ -176,10 +176,14 @@ NOT_HERE: dict[str, tuple[list[str], str, str]] = {
         [
             *("qwen3-omni-flash-realtime", "qwen3-omni-flash-realtime-2025-09-15"),
             *("qwen3.5-omni-plus-realtime", "qwen3.8-omni-flash-realtime"),
-            "qwen-audio-3.1-realtime-plus",
         ],
+        "answers over a WebSocket; use",
+        "ChatQwenAudio(model=…).session()",
+    ),
+    "live answers in another protocol": (
+        ["qwen-audio-3.1-realtime-plus"],
         "OmniRealtimeConversation",
-        "ChatQwenAudio(model='qwen3.8-omni-flash')",
+        "ChatQwenAudio(model='qwen3.5-omni-flash-realtime').session()",
     ),
     "live transcripts": (
         [
@@ -234,7 +238,8 @@ def test_a_name_that_is_served_in_another_way_is_refused_with_that_way_and_what_
         text = caught.value.message
         assert text.startswith(f"{name} ")
         assert service in text
-        assert ("this package has no class for" in text) != ("use `TranscriptionJobs" in text)
+        has_class = "use `TranscriptionJobs" in text or ".session() as session" in text
+        assert ("this package has no class for" in text) != has_class
         assert instead in text.partition(";")[2]
 
 
