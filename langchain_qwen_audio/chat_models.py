@@ -27,6 +27,7 @@ from langchain_qwen_audio._settings import BaseChatQwenAudio
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
+        AsyncIterable,
         AsyncIterator,
         Callable,
         Generator,
@@ -42,9 +43,11 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langchain_protocol.protocol import MessagesData
 
+    from langchain_qwen_audio._live.events import LiveSentence
     from langchain_qwen_audio._live.session import LiveSession
     from langchain_qwen_audio._live.session_settings import TurnDetection
     from langchain_qwen_audio._models.prices import Prices
+    from langchain_qwen_audio.audio import Audio
     from langchain_qwen_audio.costs import Cost
 
 
@@ -449,6 +452,34 @@ class ChatQwenAudio(BaseChatQwenAudio):
             modalities=modalities,
             parameters=session_parameters(self),
         )
+
+    def transcribe_live(
+        self,
+        source: Audio | AsyncIterable[bytes],
+        *,
+        sample_rate: int = 16_000,
+        silence_ms: int = 400,
+    ) -> AsyncGenerator[LiveSentence]:
+        """Transcribe speech while it is recorded, with `qwen3-asr-flash-realtime`.
+
+        Close what is returned if you leave it before its end (`contextlib.aclosing`).
+        https://help.aliyun.com/zh/model-studio/qwen-real-time-speech-recognition
+
+        Args:
+            source: An `Audio`, or an async iterator of raw samples: 16-bit, little endian, mono, in
+                pieces of any size. `asr_options={"language": …}` of this model says the language.
+            sample_rate: Samples per second of raw samples; a recording knows its own.
+            silence_ms: How long a pause ends a sentence, from 200 to 6,000 milliseconds.
+
+        Yields:
+            Each sentence, several times while it grows, and once with `is_final`.
+
+        Raises:
+            QwenAudioError: The session does not open, or breaks; what the source raises is raised.
+        """
+        from langchain_qwen_audio._live.transcribing import transcribe_live
+
+        return transcribe_live(self, source, sample_rate=sample_rate, silence_ms=silence_ms)
 
     @property
     def _llm_type(self) -> str:

@@ -19,6 +19,7 @@ from langchain_qwen_audio._certificates import ssl_context
 from langchain_qwen_audio._live.service_errors import close_error, handshake_error
 from langchain_qwen_audio._service.proxies import Proxies
 from langchain_qwen_audio._service.retries import Attempts
+from langchain_qwen_audio._service.time_limits import MAX_CONNECT_S
 from langchain_qwen_audio._service.transport_errors import translated
 from langchain_qwen_audio.errors import (
     APIConnectionError,
@@ -52,6 +53,7 @@ class LiveConnection:
     timeout: float
     _session: aiohttp.ClientSession = field(init=False)
     _socket: aiohttp.ClientWebSocketResponse = field(init=False)
+    _transport: asyncio.Transport | None = field(init=False)
     _pings: asyncio.Task[None] = field(init=False)
 
     async def open(self, max_retries: int) -> Self:
@@ -65,6 +67,9 @@ class LiveConnection:
         while True:
             try:
                 await self._connect(trusted)
+                # aiohttp has no public way to break a connection.
+                connection = self._socket._response.connection  # noqa: SLF001
+                self._transport = connection.transport if connection else None
                 self._pings = asyncio.create_task(self._ping())
                 return self
             except QwenAudioError as error:
@@ -78,7 +83,7 @@ class LiveConnection:
             connector=aiohttp.TCPConnector(ssl=trusted),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
-            timeout=aiohttp.ClientTimeout(),
+            timeout=aiohttp.ClientTimeout(sock_connect=min(self.timeout, MAX_CONNECT_S)),
         )
         try:
             with translated(self.address.api_key, self.address.model):
@@ -99,6 +104,8 @@ class LiveConnection:
                     timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
                 )
         except TimeoutError as error:
+            if isinstance(error, aiohttp.ClientError):
+                raise
             raise APITimeoutError(
                 f"the service did not open the session within {self.timeout:g} s"
             ) from error
@@ -116,6 +123,7 @@ class LiveConnection:
         """
         with translated(self.address.api_key, self.address.model):
             await self._socket.send_str(to_json(event).decode())
+            await asyncio.sleep(0)  # aiohttp does not, as long as the socket takes more
 
     async def receive(self) -> RawEvent | None:
         """Receive the next event; None is a sign of life that is no event.
@@ -156,10 +164,16 @@ class LiveConnection:
         return self._socket.close_code
 
     async def close(self) -> None:
-        """Close it, if it is open."""
+        """Close it, if it is open; wait for the service's answer for 2 s."""
         self._pings.cancel()
         await asyncio.wait([self._pings])
-        await self._socket.close()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(2 * _CLOSE_S):
+                    await self._socket.close()
+        finally:  # what is unsent would wait for a service that does not read
+            if self._transport is not None:
+                self._transport.abort()
         await self._session.close()
 
 

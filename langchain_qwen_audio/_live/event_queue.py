@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Generic, TypeVar
 
-from langchain_qwen_audio._live.events import AudioDelta, LiveEvent
+from langchain_qwen_audio._live.events import AudioDelta
+
+E = TypeVar("E")
 
 MAX_WAITING_BYTES = 16 * 1024 * 1024  # almost 6 minutes of speech
 _EVENT_BYTES = 512  # about what an event takes besides its samples
 
 
-class EventQueue:
+class EventQueue(Generic[E]):
     """A queue of events, up to its end."""
 
     def __init__(self, max_bytes: int = MAX_WAITING_BYTES) -> None:
         """Take how many bytes may wait."""
         self._max_bytes = max_bytes
-        self._events: deque[LiveEvent] = deque()
+        self._events: deque[E] = deque()
         self._bytes = 0
         self._silenced: str | None = None
         self._changed = asyncio.Event()
         self._is_ended = False
         self._error: BaseException | None = None
 
-    async def put(self, event: LiveEvent) -> None:
+    async def put(self, event: E) -> None:
         """Add an event; wait while too much waits to be read."""
         if isinstance(event, AudioDelta) and event.response_id == self._silenced:
             return
@@ -34,7 +37,7 @@ class EventQueue:
         self._bytes += _size(event)
         self._changed.set()
 
-    async def get(self) -> LiveEvent:
+    async def get(self) -> E:
         """Take the next event; wait for it.
 
         Raises:
@@ -85,5 +88,5 @@ class EventQueue:
         await self._changed.wait()
 
 
-def _size(event: LiveEvent) -> int:
+def _size(event: object) -> int:
     return _EVENT_BYTES + (len(event.pcm) if isinstance(event, AudioDelta) else 0)

@@ -1,4 +1,4 @@
-"""What happens in a live session, typed: what `async for event in session` yields."""
+"""What live sessions and live transcription yield, typed."""
 
 from __future__ import annotations
 
@@ -144,6 +144,31 @@ class ErrorReported:
     """
 
     error: QwenAudioError
+
+
+@dataclass(frozen=True)
+class LiveSentence:
+    """A sentence of live transcription, so far or as a whole.
+
+    Attributes:
+        text: What was said so far; while it is not final, its end may still change.
+        is_final: Whether the sentence is over.
+        start_s: When it began, in seconds of the audio that was sent; None if that is not known.
+        end_s: When it ended, with the pause that ended it; None while it is not known.
+        language: The language, as the service names it.
+        emotion: The emotion, as the service names it.
+        item_id: Which sentence it is: all that is yielded of a sentence has the same.
+        error: Why it was not transcribed, if it was not; its text is empty then.
+    """
+
+    text: str
+    is_final: bool
+    start_s: float | None = None
+    end_s: float | None = None
+    language: str | None = None
+    emotion: str | None = None
+    item_id: str = ""
+    error: QwenAudioError | None = None
 
 
 LiveEvent: TypeAlias = (

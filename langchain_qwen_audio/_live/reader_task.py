@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from langchain_qwen_audio._live.connection import PING_S, LiveConnection
 from langchain_qwen_audio._live.events import ErrorReported
@@ -15,18 +15,21 @@ from langchain_qwen_audio.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from langchain_qwen_audio._live.client_events import RawEvent
     from langchain_qwen_audio._live.event_queue import EventQueue
-    from langchain_qwen_audio._live.events import LiveEvent
+
+E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
 
 _SILENT_S = 2.5 * PING_S  # without a sign of life a connection is gone
 _NORMAL = 1000  # the close code
+_END_S = 3.0  # more than closing takes
 _UNCONFIRMED_END_S = 5.0  # of a model that does not confirm the end
 
 
-class EventReader(Protocol):
+class EventReader(Protocol[E_co]):
     """What reads the events of one protocol."""
 
     @property
@@ -41,11 +44,11 @@ class EventReader(Protocol):
     def awaits_answer(self) -> bool:
         """Whether the service must say something next."""
 
-    def read(self, event: RawEvent, /) -> list[LiveEvent]:
+    def read(self, event: RawEvent, /) -> Sequence[E_co]:
         """Read one event."""
 
 
-class ReaderTask:
+class ReaderTask(Generic[E]):
     """Reads one connection, and says when it is silent for too long.
 
     While an answer is awaited, `timeout` is the longest silence. Otherwise a session may be silent
@@ -53,14 +56,18 @@ class ReaderTask:
     """
 
     def __init__(
-        self, connection: LiveConnection, reader: EventReader, events: EventQueue, timeout: float
+        self,
+        connection: LiveConnection,
+        reader: EventReader[E],
+        events: EventQueue[E],
+        timeout: float,
     ) -> None:
         """Take what is read, by what, and where to."""
         self._connection = connection
         self._reader = reader
         self._events = events
         self._timeout = timeout
-        self._pass_on: Callable[[LiveEvent], Awaitable[None]] = events.put
+        self._pass_on: Callable[[E], Awaitable[None]] = events.put
         self._limit = asyncio.timeout(None)
         self._task: asyncio.Task[None] | None = None
         self._is_confirmed = True
@@ -91,7 +98,7 @@ class ReaderTask:
             if event and event["type"] == kind:
                 return
 
-    def start(self, pass_on: Callable[[LiveEvent], Awaitable[None]]) -> None:
+    def start(self, pass_on: Callable[[E], Awaitable[None]]) -> None:
         """Read from now on."""
         self._pass_on = pass_on
         self._task = asyncio.create_task(self._run())
@@ -117,9 +124,16 @@ class ReaderTask:
         if self._task is None or self._events.is_ended:
             raise InvalidRequestError("the session is not open: nothing can be sent")
 
+    async def wait_end(self) -> None:
+        """Wait until the end of a broken connection was read; it comes at once."""
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=_END_S)
+
     def fail(self, error: BaseException) -> None:
         """End the session with an error."""
         self._events.end(error)
+        if self._task is not None:
+            self._task.cancel()
 
     async def stop(self) -> None:
         """End the session."""
@@ -130,7 +144,8 @@ class ReaderTask:
 
     async def _run(self) -> None:
         try:
-            async with asyncio.timeout(_SILENT_S) as self._limit:
+            async with asyncio.timeout(None) as self._limit:
+                self._reschedule(is_answer=self._awaits)
                 while not self._reader.is_finished:
                     await self._read_next()
             self._events.end()
@@ -140,6 +155,7 @@ class ReaderTask:
             self._events.end(self._explained(error))
         except Exception as error:  # noqa: BLE001  # a bug: whoever reads the events sees it
             self._events.end(error)
+        await self._connection.close()  # who still sends must not wait for a service that is silent
 
     async def _read_next(self) -> None:
         event = await self._connection.receive()

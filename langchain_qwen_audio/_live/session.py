@@ -110,8 +110,8 @@ class LiveSession:
         self._address = live_address(settings, workspace_only=self._profile.workspace_only)
         self._conversation = SessionMessages(instructions)
         self._audio = AudioInput()
-        self._events = EventQueue()
-        self._opened: Link[OmniReader] | None = None
+        self._events: EventQueue[LiveEvent] = EventQueue()
+        self._opened: Link[OmniReader, LiveEvent] | None = None
         self._tool_tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -152,7 +152,7 @@ class LiveSession:
         await self._link.close()
 
     @property
-    def _link(self) -> Link[OmniReader]:
+    def _link(self) -> Link[OmniReader, LiveEvent]:
         if self._opened is None:
             raise InvalidRequestError("the session is not open: use it in `async with`")
         return self._opened
@@ -229,8 +229,7 @@ class LiveSession:
             await self._send(finish_session())
 
     async def _send(self, event: RawEvent) -> None:
-        self._link.task.check_open()
-        await self._link.connection.send(event)
+        await self._link.send(event)
 
     # --- what comes ---
 
@@ -256,7 +255,7 @@ class LiveSession:
         return self._conversation.messages
 
     async def _pass_on(self, event: LiveEvent) -> None:
-        """Do what an event asks for, then hand it to the reader."""
+        """Do what an event requires, then hand it to the reader."""
         if isinstance(event, SpeechStarted) and self._link.reader.active_id:
             self._events.silence(self._link.reader.active_id)
         if isinstance(event, ErrorReported):

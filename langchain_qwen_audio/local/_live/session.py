@@ -36,7 +36,7 @@ _BYTES_PER_MS = 2 * SAMPLES_PER_MS
 
 
 class Answers(Protocol):
-    """What a session asks of the server."""
+    """What a session takes from the server."""
 
     def expected_transcript(self) -> str | None:
         """Say what the next reply of the script says was spoken; None if there is a script."""

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pybase64
 import pytest
+from aiohttp import web
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_qwen_audio import Audio, ChatQwenAudio, Cost
+from langchain_qwen_audio._live import connection as live_connection
 from langchain_qwen_audio._live import reader_task
+from langchain_qwen_audio._live.address import live_address
 from langchain_qwen_audio.errors import (
     APIConnectionError,
     APIError,
@@ -524,6 +527,76 @@ async def test_a_connection_that_is_gone_is_noticed(
     async with live_model(server).session() as session:
         with pytest.raises(StreamTimeoutError, match=r"silent for 0\.05 s"):
             await anext(session)
+
+
+async def test_a_service_that_does_not_read_is_an_error_for_who_sends(
+    unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_connection, "_CLOSE_S", 0.05)
+    left = asyncio.Event()
+
+    async def take_nothing(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"type": "session.created", "session": {}})
+        await socket.receive()
+        await socket.send_json({"type": "session.updated", "session": {}})
+        await left.wait()
+        return socket
+
+    application = web.Application()
+    application.router.add_get("/api-ws/v1/realtime", take_nothing)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
+    address = f"http://127.0.0.1:{unused_tcp_port}/api/v1"
+    model = ChatQwenAudio(model=MODEL, base_url=address, api_key="x", timeout=0.3)
+    async with model.session(turn_detection=None) as session:
+        await session.commit()
+        with pytest.raises(StreamTimeoutError, match=r"silent for 0\.3 s"):
+            await session.send_audio(bytes(64_000_000))
+    left.set()
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("proxy", "host", "found"),
+    [
+        ("", "example.com", None),
+        ("http://proxy:8080", "example.com", "http://proxy:8080"),
+        ("http://proxy:8080", "127.0.0.1", None),
+        ("socks5://proxy:1080", "example.com", "cannot use this proxy"),
+    ],
+)
+def test_the_proxies_of_the_environment_are_used(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, host: str, found: str | None
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    url = f"wss://{host}/api-ws/v1/realtime"
+    if found and not found.startswith("http"):
+        with pytest.raises(APIConnectionError, match=found):
+            live_connection._find_proxy(url)
+    else:
+        assert live_connection._find_proxy(url) == found
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({}, "wss://dashscope.aliyuncs.com/api-ws/v1/realtime?model=" + MODEL),
+        (
+            {"workspace": "ws1", "region": "ap-southeast-1"},
+            "wss://ws1.ap-southeast-1.maas.aliyuncs.com/api-ws/v1/realtime?model=" + MODEL,
+        ),
+        (
+            {"base_url": "https://gateway/ali/compatible-mode/v1/"},
+            "wss://gateway/ali/api-ws/v1/realtime?model=" + MODEL,
+        ),
+    ],
+)
+def test_a_session_goes_to_the_host_of_the_model(settings: dict[str, Any], url: str) -> None:
+    model = ChatQwenAudio(**{"model": MODEL, "api_key": "x", "base_url": None, **settings})
+    assert live_address(model).url == url
 
 
 async def test_fifty_turns_with_interruptions_leave_no_memory_behind(
