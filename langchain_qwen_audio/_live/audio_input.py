@@ -46,10 +46,15 @@ class AudioInput:
                 f"{type(audio).__name__} came, expected an Audio, or bytes of 16-bit mono samples"
             )
 
+    def flush(self) -> bytes:
+        """Return what the conversion of samples has held back, where a turn ends."""
+        held = b"" if self._resampler is None else self._resampler.flush()
+        self._resampler = None
+        return held
+
     def _convert(self, pcm: bytes, sample_rate: int) -> bytes:
-        held = b""
-        if self._resampler is not None and self._resampler.from_rate != sample_rate:
-            held, self._resampler = self._resampler.flush(), None
+        is_new = self._resampler is not None and self._resampler.from_rate != sample_rate
+        held = self.flush() if is_new else b""
         if self._resampler is None:
             self._resampler = Resampler(sample_rate, SAMPLE_RATE)
         return held + self._resampler.feed(pcm)

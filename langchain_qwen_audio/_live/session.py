@@ -181,6 +181,8 @@ class LiveSession:
         With turn detection it is sent as much silence as ends a turn, and the model answers if
         somebody spoke.
         """
+        if held := self._audio.flush():
+            await self._send(append_audio(held))
         silence_ms = self._options.silence_ms
         if silence_ms is None:
             await self._send(commit_audio())

@@ -103,6 +103,8 @@ async def _send(
             async for samples in source:
                 async for piece in audio.pieces(samples, sample_rate):
                     await link.send(append_audio(piece))
+        if held := audio.flush():
+            await link.send(append_audio(held))
         link.task.finish(is_confirmed=True)
         await link.send(finish_session())
     except Exception as error:  # noqa: BLE001  # of the source, which is the user's
