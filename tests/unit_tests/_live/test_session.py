@@ -187,6 +187,27 @@ async def test_speech_interrupts_the_answer_and_what_was_not_played(server: Loca
     assert [it.type for it in session.messages] == ["human", "ai", "human", "ai"]
 
 
+async def test_speech_that_was_interrupted_is_not_read_any_more(server: LocalDashScope) -> None:
+    audio = {"type": "response.audio.delta", "response_id": "r1", "delta": "AAAA"}
+    speech = {"type": "input_audio_buffer.speech_started", "audio_start_ms": 100}
+    done = {"id": "r1", "status": "cancelled"}
+    end = {"type": "response.done", "response": done}
+    server.script(LiveReply([*BEGUN, audio, audio, speech, audio, end]))
+    async with live_model(server).session(turn_detection=None) as session:
+        await session.send_audio(tone(0.1))
+        await session.commit()
+        while len(session.messages) < 2:  # noqa: ASYNC110  # the answer ends, and nothing is read
+            await asyncio.sleep(0.01)
+        events = await read_answer(session)
+    assert [type(it) for it in events] == [
+        ResponseStarted,
+        TextDelta,
+        SpeechStarted,
+        ResponseFinished,
+    ]
+    assert session.messages[-1].text == "Hel"
+
+
 async def test_an_answer_is_interrupted_by_hand_and_by_a_text(server: LocalDashScope) -> None:
     stalled = Reply("one two", pause_s=math.inf, input_transcript="Hi")
     server.script(stalled, stalled, "done")
