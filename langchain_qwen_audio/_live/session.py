@@ -30,6 +30,7 @@ from langchain_qwen_audio._live.events import (
     ToolFinished,
     ToolStarted,
 )
+from langchain_qwen_audio._live.runs import AnswerRuns
 from langchain_qwen_audio._live.session_settings import SessionOptions, write_session
 from langchain_qwen_audio._live.tool_runner import ToolRunner
 from langchain_qwen_audio._media.samples import SAMPLE_RATE, byte_count
@@ -111,6 +112,7 @@ class LiveSession:
         self._conversation = SessionMessages(instructions)
         self._audio = AudioInput()
         self._events: EventQueue[LiveEvent] = EventQueue()
+        self._runs = AnswerRuns(settings)
         self._opened: Link[OmniReader, LiveEvent] | None = None
         self._tool_tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
@@ -150,6 +152,7 @@ class LiveSession:
         if self._tool_tasks:
             await asyncio.wait(self._tool_tasks)
         await self._link.close()
+        await self._runs.fail(self._events.error or exc or asyncio.CancelledError("hung up"))
 
     @property
     def _link(self) -> Link[OmniReader, LiveEvent]:
@@ -262,6 +265,7 @@ class LiveSession:
             self._events.silence(self._link.reader.active_id)
         if isinstance(event, ErrorReported):
             logger.warning("%s", event.error)
+        await self._runs.note(event, self.messages)
         await self._events.put(event)
         if isinstance(event, ResponseFinished):
             self._run_tools(event)

@@ -11,6 +11,7 @@ import httpx
 import pybase64
 import pytest
 from aiohttp import web
+from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_qwen_audio import Audio, ChatQwenAudio, Cost
@@ -60,6 +61,8 @@ from .conversations import MODEL, end_of, live_model, read_answer, received, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from langchain_core.outputs import LLMResult
 
 SPEECH = bytes(range(250)) * 2
 SPOKEN = Reply(fragments=("Hello", " there"), audio=SPEECH, input_transcript="Hi you")
@@ -185,6 +188,40 @@ async def test_speech_interrupts_the_answer_and_what_was_not_played(server: Loca
     assert end_of(events).status == "cancelled"
     assert end_of(answer).message.text == "next"
     assert [it.type for it in session.messages] == ["human", "ai", "human", "ai"]
+
+
+class Recorder(AsyncCallbackHandler):
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Any]] = []
+
+    async def on_chat_model_start(self, serialized: Any, messages: Any, **kwargs: Any) -> None:
+        self.calls.append(("start", [it.text for it in messages[0]]))
+        assert "local" not in str(serialized.get("kwargs", {}).get("api_key"))
+
+    async def on_llm_new_token(self, token: Any, **kwargs: Any) -> None:
+        self.calls.append(("token", token))
+
+    async def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
+        self.calls.append(("end", response.generations[0][0].text))
+
+    async def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
+        self.calls.append(("error", str(error)))
+
+
+async def test_callbacks_see_each_answer_as_a_run(server: LocalDashScope) -> None:
+    server.script(Reply("Hi you", input_transcript="Hello"), LiveReply([*BEGUN, CloseCode(1011)]))
+    recorder = Recorder()
+    async with live_model(server, callbacks=[recorder]).session(turn_detection=None) as session:
+        await say(session)
+        with pytest.raises(APIError):
+            await say(session)
+    said = ["Hello", "Hi you", "[speech without a transcript]"]
+    assert recorder.calls == [
+        ("start", said[:1]),
+        *[("token", "Hi"), ("token", " you"), ("end", "Hi you")],
+        ("start", said),
+        *[("token", "Hel"), ("error", "the service failed (close code 1011)")],
+    ]
 
 
 async def test_speech_that_was_interrupted_is_not_read_any_more(server: LocalDashScope) -> None:
