@@ -179,7 +179,7 @@ class LiveSession:
             await self._send(append_audio(piece))
 
     async def commit(self) -> None:
-        """End the user's turn now; the model answers.
+        """End the user's turn now; the model answers. An answer that is under way is interrupted.
 
         With turn detection it is sent as much silence as ends a turn, and the model answers if
         somebody spoke.
@@ -188,6 +188,7 @@ class LiveSession:
             await self._send(append_audio(held))
         silence_ms = self._options.silence_ms
         if silence_ms is None:
+            await self.interrupt()
             await self._send(commit_audio())
             await self._request_response()
             return

@@ -190,6 +190,22 @@ async def test_speech_interrupts_the_answer_and_what_was_not_played(server: Loca
     assert [it.type for it in session.messages] == ["human", "ai", "human", "ai"]
 
 
+async def test_a_turn_by_hand_interrupts_the_answer_too(server: LocalDashScope) -> None:
+    server.script(Reply("one two", pause_s=math.inf), "done")
+    async with live_model(server).session(turn_detection=None) as session:
+        await session.send_text("Talk.")
+        async for event in session:
+            if isinstance(event, ResponseStarted):
+                break
+        await session.send_audio(tone(0.1))
+        await session.commit()
+        ends = [end_of(await read_answer(session)) for _ in range(2)]
+    assert [(it.status, it.message.text) for it in ends] == [
+        ("cancelled", ""),
+        ("completed", "done"),
+    ]
+
+
 class Recorder(AsyncCallbackHandler):
     def __init__(self) -> None:
         self.calls: list[tuple[str, Any]] = []
