@@ -1,18 +1,20 @@
 """Tools that let any tool-calling model use recordings.
 
 `load_audio` puts a recording into the conversation, for a model that takes audio; `ask_audio` has
-such a model answer a question about it, for one that takes only text.
+such a model answer a question about it, for one that takes only text. `transcribe_audio` returns
+what is said in it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
+from langchain_core.documents import Document
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import patch_config
@@ -23,9 +25,12 @@ from langchain_qwen_audio._media.local_files import LocalFile
 from langchain_qwen_audio._media.loudness import LoudnessMeter, dbfs
 from langchain_qwen_audio._media.samples import SAMPLE_RATE, length_of
 from langchain_qwen_audio._transcription.folders import search_folder
+from langchain_qwen_audio._transcription.sources import Recording
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.chat_models import ChatQwenAudio
+from langchain_qwen_audio.document_loaders import QwenAudioParser, TranscriptFormat
 from langchain_qwen_audio.errors import AudioError
+from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
 
 MAX_LISTED = 200
 _MORE_S = 1.0  # beyond what may be, by which headers of honest recordings are off
@@ -257,6 +262,65 @@ class AskAudio(_AudioTool):
         return HumanMessage([found.to_block(), {"type": "text", "text": question}])
 
 
+class _TranscribeInput(BaseModel):
+    audio: str = Field(description="Name of the recording in the folder, or its URL")
+
+
+class TranscribeAudio(_AudioTool):
+    """Transcribe a recording, which may be long: it is split in pauses.
+
+    A transcript that the model did not finish says so. The price is that of the recording's length.
+
+    Example:
+        ```python
+        TranscribeAudio(llm=ChatQwenAudio(model="qwen3-asr-flash"), root_dir="recordings").invoke(
+            {"audio": "call.mp3"}
+        )
+        ```
+    """
+
+    name: str = "transcribe_audio"
+    description: str = "Transcribe the speech of a recording. Returns the text of all of it."
+    args_schema: type[BaseModel] = _TranscribeInput
+
+    llm: ChatQwenAudio | TranscriptionJobs
+    """The model that transcribes, or jobs."""
+
+    max_duration_s: float = 7200.0
+    """Length of the longest recording, in seconds."""
+
+    def _run(
+        self,
+        audio: str,
+        run_manager: CallbackManagerForToolRun | None = None,  # noqa: ARG002
+    ) -> str:
+        found = self._recording(audio)
+        return _correctable(lambda: _text_of(self._parser().documents([found])))
+
+    async def _arun(
+        self,
+        audio: str,
+        run_manager: AsyncCallbackManagerForToolRun | None = None,  # noqa: ARG002
+    ) -> str:
+        found = await asyncio.to_thread(self._recording, audio)
+        try:
+            return _text_of([it async for it in self._parser().adocuments([found])])
+        except AudioError as error:
+            raise ToolException(str(error)) from error
+
+    def _recording(self, name: str) -> Recording:
+        audio = self._open(name)
+        self._require_short(audio, name)
+        return Recording(name, lambda: audio)
+
+    def _parser(self) -> QwenAudioParser:
+        return QwenAudioParser(self.llm, transcript_format=TranscriptFormat.TEXT)
+
+
+def _text_of(documents: Iterable[Document]) -> str:
+    return "\n".join(it.page_content for it in documents) or "There is no speech."
+
+
 class _ListInput(BaseModel):
     pass
 
@@ -308,11 +372,18 @@ class QwenAudioToolkit(BaseToolkit):
     llm: ChatQwenAudio | None = None
     """The model that answers for `ask_audio`; without one there is no such tool."""
 
+    transcriber: ChatQwenAudio | TranscriptionJobs | None = None
+    """What transcribes for `transcribe_audio`; without it there is no such tool."""
+
     allow_urls: bool = False
     """Whether http(s) URLs may be named too."""
 
     def get_tools(self) -> list[BaseTool]:
-        """Make the tools: `list_audio`, `load_audio` and, with a model, `ask_audio`."""
+        """Make the tools; those that need a model only if there is one."""
         rules: dict[str, Any] = {"root_dir": self.root_dir, "allow_urls": self.allow_urls}
         tools: list[BaseTool] = [ListAudio(root_dir=self.root_dir), LoadAudio(**rules)]
-        return [*tools, AskAudio(llm=self.llm, **rules)] if self.llm else tools
+        if self.llm is not None:
+            tools.append(AskAudio(llm=self.llm, **rules))
+        if self.transcriber is not None:
+            tools.append(TranscribeAudio(llm=self.transcriber, **rules))
+        return tools
