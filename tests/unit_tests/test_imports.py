@@ -38,8 +38,9 @@ LAYERS = [
     ("document_loaders",),
     ("_agent_memory", "_evaluation", "evaluation"),
     ("chains", "tools", "middleware", "ray", "llama_index"),
+    ("mcp_server", "mcp_client", "deep_agents"),
     ("_cli_inputs", "_cli_estimate", "_cli_models"),
-    ("_cli_ask", "_cli_transcribe", "_cli_evaluate", "_cli_sample", "cli"),
+    ("_cli_ask", "_cli_transcribe", "_cli_evaluate", "_cli_mcp", "_cli_sample", "cli"),
 ]
 KNOW_THE_SDK = {
     "_request/token_count.py",
