@@ -37,9 +37,10 @@ INSTALLS = {
     "local": ("local",),
     "llama-index": ("llama-index",),
     "agents": ("agents",),
+    "deep-agents": ("deep-agents",),
     "mcp": ("mcp",),
     "ray": ("ray",),
-    "all": ("local", "llama-index", "agents", "mcp", "ray"),
+    "all": ("local", "llama-index", "agents", "deep-agents", "mcp", "ray"),
 }
 VERSIONS_OF = ["av", "dashscope", "langchain-core", "faster-whisper", "llama-index-core", "ray"]
 

@@ -36,9 +36,9 @@ LAYERS = [
     ("chat_models", "transcription_jobs", "chat_batches"),
     ("_transcription", "_notebook"),
     ("document_loaders",),
-    ("_agent_memory", "_evaluation", "evaluation"),
+    ("_agent_memory", "_audio_tools", "_evaluation", "evaluation"),
     ("chains", "tools", "middleware", "ray", "llama_index"),
-    ("mcp_server", "mcp_client", "deep_agents"),
+    ("mcp_server", "mcp_client", "mcp_adapters", "_mcp_content", "deep_agents"),
     ("_cli_inputs", "_cli_estimate", "_cli_models"),
     ("_cli_ask", "_cli_transcribe", "_cli_evaluate", "_cli_mcp", "_cli_sample", "cli"),
 ]

@@ -172,6 +172,11 @@ NEEDS_AN_EXTRA = {
         "agents",
         "langchain_qwen_audio.middleware needs LangChain's agents",
     ),
+    "deep_agents": (
+        "import langchain_qwen_audio.deep_agents",
+        "deep-agents",
+        "langchain_qwen_audio.deep_agents needs Deep Agents",
+    ),
     "mcp": (
         "import langchain_qwen_audio.mcp_server",
         "mcp",
@@ -277,6 +282,14 @@ from langchain_qwen_audio.llama_index import QwenAudio, QwenAudioReader
 print(QwenAudio().chat([ChatMessage(blocks=[AudioBlock(path=sys.argv[1])])]))
 print(QwenAudioReader().load_data(sys.argv[1])[0].text)
 """
+DEEP_AGENTS = """
+import os, sys
+from deepagents.backends import FilesystemBackend
+from langchain_qwen_audio.deep_agents import ReadAudio
+tool = ReadAudio(backend=FilesystemBackend(os.path.dirname(sys.argv[1]), virtual_mode=True))
+call = {"type": "tool_call", "id": "1", "name": "read_audio", "args": {"file_path": "welcome.wav"}}
+print(tool.invoke(call).update["messages"][0].text)
+"""
 MCP = """
 import asyncio, os, sys
 from langchain_qwen_audio import ChatQwenAudio, QwenAudioToolkit
@@ -300,6 +313,7 @@ WORKS_WITH: dict[str, tuple[str, ...]] = {
     "agents": ("-c", AGENTS, SAMPLE),
     "llama-index": ("-c", LLAMA_INDEX, SAMPLE),
     "mcp": ("-c", MCP, SAMPLE),
+    "deep-agents": ("-c", DEEP_AGENTS, SAMPLE),
     "ray": ("-c", "import langchain_qwen_audio.ray as it; print(it.SCHEMA)"),
 }
 
@@ -345,6 +359,8 @@ NAMED = {
     "pyarrow": "ray",
     "langgraph": "langchain",
     "jiwer": "evaluate",
+    "deepagents": "deep-agents",
+    "fastmcp": "mcp",
 }
 
 
