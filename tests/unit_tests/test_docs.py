@@ -49,8 +49,9 @@ def python_blocks(page: Path) -> list[str]:
         ("docs/migrating.md", 2),
     ],
 )
-# LangSmith's own warning of a parameter.
+# LangSmith's own warning of a parameter, and LangChain's of a module.
 @pytest.mark.filterwarnings("ignore:'upload_runs' parameter is in beta")
+@pytest.mark.filterwarnings("ignore:`langchain.mcp` is in beta")
 def test_code_blocks_run(
     page: str,
     transcripts: int,
@@ -93,6 +94,7 @@ def test_code_blocks_run(
         (without_base64, 1),
         (langchain_qwen_audio.LoadAudio, 1),
         (langchain_qwen_audio.AskAudio, 1),
+        (langchain_qwen_audio.TranscribeAudio, 1),
         (langchain_qwen_audio.QwenAudioToolkit, 1),
         (LocalDashScope, 1),
         (llama_index.QwenAudio, 1),
