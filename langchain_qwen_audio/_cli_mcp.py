@@ -15,6 +15,7 @@ from langchain_qwen_audio._cli_models import (
     ASR_MODEL,
     add_model_options,
     make_chat_model,
+    make_jobs,
     open_model,
 )
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen_audio.tools import QwenAudioToolkit
 
-HOST = "127.0.0.1"
+_HOST, _PORT = "127.0.0.1", 8000
 
 
 def add_mcp(mcp: argparse.ArgumentParser) -> None:
@@ -35,17 +36,17 @@ def add_mcp(mcp: argparse.ArgumentParser) -> None:
         help="folder whose recordings may be named; nothing outside of it is",
     )
     mcp.add_argument(
-        "--http", action="store_true", help=f"serve HTTP on {HOST}, in place of standard input"
+        "--http", action="store_true", help=f"serve HTTP on {_HOST}, in place of standard input"
     )
     mcp.add_argument(
-        "--port", type=parse_port, default=8000, help="with --http; 0 for a free one (%(default)s)"
+        "--port", type=parse_port, help=f"with --http; 0 for a free one (default: {_PORT})"
     )
     add_model_options(mcp, f"{ASK_MODEL}, for questions")
     mcp.add_argument(
         "--transcriber",
         default=ASR_MODEL,
         metavar="MODEL",
-        help="name of the model that transcribes (default: %(default)s)",
+        help="name of the model that transcribes, in jobs too (default: %(default)s)",
     )
     mcp.set_defaults(run=_mcp, interrupted="stopped")
 
@@ -56,10 +57,12 @@ def _mcp(args: argparse.Namespace) -> None:
     args.model = args.model or ASK_MODEL
     if not Path(args.root).expanduser().is_dir():
         raise CommandError(f"--root {args.root}: there is no such folder")
+    if args.port is not None and not args.http:
+        raise CommandError("--port: it is for HTTP; add --http")
     with open_model(args, _make_toolkit) as toolkit:
         server = create_mcp_server(toolkit)
         if args.http:
-            _serve_http(server, args.port)
+            _serve_http(server, _PORT if args.port is None else args.port)
         else:
             # The thread that waits for standard input would hold up an exit by an exception.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -67,14 +70,22 @@ def _mcp(args: argparse.Namespace) -> None:
 
 
 def _make_toolkit(args: argparse.Namespace, **where: Any) -> QwenAudioToolkit:
+    from langchain_qwen_audio._models.job_models import is_job_model
     from langchain_qwen_audio.tools import QwenAudioToolkit
 
     answers = argparse.Namespace(model=args.model, language=None)
-    transcribes = argparse.Namespace(model=args.transcriber, language=args.language)
+    transcribes = argparse.Namespace(
+        model=args.transcriber,
+        language=args.language,
+        speakers=False,
+        words=False,
+        local=args.local,
+    )
+    make_transcriber = make_jobs if is_job_model(args.transcriber) else make_chat_model
     return QwenAudioToolkit(
         root_dir=Path(args.root).expanduser(),
         llm=make_chat_model(answers, **where),
-        transcriber=make_chat_model(transcribes, **where),
+        transcriber=make_transcriber(transcribes, **where),
     )
 
 
@@ -89,15 +100,15 @@ def _serve_http(server: Server[Any], port: int) -> None:
     import uvicorn
 
     # The app refuses requests for other hosts, so that no page on the web reaches it.
-    config = uvicorn.Config(server.streamable_http_app(host=HOST), log_level="warning")
+    config = uvicorn.Config(server.streamable_http_app(host=_HOST), log_level="warning")
     with _listen(port) as listening:
-        address = f"http://{HOST}:{listening.getsockname()[1]}/mcp"
+        address = f"http://{_HOST}:{listening.getsockname()[1]}/mcp"
         print(f"An MCP server is at {address}. Ctrl-C stops it.", flush=True)
         uvicorn.Server(config).run(sockets=[listening])
 
 
 def _listen(port: int) -> socket.socket:
     try:
-        return socket.create_server((HOST, port))
+        return socket.create_server((_HOST, port))
     except OSError as error:
         raise port_error(port, error) from error

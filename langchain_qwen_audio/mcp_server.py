@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from langchain_qwen_audio import __version__
 from langchain_qwen_audio.errors import QwenAudioError
 from langchain_qwen_audio.tools import AskAudio, TranscribeAudio
 
@@ -64,7 +64,7 @@ def create_mcp_server(toolkit: QwenAudioToolkit) -> Server[Any]:
 
     return Server(
         "qwen-audio",
-        version=version("langchain-qwen-audio"),
+        version=__version__,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )

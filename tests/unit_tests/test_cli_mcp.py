@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import contextlib
 import json
@@ -19,6 +20,8 @@ import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.types import AudioContent, TextContent
 
+from langchain_qwen_audio import TranscriptionJobs
+from langchain_qwen_audio._cli_mcp import _make_toolkit
 from langchain_qwen_audio.cli import main
 
 from .installs import ROOT, environment
@@ -183,6 +186,7 @@ def run(
 WRONG = [
     (["--root", "nowhere"], "--root nowhere: there is no such folder"),
     (["--root", ".", "--model", "qwen3-asr-flash-filetrans"], "transcribes in jobs"),
+    (["--root", ".", "--port", "8000"], "--port: it is for HTTP; add --http"),
     ([], "the following arguments are required: --root"),
 ]
 
@@ -194,6 +198,19 @@ def test_a_wrong_call_is_one_line(
     code, line = run(*arguments)
     assert code == 2
     assert words in line
+
+
+def test_a_model_of_jobs_transcribes_in_jobs(server: LocalDashScope) -> None:
+    args = argparse.Namespace(
+        root=".",
+        model="qwen-audio-turbo-latest",
+        transcriber="qwen3-asr-flash-filetrans",
+        language="en",
+        local=False,
+    )
+    toolkit = _make_toolkit(args, base_url=server.base_url, api_key="local")
+    assert isinstance(toolkit.transcriber, TranscriptionJobs)
+    assert toolkit.transcriber.parameters == {"language": "en"}
 
 
 def test_a_port_in_use_is_one_line(run: Callable[..., tuple[int, str]]) -> None:
