@@ -10,6 +10,7 @@ import pytest
 
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio._service import retries
+from langchain_qwen_audio._service.jobs import Polling
 from langchain_qwen_audio.local import LocalDashScope
 
 from .calling_modes import (
@@ -17,6 +18,7 @@ from .calling_modes import (
     ainvoke,
     astream,
     astream_chunks,
+    calls_in,
     invoke,
     stream,
     stream_chunks,
@@ -34,6 +36,7 @@ __all__ = [
     "archive",
     "astream",
     "astream_chunks",
+    "calls_in",
     "counting",
     "invoke",
     "load",
@@ -58,10 +61,15 @@ def backoff_s(monkeypatch: pytest.MonkeyPatch) -> float:
     return seconds
 
 
-@pytest.fixture(params=[invoke, ainvoke, stream, astream], ids=lambda way: way.__name__)
-def call_model(request: pytest.FixtureRequest) -> CallModel:
-    way: CallModel = request.param
-    return way
+@pytest.fixture
+def impatient_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at jobs again at once, where nothing says how often: the default is 3 s."""
+    monkeypatch.setattr(Polling, "wait_s", lambda *_: 0.01)
+
+
+# The modes share all that makes a request: one of the whole answers, one of streams, one sync and
+# one async. Folders and files whose rules depend on the mode have all four.
+call_model = calls_in(invoke, astream)
 
 
 @pytest.fixture(params=[stream_chunks, astream_chunks], ids=["stream", "astream"])

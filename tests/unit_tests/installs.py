@@ -101,9 +101,14 @@ def modules(*extras: str) -> frozenset[str]:
     wanted = distributions(*extras)
     return frozenset(
         module
-        for module, names in importlib.metadata.packages_distributions().items()
+        for module, names in _names_by_module().items()
         if any(canonicalize_name(name) in wanted for name in names)
     )
+
+
+@functools.cache
+def _names_by_module() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
 
 
 @functools.cache
@@ -124,7 +129,7 @@ def python(*args: str, extras: tuple[str, ...] = ()) -> list[str]:
         args: `"-m", module, …` or `"-c", code, …`.
         extras: Extras of the package; none is the base install.
     """
-    names = importlib.metadata.packages_distributions().keys() - modules(*extras)
+    names = _names_by_module().keys() - modules(*extras)
     hidden = [sorted(names - {PACKAGE}), sorted(_installed() - distributions(*extras))]
     return [sys.executable, *STRICT, "-c", _START, json.dumps(hidden), *args]
 

@@ -52,6 +52,7 @@ def python_blocks(page: Path) -> list[str]:
 # LangSmith's own warning of a parameter, and LangChain's of a module.
 @pytest.mark.filterwarnings("ignore:'upload_runs' parameter is in beta")
 @pytest.mark.filterwarnings("ignore:`langchain.mcp` is in beta")
+@pytest.mark.usefixtures("impatient_jobs")
 def test_code_blocks_run(
     page: str,
     transcripts: int,

@@ -15,15 +15,32 @@ from langchain_qwen_audio._models.profiles import PROFILES
 from tests.unit_tests.waiting import HANG_S
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-EXECUTE = """
-import sys, nbclient, nbformat
-notebook = nbformat.read(sys.argv[1], as_version=4)
-client = nbclient.NotebookClient(
-    notebook, timeout=None, kernel_name="python3", coalesce_streams=True
-)
-client.execute()
-sys.stdout.write(nbformat.writes(notebook))
+# One kernel for all, since most of a notebook's time is what it loads. Each begins with no names,
+# and with the environment of the first.
+EXECUTE = '''
+import asyncio, json, sys, nbclient, nbformat
+begin = """
+%reset -f
+import os
+os.__dict__.setdefault("at_first", dict(os.environ))
+os.environ.clear()
+os.environ.update(os.at_first)
+del os
 """
+kernel = nbclient.NotebookClient(nbformat.v4.new_notebook()).create_kernel_manager()
+for path in sys.argv[1:]:
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(begin))
+    client = nbclient.NotebookClient(notebook, kernel, timeout=None, coalesce_streams=True)
+    try:
+        client.execute()
+    except nbclient.exceptions.CellExecutionError as error:
+        print(json.dumps({"error": str(error)}))
+    else:
+        del notebook.cells[0]
+        print(json.dumps({"notebook": nbformat.writes(notebook)}))
+asyncio.run(kernel.shutdown_kernel(now=True))
+'''
 NO_KEY = "There is no DASHSCOPE_API_KEY: the local test server answers, not Qwen-Audio.\n"
 WELCOME = "Welcome to the recording studio"
 TRANSCRIPT = f'[local test server: Whisper tiny.en, not Qwen-Audio] Transcript: "{WELCOME}'
@@ -180,11 +197,13 @@ def shown_by(cell: dict[str, Any]) -> str:
     return re.sub(r"base64,[\w+/=]+", "base64,…", "\n".join("".join(text) for text in texts))
 
 
-def run(path: Path) -> str:
-    """Run a notebook from top to bottom, with no key."""
+@pytest.fixture(scope="module")
+def executed() -> dict[str, dict[str, str]]:
+    """Run each notebook from top to bottom, with no key."""
     env = {name: value for name, value in os.environ.items() if "DASHSCOPE" not in name}
+    paths = sorted(NOTEBOOKS.glob("*.ipynb"))
     done = subprocess.run(
-        [sys.executable, "-c", EXECUTE, path],
+        [sys.executable, "-c", EXECUTE, *paths],
         capture_output=True,
         text=True,
         env=env,
@@ -192,7 +211,13 @@ def run(path: Path) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    results = map(json.loads, done.stdout.splitlines())
+    return {path.stem: result for path, result in zip(paths, results, strict=True)}
+
+
+def run(executed: dict[str, dict[str, str]], name: str) -> str:
+    assert "error" not in executed[name], executed[name]["error"]
+    return executed[name]["notebook"]
 
 
 def assert_shows_what_is_expected(name: str, notebook: str) -> None:
@@ -207,18 +232,20 @@ def assert_shows_what_is_expected(name: str, notebook: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["01_quickstart"])
-def test_notebook_transcribes_the_sample_as_its_outputs_say(name: str) -> None:
+def test_notebook_transcribes_the_sample_as_its_outputs_say(
+    executed: dict[str, dict[str, str]], name: str
+) -> None:
     path = NOTEBOOKS / f"{name}.ipynb"
-    done = run(path)
+    done = run(executed, name)
     assert "the local test server answers, not Qwen-Audio" in outputs(done)
     assert "Welcome to the recording studio" in outputs(done)
     assert outputs(done) == outputs(path.read_text())
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_notebook_shows_what_it_should(name: str) -> None:
+def test_notebook_shows_what_it_should(executed: dict[str, dict[str, str]], name: str) -> None:
     path = NOTEBOOKS / f"{name}.ipynb"
-    done = run(path)
+    done = run(executed, name)
     assert_shows_what_is_expected(name, done)
     # What is committed is that, but for words that Whisper transcribes otherwise on other CPUs.
     shown, committed = outputs(done).split(), outputs(path.read_text()).split()

@@ -109,7 +109,7 @@ def id3(frames: bytes, size: int | None = None) -> bytes:
 
 def packed_frame(kind: bytes, size: int) -> bytes:
     """Make an ID3v2.4 frame of zeros, packed."""
-    packer = zlib.compressobj()
+    packer = zlib.compressobj(1)
     packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(size >> 20)) + packer.flush()
     sizes = (len(packed) + 4, size)
     coded = [bytes(n >> shift & 0x7F for shift in (21, 14, 7, 0)) for n in sizes]

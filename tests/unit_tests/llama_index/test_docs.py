@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from langchain_qwen_audio.local import LocalDashScope
-from tests.unit_tests.programs import STRICT
 from tests.unit_tests.test_docs import ROOT, SAMPLE, python_blocks
 from tests.unit_tests.test_examples import EXAMPLES
 
@@ -39,25 +38,21 @@ def test_code_blocks_run(
     assert capsys.readouterr().out.count(TRANSCRIPT) == 5
 
 
-def test_the_example_cites_and_sends_the_audio() -> None:
-    env = {name: value for name, value in os.environ.items() if "DASHSCOPE" not in name}
-    # LlamaIndex's own doings: what it imports, and how it looks for an event loop.
-    quiet = [
-        "-Wignore:`langchain-community` is being sunset",
-        "-Wignore:There is no current event loop",
-    ]
-    done = subprocess.run(
-        [sys.executable, *STRICT, *quiet, EXAMPLES / "llama_index_rag.py"],
-        capture_output=True,
-        text=True,
-        env=env,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    assert "welcome.wav from 0.0 to " in done.stdout
-    assert done.stdout.count(TRANSCRIPT) == 2
+# LlamaIndex's own doings: what it imports, and how it looks for an event loop.
+@pytest.mark.filterwarnings("ignore:`langchain-community` is being sunset")
+@pytest.mark.filterwarnings("ignore:There is no current event loop")
+def test_the_example_cites_and_sends_the_audio(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "local")
+    with LocalDashScope() as server:
+        monkeypatch.setenv("DASHSCOPE_BASE_URL", server.base_url)
+        runpy.run_path(str(EXAMPLES / "llama_index_rag.py"), run_name="__main__")
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert "welcome.wav from 0.0 to " in shown.out
+    assert shown.out.count(TRANSCRIPT) == 2
 
 
 def test_the_rest_of_the_package_does_without() -> None:
