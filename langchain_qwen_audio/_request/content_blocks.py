@@ -200,7 +200,8 @@ def _read_url(url: str, role: str, where: str) -> Part:
         return AudioUrlPart(url)
     raise MessageError(
         f"{where}: {url[:200]!r} came where a URL is expected (http://, https://, oss://, data: "
-        "or file://); for a local file use Audio.from_path(path).to_block()"
+        "or file://); for a local file use Audio.from_path(path).to_block(), and for a recording "
+        "that an AudioMiddleware has stored its get_recording(file_id).to_block()"
     )
 
 

@@ -13,6 +13,8 @@ import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import (
     AgentMiddleware,
+    ClearToolUsesEdit,
+    ContextEditingMiddleware,
     ModelFallbackMiddleware,
     PIIMiddleware,
     SummarizationMiddleware,
@@ -405,6 +407,14 @@ def test_bytes_that_are_not_those_that_were_stored_are_not_sent(
     assert server.requests == []
 
 
+def test_a_model_without_the_middleware_says_where_the_sound_is(
+    server: LocalDashScope, tmp_path: Path
+) -> None:
+    message = HumanMessage([*memory_of(server, tmp_path).to_blocks(Audio.from_bytes(HELLO))])
+    with pytest.raises(MessageError, match=r"AudioMiddleware has stored its get_recording"):
+        model_of(server).invoke([message])
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "audio-0000000000000000.txt", "audio-", ""])
 def test_only_ids_are_looked_up(server: LocalDashScope, tmp_path: Path, name: str) -> None:
     (tmp_path / "audio-0000000000000000.txt").write_bytes(HELLO)
@@ -461,6 +471,22 @@ def test_a_summary_keeps_the_name_of_a_recording_and_its_transcript(
     _, summarized, _ = (request.body.decode() for request in server.requests)
     assert "[Transcript of audio-" in summarized
     assert WORDS in summarized
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["before", "after"])
+def test_results_with_recordings_are_cleared_by_their_length(
+    ask: Run, server: LocalDashScope, tmp_path: Path, is_first: bool
+) -> None:
+    memory = memory_of(server, tmp_path)
+    edits = [ClearToolUsesEdit(trigger=200, keep=0)]  # BYE is 75 tokens, and much longer in base64
+    editing = ContextEditingMiddleware(edits=edits, token_counter=memory.token_counter())
+    both = (memory, editing) if is_first else (editing, memory)
+    agent = agent_of(server, *both, tools=[record])
+    server.script(Reply(tool_calls=[{"name": "record", "arguments": {}}]))
+    ask(agent, text("Listen"))
+    assert sounds_sent(server.requests[-1]) == [BYE]
+    ask(agent, sound(wav(tone(20))), text("And here"))
+    assert sounds_sent(server.requests[-1]) == [wav(tone(20))]
 
 
 def test_redaction_redacts_transcripts(ask: Run, tmp_path: Path) -> None:
