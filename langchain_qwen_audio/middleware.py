@@ -133,6 +133,10 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
         duration_s, mime_type = audio.duration_s, audio.mime_type
         return stored_blocks(self._recordings.put(audio), duration_s, mime_type)
 
+    async def ato_blocks(self, audio: Audio) -> list[dict[str, Any]]:
+        """Store a recording without blocking the event loop; see `to_blocks`."""
+        return await asyncio.to_thread(self.to_blocks, audio)
+
     def get_recording(self, recording_id: str) -> Audio:
         """Find a recording, to play it for example.
 
@@ -143,6 +147,10 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
             AudioError: There is none with this id.
         """
         return self._recordings.get(recording_id)
+
+    async def aget_recording(self, recording_id: str) -> Audio:
+        """Find a recording without blocking the event loop; see `get_recording`."""
+        return await asyncio.to_thread(self.get_recording, recording_id)
 
     def token_counter(
         self, llm: ChatQwenAudio | None = None

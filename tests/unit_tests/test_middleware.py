@@ -27,6 +27,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.store.memory import InMemoryStore
+from langgraph.store.sqlite.aio import AsyncSqliteStore
 from langgraph.types import Command
 from pydantic import Field
 
@@ -386,6 +387,21 @@ def test_a_store_of_any_kind_keeps_recordings(
     assert again.get_recording(recording_id).data == HELLO
 
 
+async def test_an_async_store_keeps_recordings(server: LocalDashScope) -> None:
+    async with AsyncSqliteStore.from_conn_string(":memory:") as store:
+        await store.setup()
+        memory = memory_of(server, store, keep_turns=1)
+        blocks = await memory.ato_blocks(Audio.from_bytes(HELLO))
+        agent = agent_of(server, memory)
+        for words in ("one", "two"):
+            state = await agent.ainvoke(
+                {"messages": [{"role": "user", "content": [*blocks, text(words)]}]}, THREAD
+            )
+        assert WORDS in str(contents(state)[0])
+        assert sounds_sent(server.requests[-1]) == [HELLO]
+        assert (await memory.aget_recording(blocks[1]["file_id"])).data == HELLO
+
+
 def test_another_store_is_an_error_that_says_so(
     ask: Run, server: LocalDashScope, tmp_path: Path
 ) -> None:
@@ -411,7 +427,7 @@ def test_a_model_without_the_middleware_says_where_the_sound_is(
     server: LocalDashScope, tmp_path: Path
 ) -> None:
     message = HumanMessage([*memory_of(server, tmp_path).to_blocks(Audio.from_bytes(HELLO))])
-    with pytest.raises(MessageError, match=r"AudioMiddleware has stored its get_recording"):
+    with pytest.raises(MessageError, match=r"AudioMiddleware has stored use its get_recording"):
         model_of(server).invoke([message])
 
 
