@@ -40,7 +40,7 @@ def read_hot_words(given: HotWords | None) -> tuple[str, ...]:
     if isinstance(given, str | os.PathLike):
         return _read_file(Path(given).expanduser())
     if isinstance(given, Mapping):
-        raise ValueError(
+        raise ValueError(  # noqa: TRY004  # as of all that is no words
             "hot_words is a mapping, expected a list of words: put words with weights into "
             "asr_options={'vocabulary': …}, or into parameters={'vocabulary': …} of jobs"
         )

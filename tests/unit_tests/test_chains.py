@@ -20,7 +20,7 @@ from langchain_qwen_audio.chains import create_recording_qa_chain
 from langchain_qwen_audio.errors import APIError, InvalidRequestError
 from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
 
-from .job_calls import jobs_of, kinds
+from .job_calls import jobs_of, submissions
 from .loading import ASR, LEVEL, QWEN_AUDIO, numbered
 from .models import RECOGNITION
 from .recordings import decode_all, wav
@@ -454,7 +454,7 @@ def test_jobs_note_sentences_with_their_speakers(
     result = call_model(chain, {"audio": minute, "question": QUESTION})
     assert "\n[00:00] Speaker 0: Shall we?\n[00:02] Speaker 1: Yes.\n" in answers.prompts[0]
     assert [it.page_content for it in result["citations"]] == ["Yes."]
-    assert kinds(server).count("job") == 1
+    assert len(submissions(server)) == 1
 
 
 def test_notes_on_channels_name_them(tmp_path: Path) -> None:
