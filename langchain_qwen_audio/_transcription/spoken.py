@@ -29,17 +29,21 @@ def sort_by_time(spoken: Iterable[Started]) -> list[Started]:
     return [found[at] for at in sorted(range(len(found)), key=starts[1:].__getitem__)]
 
 
+def separator_between(before: str, after: str) -> str:
+    """Say what stands between two sentences: a space; in Chinese and Japanese nothing."""
+    ends = before[-1:], after[:1]
+    return "" if "" in ends or all(map(_CHINESE_OR_JAPANESE.match, ends)) else " "
+
+
 def join_spoken(texts: Iterable[str]) -> str:
-    """Join the texts of sentences, with a space between them; in Chinese and Japanese with none.
+    """Join the texts of sentences, with what stands between them.
 
     Example:
         `join_spoken(["早。", "你好。", "Hi."])` is `"早。你好。 Hi."`.
     """
     joined = ""
     for text in map(str.strip, texts):
-        ends = joined[-1:], text[:1]
-        separator = "" if "" in ends or all(map(_CHINESE_OR_JAPANESE.match, ends)) else " "
-        joined += separator + text
+        joined += separator_between(joined, text) + text
     return joined
 
 

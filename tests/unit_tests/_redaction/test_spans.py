@@ -47,6 +47,9 @@ def test_a_sentence_is_split_if_each_word_has_a_time_and_a_place(
 
 HI = sentence("Hi, I am Ada Byron.", "Hi", "I", "am", "Ada", "Byron")
 NUMBER = [sentence("It is 555.", "It", "is", "555"), sentence("1234, yes.", "1234", "yes")]
+YES = sentence("Yes.", "Yes").model_copy(update={"speaker": 1})
+BETWEEN = [NUMBER[0], YES, NUMBER[1]]  # somebody else says yes
+CHINESE = [sentence("我叫张", "我", "叫", "张"), sentence("伟。", "伟")]
 NO_WORDS = Sentence(text="Ada, are you there?", start_s=1, end_s=2)
 
 
@@ -61,6 +64,8 @@ NO_WORDS = Sentence(text="Ada, are you there?", start_s=1, end_s=2)
         ([HI], re.compile("Grace"), [[]]),
         (NUMBER, re.compile(r"\d{3}\W+\d{4}"), [[2], [0]]),
         (NUMBER, re.compile(r"^\d+"), [[], [0]]),
+        (BETWEEN, re.compile(r"\d{3}\W+\d{4}"), [[2], [], [0]]),
+        (CHINESE, re.compile("张伟"), [[2], [0]]),
         ([NO_WORDS], re.compile("Ada"), [[None]]),
         ([HI, NO_WORDS], str.istitle, [[0, 1, 3, 4], [None]]),
         ([sentence("Ada's, ok", "Ada's,", "ok")], lambda word: word == "Ada's", [[0]]),
