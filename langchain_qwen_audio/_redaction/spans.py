@@ -45,16 +45,25 @@ def split_sentence(sentence: Sentence) -> list[Span]:
     for number, word in enumerate(sentence.words):
         text = word.text.strip()
         first = sentence.text.find(text, position)
-        if first < 0 or (text and not is_timed(word)):
+        span = Span(first, first + len(text), *_times_of(sentence.words, number), number)
+        if first < 0 or (text and not is_timed(span)):
             break
         if any(map(str.isalnum, sentence.text[position:first])):
             break
-        position = first + len(text)
-        spans.append(Span(first, position, word.start_s, word.end_s, number))
+        position = span.last
+        spans.append(span)
     else:
         if not any(map(str.isalnum, sentence.text[position:])):
             return spans
     return [Span(0, len(sentence.text), sentence.start_s, sentence.end_s)]
+
+
+def _times_of(words: Sequence[Word], number: int) -> tuple[float | None, float | None]:
+    """Take the times of a word; of one that takes no time, with those of its neighbours."""
+    word = words[number]
+    if word.start_s is None or word.start_s != word.end_s:
+        return word.start_s, word.end_s
+    return words[max(0, number - 1)].start_s, words[min(number + 1, len(words) - 1)].end_s
 
 
 def is_timed(spoken: Word | Sentence | Span) -> bool:

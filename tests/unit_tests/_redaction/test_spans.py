@@ -45,6 +45,13 @@ def test_a_sentence_is_split_if_each_word_has_a_time_and_a_place(
     assert [span.word for span in split_sentence(it)] == numbers
 
 
+def test_a_word_that_takes_no_time_has_that_of_its_neighbours() -> None:
+    times = [("Hi", 0, 1), ("Ada", 1, 1), ("Byron", 1, 2)]
+    words = [Word(text=text, start_s=start_s, end_s=end_s) for text, start_s, end_s in times]
+    spans = split_sentence(Sentence(text="Hi Ada Byron", words=words))
+    assert [(it.word, it.start_s, it.end_s) for it in spans] == [(0, 0, 1), (1, 0, 2), (2, 1, 2)]
+
+
 HI = sentence("Hi, I am Ada Byron.", "Hi", "I", "am", "Ada", "Byron")
 NUMBER = [sentence("It is 555.", "It", "is", "555"), sentence("1234, yes.", "1234", "yes")]
 YES = sentence("Yes.", "Yes").model_copy(update={"speaker": 1})
