@@ -40,26 +40,28 @@ def answer_request(
         recordings: Every recording of the conversation, in order.
         transcriber: What transcribes them.
     """
-    if request.model.family == "asr":
-        # Emotions are not recognised. The .en models know one language.
-        return Reply(
-            transcriber.transcribe(recordings[0]),
-            annotations=[{"type": "audio_info", "language": "en"}],
-            model=f"local-test-server/whisper-{transcriber.name}",
-        )
-    if request.model.family == "recognition":
-        sentences = transcriber.transcribe_sentences(recordings[0])
-        return Reply(
-            "".join(sentence["text"] for sentence in sentences),
-            sentences=sentences,
-            model=f"local-test-server/whisper-{transcriber.name}",
-        )
+    if request.model.family in ("asr", "recognition"):
+        return _recognize(request, recordings[0], transcriber)
     answer = _Answer(request, recordings, transcriber)
     return replace(
         answer.act() or answer.describe(),
         reasoning=_REASONING if request.thinking else "",
         audio=read_speech_output() if request.speech else b"",
     )
+
+
+def _recognize(
+    request: ModelRequest, recording: "Samples", transcriber: "WhisperTranscriber"
+) -> Reply:
+    if request.model.family == "recognition":
+        found = transcriber.transcribe(recording, times=True)
+        sentences = found.write_sentences()
+        text = "".join(sentence["text"] for sentence in sentences)
+        return Reply(text, sentences=sentences, model=transcriber.label)
+    found = transcriber.transcribe(recording)
+    # Emotions are not recognised.
+    annotations = [{"type": "audio_info", "language": found.language}] if found.language else []
+    return Reply(found.text, annotations=annotations, model=transcriber.label)
 
 
 @dataclass
@@ -110,7 +112,7 @@ class _Answer:
     def _transcribe(self, count: int) -> list[str]:
         """Transcribe so many of the last recordings."""
         last = self.recordings[len(self.recordings) - count :]
-        return [self.transcriber.transcribe(samples) for samples in last]
+        return [self.transcriber.transcribe(samples).text for samples in last]
 
 
 def _write_json(rules: str, filler: SchemaFiller) -> str:

@@ -19,6 +19,7 @@ from tests.unit_tests.local._client import (
     QUESTION,
     WELCOME,
     WELCOME_WAV,
+    WHISPER,
     assert_chunks,
     assert_events,
     assistant,
@@ -38,13 +39,13 @@ from tests.unit_tests.local._client import (
 )
 
 SPEECH, SILENCE = data_uri(WELCOME_WAV), data_uri(wav(2, amplitude=0))
-WHISPER = "local-test-server/whisper-tiny.en"
+DATA_LABEL = f"local-test-server/whisper-{WHISPER}"
 ENGLISH = [{"type": "audio_info", "language": "en"}]
 INTEGER, STRING = {"type": "integer"}, {"type": "string"}
 
 
 def label(model: str = "Qwen-Audio") -> str:
-    return f"[local test server: Whisper tiny.en, not {model}]"
+    return f"[local test server: Whisper {WHISPER}, not {model}]"
 
 
 LABEL = label()
@@ -131,10 +132,10 @@ def test_in_recognition_the_transcript_is_the_whole_text_and_the_model_says_what
 ) -> None:
     response = generate(unscripted, user({"audio": SPEECH}), model=ASR)
     assert words(text_of(response)) == WELCOME
-    assert response.json()["model"] == WHISPER
+    assert response.json()["model"] == DATA_LABEL
     assert message_of(response)["annotations"] == ENGLISH
     chunks = assert_chunks(chat(unscripted, user(clip(SPEECH)), model=ASR, stream=True))
-    assert {chunk["model"] for chunk in chunks} == {WHISPER}
+    assert {chunk["model"] for chunk in chunks} == {DATA_LABEL}
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
     assert words("".join(it["content"] for it in deltas)) == WELCOME
     assert all(it["annotations"] == ENGLISH for it in deltas)

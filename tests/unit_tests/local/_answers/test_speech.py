@@ -15,7 +15,7 @@ def test_it_says_that_it_is_local() -> None:
         decode_samples(make_wav(read_speech_output(), 24_000))
     )
     for word in ("local", "write", "hear", "cannot", "speak"):
-        assert word in words(transcript.replace("can't", "cannot"))
+        assert word in words(transcript.text.replace("can't", "cannot"))
 
 
 def test_the_recording_is_small_and_as_described() -> None:
