@@ -37,12 +37,14 @@ class LocalDashScope:
     `langchain-qwen-audio[local-multilingual]` is installed, and otherwise tiny.en, in English. In
     speech recognition the language that it found is in the answer. It is not Qwen: it does not
     follow instructions, does not reason, and does not know music or sounds. It does not look at
-    images and videos, and its answers say so. Every answer says what it is; in speech recognition,
-    whose text is data, the reply's `model` says it. Where tools are offered or a system message
-    asks for JSON, it calls tools and writes JSON by plain rules: a tool that the question names is
-    called, and its required arguments are filled by their schema with what the question quotes, the
-    transcripts, and the numbers of the question. Its speech is one recorded sentence that says what
-    it is. Replies and faults can be scripted.
+    images and videos, and its answers say so. Every answer says what it is; in speech recognition
+    and structured output, whose text is data, the reply's `model` says it. Where tools are offered
+    or a system message asks for JSON, it calls tools and writes JSON by plain rules: a tool that
+    the question names is called, and its required arguments are filled by their schema with what
+    the question quotes, the transcripts, and the numbers of the question. Structured output has
+    what is known of the recordings, in fields that are named for it; a text that is not known says
+    so. Its speech is one recorded sentence that says what it is. Replies and faults can be
+    scripted.
 
     It takes asynchronous transcription jobs too. A job is PENDING at the first look, RUNNING at the
     next, and until Whisper is done. Channels are transcribed one by one; Whisper tells no speakers

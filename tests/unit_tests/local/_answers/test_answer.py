@@ -342,8 +342,9 @@ def test_json_by_a_schema(unscripted: LocalDashScope) -> None:
     schema = {"title": "T", "properties": {"n": INTEGER, "s": STRING}, "required": ["n", "s"]}
     prompt = f"{JSON} It must satisfy this JSON Schema:\n{json.dumps(schema)}"
     system = {"role": "system", "content": [{"text": prompt}]}
-    answer = text_of(generate(unscripted, system, user({"text": "Give 5 '你好'"})))
-    assert answer == '{"n": 5, "s": "你好"}'
+    response = generate(unscripted, system, user({"text": "Give 5 '你好'"}))
+    assert text_of(response) == '{"n": 5, "s": "你好"}'
+    assert response.json()["model"] == DATA_LABEL
 
 
 def test_json_without_a_schema_once_no_tool_is_left_to_call(unscripted: LocalDashScope) -> None:
@@ -353,4 +354,20 @@ def test_json_without_a_schema_once_no_tool_is_left_to_call(unscripted: LocalDas
     assert call["name"] == "load_audio"
     done = [calling(LOADING), result(0, "2.0 s")]
     answer = message_of(chat(unscripted, system, message, *done, **TOOLS))["content"]
-    assert json.loads(answer) == {"time": "load_audio, then a 'time'"}
+    assert json.loads(answer) == {
+        "time": f'[local test server: Whisper {WHISPER} has no value for "time"]'
+    }
+
+
+def test_in_structured_output_only_what_is_known_is_filled(unscripted: LocalDashScope) -> None:
+    tool = function("note", transcript=STRING, language=STRING, duration_s=INTEGER, mood=STRING)
+    forced = {"type": "function", "function": {"name": "note"}}
+    response = chat(unscripted, user(clip(SPEECH)), tools=[tool], tool_choice=forced)
+    (call,) = calls_of(response)
+    assert words(call["arguments"].pop("transcript")) == WELCOME
+    assert call["arguments"] == {
+        "language": "en",
+        "duration_s": 7,
+        "mood": f'[local test server: Whisper {WHISPER} has no value for "mood"]',
+    }
+    assert response.json()["model"] == DATA_LABEL
