@@ -287,8 +287,10 @@ class QwenAudioLoader(BaseLoader):
     Recordings are split in pauses. Each segment is one `Document`: `page_content` is its
     transcript, or what the prompt asks for, and `metadata` has `source`, `segment`, `start_s`,
     `end_s`, `model` and, where the model tells, `language` and `emotion`; `track` if the recording
-    has several, and `channel` if one was chosen. In a directory, what is a recording is decided by
-    the content of files; `summary.left_out` names the others.
+    has several, and `channel` if one was chosen. `id` is the same whenever the same file is loaded
+    in the same way, so that a vector store replaces a document in place of adding it again. In a
+    directory, what is a recording is decided by the content of files; `summary.left_out` names the
+    others.
 
     With `TranscriptionJobs` as the model, each recording is one job, and one segment with the times
     of its sentences.

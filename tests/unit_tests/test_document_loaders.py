@@ -6,18 +6,23 @@ import asyncio
 import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import numpy as np
 import pytest
 from langchain_core.document_loaders import Blob
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.indexing import InMemoryRecordManager, index
 from langchain_core.messages import SystemMessage
+from langchain_core.vectorstores import InMemoryVectorStore
 
 from langchain_qwen_audio.document_loaders import QwenAudioLoader, QwenAudioParser, TranscriptFormat
 from langchain_qwen_audio.errors import AudioError
-from langchain_qwen_audio.local import LocalDashScope, Reply
+from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
 from tests.unit_tests.loading import (
     ASR,
     QWEN_AUDIO,
+    count_seconds,
     llm_of,
     loader_of,
     numbered,
@@ -240,6 +245,50 @@ def test_documents_come_as_they_are_transcribed(counting: LocalDashScope, tmp_pa
     assert next(documents).page_content == "0"
     assert len(counting.requests) <= 5
     assert texts(list(documents)) == [str(number) for number in range(1, 60)]
+
+
+@pytest.mark.parametrize("transcript_format", ["segments", "sentences", "windows", "text"])
+def test_ids_are_the_same_in_each_run_and_differ_within_one(
+    load: Load, tmp_path: Path, transcript_format: TranscriptFormat
+) -> None:
+    for name in ("a.wav", "copy.wav"):
+        (tmp_path / name).write_bytes(wav(numbered(6)))
+    blobs = [Blob.from_data(wav(numbered(6, first))) for first in (10, 20)]
+    (tmp_path / "no.wav").write_bytes(b"no recording")
+    paths = [tmp_path / "a.wav", tmp_path / "copy.wav", tmp_path / "no.wav", *blobs]
+
+    def ids(model: str = ASR, **options: Any) -> list[str | None]:
+        options |= {"transcript_format": transcript_format, "on_error": "document"}
+        options |= {"window_s": 2} if transcript_format == "windows" else {}
+        documents = load(loader_of(server, paths, {"model": model}, segment_s=2, **options))
+        return [document.id for document in documents]
+
+    with LocalDashScope(reply=count_seconds) as server:
+        first = ids(checkpoint=tmp_path / "kept")
+        assert [UUID(it).version for it in first if it] == [5] * len(first)
+        assert len(set(first)) == len(first) == (5 if transcript_format == "text" else 13)
+        assert ids(checkpoint=tmp_path / "kept") == first
+        assert first[0] not in ids(QWEN_AUDIO, prompt="List names.")
+
+
+def test_a_failed_segment_has_the_id_of_its_later_transcript(load: Load, ten: Path) -> None:
+    with LocalDashScope(reply=count_seconds) as server:
+        server.script(error_reply(400, "InvalidParameter", "no"))
+        options: dict[str, Any] = {"segment_s": 4, "transcript_format": "sentences"}
+        failed = load(loader_of(server, ten, on_error="document", max_concurrency=1, **options))
+        whole = load(loader_of(server, ten, **options))
+    assert "error" in failed[0].metadata
+    assert [it.id for it in failed] == [it.id for it in whole]
+
+
+def test_langchains_index_adds_nothing_twice(counting: LocalDashScope, ten: Path) -> None:
+    store = InMemoryVectorStore(DeterministicFakeEmbedding(size=8))
+    records = InMemoryRecordManager("recordings")
+    for encode in ("sha256", lambda document: document.id):
+        loader = loader_of(counting, ten, segment_s=4)
+        counts = [index(loader, records, store, key_encoder=encode, cleanup=None) for _ in range(2)]
+        assert [it["num_added"] for it in counts] == [3, 0]
+        assert [it["num_skipped"] for it in counts] == [0, 3]
 
 
 @pytest.mark.parametrize(
