@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
 import pytest
+import tqdm.auto
 from langchain_core.document_loaders import Blob
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.indexing import InMemoryRecordManager, index
 from langchain_core.messages import SystemMessage
+from langchain_core.stores import InMemoryByteStore
 from langchain_core.vectorstores import InMemoryVectorStore
 
 from langchain_qwen_audio.document_loaders import QwenAudioLoader, QwenAudioParser, TranscriptFormat
@@ -249,7 +253,7 @@ def test_documents_come_as_they_are_transcribed(counting: LocalDashScope, tmp_pa
 
 @pytest.mark.parametrize("transcript_format", ["segments", "sentences", "windows", "text"])
 def test_ids_are_the_same_in_each_run_and_differ_within_one(
-    load: Load, tmp_path: Path, transcript_format: TranscriptFormat
+    load: Load, tmp_path: Path, transcript_format: str
 ) -> None:
     for name in ("a.wav", "copy.wav"):
         (tmp_path / name).write_bytes(wav(numbered(6)))
@@ -389,9 +393,22 @@ def test_the_summary_counts_what_was_transcribed_and_paid_for(load: Load, archiv
     assert first.audio_s == pytest.approx(2 + 1.149, abs=0.01)
     assert first.usage == {"input_tokens": 90, "output_tokens": 6, "total_tokens": 96}
     assert str(first) == (
-        "4 recordings, 00:03 in 4 segments (1 failed, 0 from the checkpoint): 90 tokens in, 6 out"
+        "4 recordings, 00:03 in 4 segments (1 failed, 0 from the checkpoint): "
+        "unknown seconds billed, 90 tokens in, 6 out"
     )
     assert loader.summary == first, "each run has its own"
+
+
+def test_seconds_that_are_billed_are_those_of_this_run(load: Load, archive: Path) -> None:
+    usage = {"input_tokens": 30, "output_tokens": 2, "total_tokens": 32, "seconds": 3}
+    store = InMemoryByteStore()
+    with LocalDashScope(reply=Reply("w", usage=usage)) as server:
+        load(loader_of(server, archive / "a.wav", checkpoint=store))
+        loader = loader_of(server, [archive / "a.wav", DATA / "speech.wav"], checkpoint=store)
+        load(loader)
+        assert "1 from the checkpoint): 3 s billed, 30 tokens in, 2 out" in str(loader.summary)
+        load(loader)
+    assert "2 from the checkpoint): 0 s billed, 0 tokens in, 0 out" in str(loader.summary)
 
 
 def test_the_summary_counts_while_the_run_goes_on(counting: LocalDashScope, ten: Path) -> None:
@@ -414,9 +431,34 @@ def test_the_progress_bar_shows_seconds_done_and_tokens_used(
         load(loader_of(server, ten, segment_s=5, overlap_s=overlap_s, show_progress=True))
     shown = capsys.readouterr().err
     last = shown.rstrip().rpartition("\r")[2]
-    assert "transcribing: 100%" in last
+    assert "transcribing 1 of 1: 100%" in last
     assert "10.0/10.0" in last
     assert f"tokens={32 * (3 if overlap_s else 2)}" in last
+
+
+def test_the_progress_bar_counts_recordings_and_estimates_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+    load: Load,
+    counting: LocalDashScope,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    each_step = functools.partial(tqdm.auto.tqdm, mininterval=0)
+    monkeypatch.setattr(tqdm.auto, "tqdm", each_step)
+    store = InMemoryByteStore()
+    for number, seconds in enumerate((4, 6, 8)):
+        (tmp_path / f"{number}.wav").write_bytes(wav(numbered(seconds, 10 * number)))
+    load(loader_of(counting, tmp_path / "0.wav", segment_s=2, checkpoint=store))
+    load(loader_of(counting, tmp_path, segment_s=2, checkpoint=store, show_progress=True))
+    steps = [it for it in capsys.readouterr().err.split("\r") if "of 3" in it]
+    places = [re.search(r"(\d of 3).* ([\d.]+/[\d.]+) ", it) for it in steps]
+    shown = list(dict.fromkeys(it.groups() for it in places if it))
+    assert shown == [
+        *[("1 of 3", f"{it}.00/12.0") for it in (2, 4)],
+        *[("2 of 3", f"{it}/15.0") for it in ("6.00", "8.00", "10.0")],
+        *[("3 of 3", f"{it}.0/18.0") for it in (12, 14, 16, 18)],
+    ]
+    assert all(re.search(r"<\d\d:\d\d", it) for it in steps if "3 of 3" in it)  # time left
 
 
 def test_there_is_no_progress_bar_unless_it_is_set(
