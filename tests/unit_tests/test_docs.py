@@ -93,6 +93,8 @@ def test_code_blocks_run(
         (langchain_qwen_audio.QwenAudioParser, 1),
         (langchain_qwen_audio.QwenAudioLoader, 1),
         (without_base64, 1),
+        (langchain_qwen_audio.ListAudio, 1),
+        (langchain_qwen_audio.create_recording_qa_chain, 2),
         (langchain_qwen_audio.LoadAudio, 1),
         (langchain_qwen_audio.AskAudio, 1),
         (langchain_qwen_audio.TranscribeAudio, 1),

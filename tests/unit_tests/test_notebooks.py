@@ -91,7 +91,10 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
         9: [f"Recording(words='{WELCOME}", "place='studio')"],
     },
     "04_agents_and_tools": {
-        2: ["speech_output.mp3 (25,556)\nwelcome.wav (229,004)\n", TRANSCRIPT],
+        2: [
+            "speech_output.mp3 (6.3 s, 25,556 bytes)\nwelcome.wav (7.2 s, 229,004 bytes)\n",
+            TRANSCRIPT,
+        ],
         3: ["welcome.wav from 0 s: 1.2 s, audio/wav", "['text', 'file']", "<audio controls"],
         4: ["error: ../__init__.py: there is no such", "URLs are not allowed", "Field required"],
         5: [
