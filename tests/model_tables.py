@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 from langchain_qwen_audio._models.elsewhere import OTHER_WAYS
 from langchain_qwen_audio._models.job_models import JOB_MODELS
 from langchain_qwen_audio._models.prices import PRICES, Prices, SecondPrice, TokenPrices
 from langchain_qwen_audio._models.profiles import FILES, PROFILES, RETIRED, Profile
+from langchain_qwen_audio._models.routes import Region
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "README.zh-CN.md", "docs/models.md", "docs/costs.md", "docs/transcripts.md")
+PAGES = (
+    *("README.md", "README.zh-CN.md", "docs/models.md", "docs/costs.md", "docs/transcripts.md"),
+    *("docs/keys.md", "docs/choosing.md"),
+)
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+_DATED = re.compile(r"-20\d\d-")
 _UNITS = {"h": 3600.0, "min": 60.0, "s": 1.0}
 
 # What each model is for.
@@ -51,6 +58,7 @@ _CHOICES: tuple[tuple[str, str, str], ...] = (
     ("speakers; hours in one job", "说话人；一个任务转写数小时", FILES),
     ("a free trial of Qwen-Audio", "免费试用 Qwen-Audio", "qwen-audio-turbo-latest"),
 )
+_COMPARED = ("qwen3.8-omni-flash", "qwen3.5-omni-flash", "qwen3.5-omni-plus", "qwen3-asr-flash")
 _HOURS_OF_JOBS = 12
 OTHER_NAMES = (
     *("`qwen-audio-3.0-tts-*`, `cosyvoice-*`", "`*-livetranslate-*-realtime`"),
@@ -164,6 +172,21 @@ def _choices(*, chinese: bool) -> list[list[str]]:
     return rows
 
 
+def _regions() -> list[list[str]]:
+    """One row for all regions that have the same models, of those to begin something with."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for region in get_args(Region):
+        names = (
+            f"`{name}`"
+            for name, profile in PROFILES.items()
+            if region in profile.regions
+            and profile.status != "uncertain"
+            and not _DATED.search(name)
+        )
+        rows.setdefault(tuple(names), []).append(f"`{region}`")
+    return [[", ".join(regions), ", ".join(names)] for names, regions in rows.items()]
+
+
 def _prices(cells: Callable[[Prices], list[str]]) -> list[list[str]]:
     """One row for all models, and for all regions, that have the same prices."""
     rows: dict[tuple[str, ...], list[str]] = {}
@@ -175,6 +198,18 @@ def _prices(cells: Callable[[Prices], list[str]]) -> list[list[str]]:
             if row:
                 rows.setdefault((", ".join(places), *row), []).append(f"`{name}`")
     return [[", ".join(names), *row] for row, names in rows.items()]
+
+
+def _hour(name: str) -> Decimal:
+    """Compute what an hour of audio costs as input, in Beijing."""
+    prices, rate = PRICES[name]["cn-beijing"], PROFILES[name].tokens_per_s
+    if isinstance(prices, SecondPrice):
+        return prices.second * 3600
+    return (prices.audio_in or Decimal(0)) * Decimal(rate or 0) * 3600 / 1_000_000
+
+
+def _hours() -> list[list[str]]:
+    return [[f"`{name}`", f"{_hour(name):.2f} CNY"] for name in sorted(_COMPARED, key=_hour)]
 
 
 def _of_tokens(prices: Prices) -> list[str]:
@@ -225,6 +260,8 @@ TABLES: dict[str, Callable[[], str]] = {
         ),
         _by_profile(_served),
     ),
+    "regions": lambda: write_table(("region", "models"), _regions()),
+    "hours": lambda: write_table(("model", "an hour of audio"), _hours()),
     "rate-limits": lambda: write_table(
         ("model", "requests per minute", "tokens per minute"), _by_profile(_limits)
     ),

@@ -47,6 +47,10 @@ def python_blocks(page: Path) -> list[str]:
         ("docs/production.md", 0),
         ("docs/testing.md", 0),
         ("docs/migrating.md", 2),
+        ("docs/fastapi.md", 1),
+        ("docs/chat-ui.md", 2),
+        ("docs/keys.md", 1),
+        ("docs/choosing.md", 2),
     ],
 )
 # LangSmith's own warning of a parameter.
