@@ -20,9 +20,18 @@ from langchain_qwen_audio.local import LocalDashScope
 from langchain_qwen_audio.tracing import without_base64
 from tests.model_tables import OTHER_NAMES, PAGES, TABLES, with_tables
 
+from .recordings import read
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "langchain_qwen_audio"
 SAMPLE = PACKAGE / "samples" / "welcome.wav"
+
+VOICE_MESSAGES = {
+    "whatsapp.ogg": read("opus.ogg"),
+    "wechat.amr": read("pyav.amr"),
+    "iphone.m4a": read("speech.m4a"),
+    "wechat.silk": b"\x02#!SILK_V3".ljust(5_000, b"\0"),
+}
 
 
 def python_blocks(page: Path) -> list[str]:
@@ -51,6 +60,9 @@ def python_blocks(page: Path) -> list[str]:
         ("docs/chat-ui.md", 2),
         ("docs/keys.md", 1),
         ("docs/choosing.md", 2),
+        ("docs/faq.md", 0),
+        ("docs/subtitles.md", 0),
+        ("docs/voice-messages.md", 0),
     ],
 )
 # LangSmith's own warning of a parameter.
@@ -64,6 +76,8 @@ def test_code_blocks_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     shutil.copy(SAMPLE, tmp_path)
+    for name, data in VOICE_MESSAGES.items():
+        (tmp_path / name).write_bytes(data)
     monkeypatch.chdir(tmp_path)
     with LocalDashScope() as server:
         monkeypatch.setenv("DASHSCOPE_API_KEY", "local")
@@ -80,6 +94,12 @@ def test_code_blocks_run(
     printed = capsys.readouterr().out
     assert blocks
     assert printed.count("Welcome to the recording studio") >= transcripts
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_code_that_does_not_run_here_is_python(page: Path) -> None:
+    for block in re.findall(r"^```py\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+        compile(block, page.name, "exec")
 
 
 @pytest.mark.parametrize(
