@@ -61,6 +61,8 @@ def python_blocks(page: Path) -> list[str]:
         ("docs/keys.md", 1),
         ("docs/choosing.md", 2),
         ("docs/faq.md", 0),
+        ("docs/performance.md", 1),
+        ("docs/security.md", 1),
         ("docs/subtitles.md", 0),
         ("docs/voice-messages.md", 0),
     ],
