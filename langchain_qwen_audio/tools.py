@@ -262,7 +262,13 @@ class _ListInput(BaseModel):
 
 
 class ListAudio(BaseTool):
-    """List the recordings of a folder, by name and size; their content says what is one."""
+    """List the recordings of a folder, by name and size; their content says what is one.
+
+    Example:
+        ```python
+        print(ListAudio(root_dir="recordings").invoke({}))
+        ```
+    """
 
     name: str = "list_audio"
     description: str = "List the recordings that can be named, with their sizes in bytes."

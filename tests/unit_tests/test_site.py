@@ -88,6 +88,18 @@ def test_every_page_is_in_the_navigation() -> None:
     assert sorted(listed) == sorted(pages)
 
 
+def test_llms_txt_lists_the_pages_of_the_navigation() -> None:
+    """The file for language models has the sections, the order and the titles of the site."""
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    sections = re.findall(r"^  - ([\w ]+):", nav.partition("\n\n")[0], re.MULTILINE)
+    pages = re.findall(r"[\w/-]+\.md\b", nav)
+    titles = [(DOCS / it).read_text(encoding="utf-8").partition("\n")[0][2:] for it in pages]
+    text = (DOCS / "llms.txt").read_text(encoding="utf-8")
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == sections
+    expected = [(title, page[:-3]) for title, page in zip(titles, pages, strict=True)]
+    assert re.findall(r"^- \[(.*)\]\((.*)\.html\): .+$", text, re.MULTILINE) == expected
+
+
 def table(page: str, heading: str) -> dict[str, list[str]]:
     """Rows of the first table below a heading: the cells, by each name in the first of them."""
     below = (DOCS / page).read_text(encoding="utf-8").split(f"\n{heading}\n", 1)[1]
