@@ -56,7 +56,7 @@ async def answer(file: UploadFile, question: Annotated[str, Form()]) -> Streamin
         raise HTTPException(413, f"{file.size:,} bytes came, expected at most {MAX_BYTES:,}")
     try:
         audio = await Audio.afrom_file(file.file, name=file.filename or "recording")
-        block = await audio.ato_block()  # reads enough of it to know its format
+        block = await (await audio.acheck()).ato_block()
     except AudioError as error:
         raise HTTPException(400, str(error)) from error
     message = HumanMessage([block, {"type": "text", "text": question}])
