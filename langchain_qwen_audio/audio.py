@@ -345,6 +345,28 @@ class Audio(EncodedAudio):
         """Return a recording that holds what is taken of this one, and nothing else."""
         return self if self._choices == Choices() else self.excerpt()
 
+    def check(self) -> Audio:
+        """Read all of it, and return it; for what others upload.
+
+        Nothing about a recording is read before it is needed. This finds out at once whether all of
+        it can be read: a second for every hour or so, and no memory.
+
+        Raises:
+            AudioError: It is not audio, empty, damaged, or truncated. The message says which.
+
+        Example:
+            ```python
+            audio = Audio.from_path("welcome.wav").check()
+            ```
+        """
+        for _ in self.decode(SAMPLE_RATE):
+            pass
+        return self
+
+    async def acheck(self) -> Audio:
+        """Read all of it without blocking the event loop, and return it; see `check`."""
+        return await asyncio.to_thread(self.check)
+
     def to_block(self) -> dict[str, Any]:
         """Make a standard LangChain audio block, which other providers take too.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from langchain_qwen_audio._media.samples import SAMPLE_BYTES, SAMPLE_RATE, byte_count, length_of
 from langchain_qwen_audio._media.splitting import one_part, split_at_pauses
 from langchain_qwen_audio._media.wav import WAV_HEADER_BYTES
+from langchain_qwen_audio._models.profiles import PROFILES, UNDERSTANDING
 from langchain_qwen_audio._request.encoded_segments import encode_segments
 from langchain_qwen_audio.errors import AudioError, ContextOverflowError
 
@@ -158,8 +159,16 @@ def context_overflow(what: str, length: str, profile: Profile) -> Exception:
     return ContextOverflowError(
         f"{what} {length}; one request holds at most {profile.max_input_s:.1f} s of audio "
         f"({profile.max_input_tokens or 0:,} tokens, {profile.tokens_per_s or 0:g} a second); send "
-        "one part at a time, as QwenAudioLoader does for long recordings"
+        f"one part at a time, as QwenAudioLoader does for long recordings{_other_model(profile)}"
     )
+
+
+def _other_model(profile: Profile) -> str:
+    """Name the model that takes longer recordings, if there is one."""
+    larger = PROFILES[UNDERSTANDING]
+    if larger.max_input_s <= profile.max_input_s:
+        return ""
+    return f", or use {UNDERSTANDING}, which takes {larger.max_part_s // 60:g} minutes at once"
 
 
 def _head(

@@ -527,6 +527,37 @@ def test_an_excerpt_before_the_place_where_a_recording_is_truncated_is_whole() -
             part()
 
 
+# --- checking -----------------------------------------------------------------------------------
+
+UNUSABLE = [
+    (b"<!doctype html>", "that are not usable audio"),
+    (wav(noise(1))[:-16_000], "it is truncated: its header says 1.00 s"),
+    (encode(noise(20), "ogg", "libopus", 48_000)[:-9_000], "it is truncated"),
+    (b"", ""),
+]
+
+
+def acheck(audio: Audio) -> Audio:
+    return asyncio.run(audio.acheck())
+
+
+@pytest.mark.parametrize("check", [Audio.check, acheck])
+@pytest.mark.parametrize(("data", "reason"), UNUSABLE)
+def test_a_check_says_what_an_uploaded_file_lacks(
+    check: Callable[[Audio], Audio], data: bytes, reason: str
+) -> None:
+    audio = Audio.from_file(io.BytesIO(data), name="upload")
+    with pytest.raises(AudioError, match=f"^upload: .*{reason}"):
+        check(audio)
+
+
+@pytest.mark.parametrize("check", [Audio.check, acheck])
+def test_a_check_returns_the_recording_as_it_came(check: Callable[[Audio], Audio]) -> None:
+    audio = Audio.from_bytes(read("opus.ogg"))
+    assert check(audio) is audio
+    assert audio.data == read("opus.ogg")
+
+
 def test_an_excerpt_is_no_longer_than_requested_whatever_the_header_says() -> None:
     flac = encode(noise(20), "flac", "flac")
     short = Audio.from_bytes(patched(flac, 21, bytes([flac[21] & 0xF0]) + (16_000).to_bytes(4)))

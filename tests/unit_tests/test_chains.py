@@ -390,7 +390,7 @@ def test_a_model_that_only_transcribes_needs_another_that_answers(
 
 
 @only_transcribes
-@every_way
+@two_ways
 def test_a_model_that_only_transcribes_notes_the_words_and_another_model_answers(
     call_model: Any, minute: Path, name: str
 ) -> None:

@@ -26,11 +26,12 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "langchain_qwen_audio"
 SAMPLE = PACKAGE / "samples" / "welcome.wav"
 
-# `ray` is not here: it needs its extra, and its examples a cluster.
+# The examples of `ray` need a cluster, and those of `mcp_…` a server: other tests have them.
 PUBLIC_MODULES = [
     f"langchain_qwen_audio.{it}"
     for it in (
-        *("audio", "chat_batches", "costs", "document_loaders", "errors", "evaluation"),
+        *("audio", "chat_batches", "costs", "deep_agents", "document_loaders", "errors"),
+        "evaluation",
         *("llama_index", "local", "middleware", "redaction", "tracing", "transcription_jobs"),
         "transcripts",
     )
@@ -76,8 +77,9 @@ def python_blocks(page: Path) -> list[str]:
         ("docs/voice-messages.md", 0),
     ],
 )
-# LangSmith's own warning of a parameter.
+# LangSmith's own warning of a parameter, and LangChain's of a module.
 @pytest.mark.filterwarnings("ignore:'upload_runs' parameter is in beta")
+@pytest.mark.filterwarnings("ignore:`langchain.mcp` is in beta")
 @pytest.mark.usefixtures("impatient_jobs")
 def test_code_blocks_run(
     page: str,

@@ -15,8 +15,8 @@ from langchain_qwen_audio._models.profiles import PROFILES
 from tests.unit_tests.waiting import HANG_S
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-# One kernel for all, since most of a notebook's time is what it loads. Each begins with no names, and
-# with the environment of the first.
+# One kernel for all, since most of a notebook's time is what it loads. Each begins with no names,
+# and with the environment of the first.
 EXECUTE = '''
 import asyncio, json, sys, nbclient, nbformat
 begin = """
