@@ -2,10 +2,11 @@
 
 import importlib
 import inspect
+import logging
 import re
 import shutil
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,15 @@ from tests.model_tables import OTHER_NAMES, PAGES, TABLES, with_tables
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "langchain_qwen_audio"
 SAMPLE = PACKAGE / "samples" / "welcome.wav"
+
+
+@pytest.fixture
+def own_log_level() -> Iterator[None]:
+    """Restore the level of the package's logger, which a page sets for the whole process."""
+    logger = logging.getLogger("langchain_qwen_audio")
+    before = logger.level
+    yield
+    logger.setLevel(before)
 
 
 def python_blocks(page: Path) -> list[str]:
@@ -52,7 +62,7 @@ def python_blocks(page: Path) -> list[str]:
 # LangSmith's own warning of a parameter, and LangChain's of a module.
 @pytest.mark.filterwarnings("ignore:'upload_runs' parameter is in beta")
 @pytest.mark.filterwarnings("ignore:`langchain.mcp` is in beta")
-@pytest.mark.usefixtures("impatient_jobs")
+@pytest.mark.usefixtures("impatient_jobs", "own_log_level")
 def test_code_blocks_run(
     page: str,
     transcripts: int,
