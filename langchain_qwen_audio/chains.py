@@ -22,6 +22,7 @@ from langchain_qwen_audio._media.durations import format_time
 from langchain_qwen_audio._request.token_count import token_ids
 from langchain_qwen_audio._transcription.options import LoadOptions
 from langchain_qwen_audio.document_loaders import QwenAudioLoader, TranscriptFormat
+from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
 from langchain_qwen_audio.transcripts import Sentence
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ _TIME = re.compile(r"(?<![\d:])(?:\d+:)?\d\d:\d\d(?![\d:])")
 
 
 def create_recording_qa_chain(
-    llm: ChatQwenAudio,
+    llm: ChatQwenAudio | TranscriptionJobs,
     *,
     combine_llm: BaseChatModel | None = None,
     max_notes_tokens: int = 4_000,
@@ -99,7 +100,7 @@ def create_recording_qa_chain(
         ```
 
     Args:
-        llm: The model that takes the audio.
+        llm: The model that takes the audio, or `TranscriptionJobs`, which only transcribe.
         combine_llm: The model that makes the answer from the notes; `llm` by default, if it takes
             text.
         max_notes_tokens: Tokens of notes that are combined at once; more of them are shortened
@@ -118,11 +119,13 @@ def create_recording_qa_chain(
         OutputParserException: When invoked, if the answer holds no such data.
         ValueError: `llm` only transcribes, and there is no `combine_llm`.
     """
-    takes_text = llm.route().profile.text
+    takes_text = not isinstance(llm, TranscriptionJobs) and llm.route().profile.text
     notes_of = TranscriptFormat.SEGMENTS if takes_text else TranscriptFormat.SENTENCES
-    if combine_llm is None and not takes_text:
-        raise ValueError(f"{llm.model} only transcribes: pass combine_llm=…, which answers")
-    combine = combine_llm or llm
+    combine = combine_llm
+    if combine is None:
+        if isinstance(llm, TranscriptionJobs) or not takes_text:
+            raise ValueError(f"{llm.model} only transcribes: pass combine_llm=…, which answers")
+        combine = llm
 
     def loader(inputs: dict[str, Any]) -> QwenAudioLoader:
         prompt = NOTE_PROMPT.format(question=inputs["question"]) if takes_text else None

@@ -199,9 +199,11 @@ def _read_url(url: str, role: str, where: str) -> Part:
     if scheme == "file":
         require_user(role, where)
         return AudioUrlPart(url)
+    stored = "; for what an AudioMiddleware has stored use its get_recording(file_id).to_block()"
     raise MessageError(
         f"{where}: {url[:200]!r} came where a URL is expected (http://, https://, oss://, data: "
         "or file://); for a local file use Audio.from_path(path).to_block()"
+        f"{stored if url.startswith('audio-') else ''}"
     )
 
 

@@ -169,6 +169,37 @@ def whole_block(block: Any) -> Any:
     return whole
 
 
+def whole_result(result: ChatResult) -> ChatResult:
+    """Finish the blocks of answers that LangChain core has added up from a stream.
+
+    It leaves out the size of a WAV file, and wraps refusals, which `ModelRefusalMiddleware` and
+    parsers then do not see.
+    """
+    generations = [_whole_generation(it) for it in result.generations]
+    return result.model_copy(update={"generations": generations})
+
+
+def _whole_generation(generation: ChatGeneration) -> ChatGeneration:
+    message = generation.message
+    if not isinstance(message.content, list):
+        return generation
+    content = [_whole_content(block) for block in message.content]
+    return ChatGeneration(
+        message=message.model_copy(update={"content": content}),
+        generation_info=generation.generation_info,
+    )
+
+
+def _whole_content(block: Any) -> Any:
+    match block:
+        case {"type": "audio", "base64": str()}:
+            return {**block, **whole_block(block)}
+        case {"type": "non_standard", "value": {"type": "refusal"} as refusal}:
+            return refusal
+        case _:
+            return block
+
+
 def audio_block(speech_id: str | None, base64_text: str, *, first: bool) -> dict[str, Any]:
     """Make a block of speech; the first of a stream says what it is."""
     block = {"type": "audio", "base64": base64_text}

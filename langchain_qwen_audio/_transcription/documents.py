@@ -11,6 +11,7 @@ from langchain_qwen_audio._transcription.formats import (
     FORMATS,
     TranscriptFormat,
     describe_segment,
+    language_of,
 )
 from langchain_qwen_audio._transcription.windows import (
     MAX_GAP_S,
@@ -29,7 +30,7 @@ _OF_SEGMENTS = {
     TranscriptFormat.SPEAKERS,
     TranscriptFormat.WINDOWS,
 }
-_OF_A_RECORDING = ("source", "track", "start_s", "end_s", "segments", "model", "language")
+_OF_A_RECORDING = ("source", "track", "start_s", "end_s", "segments", "model")
 _OF_A_WINDOW = ("source", "track", "channel", "model", "finish_reason", "error")
 _OF_A_SENTENCE = ("start_s", "end_s", "speaker", "channel", "language", "emotion")
 
@@ -92,6 +93,8 @@ class DocumentWriter:
         first, segments = describe_segment(held[0]), sum(not it.is_silent for it in held)
         metadata = first | {"end_s": max(it.end_s for it in held), "segments": segments}
         metadata = {name: metadata[name] for name in _OF_A_RECORDING if name in metadata}
+        if language := language_of(held):
+            metadata["language"] = language
         channels = {it.channel for it in held}
         if len(channels) == 1 and held[0].channel is not None:
             metadata["channel"] = held[0].channel

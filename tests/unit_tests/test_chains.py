@@ -24,6 +24,7 @@ from langchain_qwen_audio.chains import create_recording_qa_chain
 from langchain_qwen_audio.errors import APIError, InvalidRequestError
 from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
 
+from .job_calls import jobs_of, submissions
 from .loading import ASR, LEVEL, QWEN_AUDIO, numbered
 from .models import RECOGNITION
 from .recordings import decode_all, wav
@@ -486,6 +487,22 @@ def test_notes_of_a_model_that_tells_speakers_are_sentences_with_them(
     assert "name the speaker where the note does" in prompt
     cited = [(it.page_content, it.metadata.get("speaker")) for it in result["citations"]]
     assert cited == [("Yes.", 1), ("On Monday.", None)]
+
+
+@two_ways
+def test_jobs_note_sentences_with_their_speakers(
+    call_model: Any, server: LocalDashScope, minute: Path
+) -> None:
+    server.script(Reply("", sentences=[said(500, "Shall we?", 0), said(2_000, "Yes.", 1)]))
+    answers = Prompted(responses=["Speaker 1 agrees [00:02]."])
+    jobs = jobs_of(server, parameters={"diarization_enabled": True})
+    with pytest.raises(ValueError, match=rf"{jobs.model} only transcribes: pass combine_llm="):
+        create_recording_qa_chain(jobs)
+    chain = create_recording_qa_chain(jobs, combine_llm=answers)
+    result = call_model(chain, {"audio": minute, "question": QUESTION})
+    assert "\n[00:00] Speaker 0: Shall we?\n[00:02] Speaker 1: Yes.\n" in answers.prompts[0]
+    assert [it.page_content for it in result["citations"]] == ["Yes."]
+    assert len(submissions(server)) == 1
 
 
 def test_notes_on_channels_name_them(tmp_path: Path) -> None:

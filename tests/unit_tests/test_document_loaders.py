@@ -23,6 +23,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_qwen_audio.document_loaders import QwenAudioLoader, QwenAudioParser, TranscriptFormat
 from langchain_qwen_audio.errors import AudioError
 from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
+from langchain_qwen_audio.transcripts import Transcript
 from tests.unit_tests.loading import (
     ASR,
     QWEN_AUDIO,
@@ -86,6 +87,23 @@ def test_language_and_emotion_are_in_the_metadata_where_known(
     assert {name: value for name, value in told.items() if value is not None} == known
     assert document.metadata["model"] == "transcriber-1"
     assert document.page_content == "words"
+
+
+@pytest.mark.parametrize(("languages", "language"), [(["zh", "zh"], "zh"), (["zh", "en"], None)])
+def test_a_recording_has_a_language_if_all_of_its_segments_have_it(
+    load: Load, ten: Path, languages: list[str], language: str | None
+) -> None:
+    replies = [Reply("a", annotations=[{"type": "audio_info", "language": it}]) for it in languages]
+    with LocalDashScope() as server:
+        server.script(*replies)
+        options: dict[str, Any] = {
+            "segment_s": 5,
+            "max_concurrency": 1,
+            "transcript_format": "json",
+        }
+        (document,) = load(loader_of(server, ten, **options))
+    assert document.metadata.get("language") == language
+    assert Transcript.model_validate_json(document.page_content).language == language
 
 
 @pytest.mark.parametrize(
