@@ -56,10 +56,10 @@ async def answer(file: UploadFile, question: Annotated[str, Form()]) -> Streamin
         raise HTTPException(413, f"{file.size:,} bytes came, expected at most {MAX_BYTES:,}")
     try:
         audio = await Audio.afrom_file(file.file, name=file.filename or "recording")
-        block = await (await audio.acheck()).ato_block()
+        await audio.acheck()
     except AudioError as error:
         raise HTTPException(400, str(error)) from error
-    message = HumanMessage([block, {"type": "text", "text": question}])
+    message = HumanMessage([await audio.ato_block(), {"type": "text", "text": question}])
     return StreamingResponse(stream_lines(message), media_type="application/x-ndjson")
 
 

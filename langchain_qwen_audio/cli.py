@@ -96,6 +96,12 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         default=8000,
         help="port on 127.0.0.1, 0 for a free one (default: %(default)s)",
     )
+    serve.add_argument(
+        "--whisper",
+        metavar="MODEL",
+        help="faster-whisper model that transcribes, path or name (default: the best installed, "
+        "base or tiny.en)",
+    )
     serve.set_defaults(run=_serve, interrupted="stopped")
 
 
@@ -105,12 +111,13 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
 def _serve(args: argparse.Namespace) -> None:
     from langchain_qwen_audio.local import LocalDashScope
 
-    server = LocalDashScope(port=args.port)
+    server = LocalDashScope(port=args.port, whisper=args.whisper)
     try:
         server.start()
     except OSError as error:
         raise port_error(args.port, error) from error
-    print(f"A local test server, with Whisper and not Qwen, is at {server.base_url}")
+    whisper = f"Whisper {server.whisper}"
+    print(f"A local test server, with {whisper} and not Qwen, is at {server.base_url}")
     print(f'  ChatQwenAudio(base_url="{server.base_url}", api_key="local")')
     print("Ctrl-C stops it.", flush=True)
     threading.Event().wait()

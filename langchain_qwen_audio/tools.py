@@ -237,7 +237,10 @@ class _ListInput(BaseModel):
 
 
 class ListAudio(BaseTool):
-    """List the recordings of a folder, by name and size; their content says what is one.
+    """List the recordings of a folder; their content says what is one.
+
+    Each has a line, such as `welcome.wav (7.2 s, 229,004 bytes)`. The length is what its header
+    says.
 
     Example:
         ```python
@@ -246,7 +249,9 @@ class ListAudio(BaseTool):
     """
 
     name: str = "list_audio"
-    description: str = "List the recordings that can be named, with their sizes in bytes."
+    description: str = (
+        "List the recordings that can be named, with their lengths in seconds and sizes in bytes."
+    )
     args_schema: type[BaseModel] = _ListInput
 
     root_dir: Path
@@ -255,12 +260,12 @@ class ListAudio(BaseTool):
     def _run(self, run_manager: CallbackManagerForToolRun | None = None) -> str:  # noqa: ARG002
         root, left_out = self.root_dir.resolve(), list[str]()
         found = search_folder(root, left_out, follow_links_out=False)
-        sizes = {str(path.relative_to(root)): path.stat().st_size for path in found}
-        names = [name for name in sizes if name.isprintable()]
-        lines = [f"{name} ({sizes[name]:,})" for name in names[:MAX_LISTED]]
+        paths = {str(path.relative_to(root)): path for path in found}
+        names = [name for name in paths if name.isprintable()]
+        lines = [f"{name} ({_length_and_size(paths[name])})" for name in names[:MAX_LISTED]]
         if len(names) > MAX_LISTED:
             lines.append(f"… and {len(names) - MAX_LISTED} more")
-        if hidden := len(sizes) - len(names):
+        if hidden := len(paths) - len(names):
             lines.append(f"… and {hidden} whose names hold line breaks or cannot be shown")
         lines = lines or ["There are no recordings."]
         if left_out:
@@ -272,6 +277,16 @@ class ListAudio(BaseTool):
         run_manager: AsyncCallbackManagerForToolRun | None = None,  # noqa: ARG002
     ) -> str:
         return await asyncio.to_thread(self._run)
+
+
+def _length_and_size(path: Path) -> str:
+    """Describe a file by its header alone, which is all that a listing may cost."""
+    size = f"{path.stat().st_size:,} bytes"
+    try:
+        length_s = Audio.from_path(path).probe.declared_s
+    except AudioError:
+        return f"cannot be read, {size}"
+    return f"length not known, {size}" if length_s is None else f"{length_s:,.1f} s, {size}"
 
 
 class QwenAudioToolkit(BaseToolkit):

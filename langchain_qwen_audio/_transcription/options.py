@@ -104,4 +104,5 @@ class LoadOptions(TranscribeOptions, total=False):
     ("document"). Wrong keys, missing rights and unknown models are always raised."""
 
     show_progress: bool
-    """Whether to draw a progress bar, with tqdm; by default not."""
+    """Whether to draw a progress bar, with tqdm; by default not. It shows the number of recordings,
+    so all of them are found before the first one is transcribed."""

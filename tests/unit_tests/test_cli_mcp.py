@@ -98,7 +98,7 @@ async def test_a_client_lists_loads_asks_and_transcribes(
         transcribed = await client.call_tool("transcribe_audio", {"audio": "welcome.wav"})
     texts = [it.content[0] for it in (listed, refused, answered, transcribed)]
     assert [it.text.splitlines()[-2:] for it in texts if isinstance(it, TextContent)] == [
-        [f"welcome.wav ({len(WELCOME):,})", "Files that are no recordings: 3"],
+        [f"welcome.wav (7.2 s, {len(WELCOME):,} bytes)", "Files that are no recordings: 3"],
         ["../cli.py: there is no such recording in the folder"],
         ["ok"],
         ["ok"],

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import logging
 import re
 import shutil
 import textwrap
@@ -44,6 +45,15 @@ VOICE_MESSAGES = {
 }
 
 
+@pytest.fixture
+def own_log_level() -> Iterator[None]:
+    """Restore the level of the package's logger, which a page sets for the whole process."""
+    logger = logging.getLogger("langchain_qwen_audio")
+    before = logger.level
+    yield
+    logger.setLevel(before)
+
+
 def python_blocks(page: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
@@ -80,7 +90,7 @@ def python_blocks(page: Path) -> list[str]:
 # LangSmith's own warning of a parameter, and LangChain's of a module.
 @pytest.mark.filterwarnings("ignore:'upload_runs' parameter is in beta")
 @pytest.mark.filterwarnings("ignore:`langchain.mcp` is in beta")
-@pytest.mark.usefixtures("impatient_jobs")
+@pytest.mark.usefixtures("impatient_jobs", "own_log_level")
 def test_code_blocks_run(
     page: str,
     transcripts: int,

@@ -27,7 +27,12 @@ LAYERS = [
     ("_protocols",),
     ("_models",),
     ("_request", "_response"),
-    ("_transcription.subtitles", "_transcription.scripts"),
+    ("_transcription.columns",),
+    (
+        "_transcription.scripts",
+        "_transcription.spoken",
+        "_transcription.subtitles",
+    ),
     ("costs", "rate_limits", "transcripts", "_redaction", "redaction"),
     ("_service",),
     ("_settings", "_service_settings"),

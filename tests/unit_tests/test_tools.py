@@ -604,18 +604,20 @@ def test_jobs_transcribe_too(call: Call, server: LocalDashScope, folder: Path) -
 # --- list_audio and the toolkit ---------------------------------------------------------------
 
 
-def test_the_folder_is_listed_by_name_and_size(call: Call, folder: Path) -> None:
+def test_the_folder_is_listed_with_lengths_and_sizes(call: Call, folder: Path) -> None:
     (folder / "notes.txt").write_text("x")
-    size = f"{len(TONE):,}"
+    (folder / "phone.amr").write_bytes(nodata_amr(1))
+    size = f"2.0 s, {len(TONE):,} bytes"
     lines = str(call(ListAudio(root_dir=folder)).content).splitlines()
     assert lines == [
-        f"cut.wav ({len(TONE) // 2:,})",
-        "empty.wav (0)",
+        f"cut.wav (2.0 s, {len(TONE) // 2:,} bytes)",
+        "empty.wav (cannot be read, 0 bytes)",
         f"half.wav ({size})",
         f"link.wav ({size})",
-        "notes.wav (20)",
-        "silence.wav (32,044)",
-        f"speech.mp3 ({len(read('speech.mp3')):,})",
+        "notes.wav (cannot be read, 20 bytes)",
+        f"phone.amr (length not known, {len(nodata_amr(1)):,} bytes)",
+        "silence.wav (1.0 s, 32,044 bytes)",
+        f"speech.mp3 (1.1 s, {len(read('speech.mp3')):,} bytes)",
         f"sub/日本 é.wav ({size})",
         f"tone.wav ({size})",
         "Files that are no recordings: 1",
@@ -660,7 +662,7 @@ def test_names_that_would_be_read_as_more_than_names_are_counted(
         (tmp_path / os.fsdecode(name)).write_bytes(b"x")
     content = str(call(ListAudio(root_dir=tmp_path)).content)
     assert content.splitlines() == [
-        "plain.wav (1)",
+        "plain.wav (cannot be read, 1 bytes)",
         "… and 4 whose names hold line breaks or cannot be shown",
     ]
     content.encode()
@@ -670,7 +672,10 @@ def test_a_large_folder_is_listed_in_part(call: Call, tmp_path: Path) -> None:
     for number in range(203):
         (tmp_path / f"{number:03}.WAV").write_bytes(b"x")
     lines = str(call(ListAudio(root_dir=tmp_path)).content).splitlines()
-    assert (lines[0], lines[199]) == ("000.WAV (1)", "199.WAV (1)")
+    assert (lines[0], lines[199]) == (
+        "000.WAV (cannot be read, 1 bytes)",
+        "199.WAV (cannot be read, 1 bytes)",
+    )
     assert lines[200:] == ["… and 3 more"]
 
 

@@ -85,9 +85,10 @@ def test_a_token_comes_before_the_answer_ends(address: str, service: LocalDashSc
     [
         (b"No recording at all.", 400, "a.wav: 20 bytes came that are not usable audio"),
         (b"", 400, "0 bytes came"),
+        (TONE[: len(TONE) // 2], 400, "it is truncated"),
         (bytes(20_000_001), 413, "20,000,001 bytes came, expected at most 20,000,000"),
     ],
-    ids=["a text", "nothing", "too much"],
+    ids=["a text", "nothing", "half of one", "too much"],
 )
 def test_what_is_no_recording_is_refused_and_not_sent(
     address: str, service: LocalDashScope, data: bytes, code: int, words: str
