@@ -71,6 +71,13 @@ class LoadSummary:
         billed_s: Seconds that the service bills for this run; None if it did not report them.
         uncounted: How many answers came without a count of audio tokens.
         gaps: What the service bills of them, and does not count, as searches of the web.
+
+    Example:
+        ```python
+        loader = QwenAudioLoader("welcome.wav")
+        loader.load()
+        print(loader.summary.audio_s, loader.summary.failed, loader.summary.cost)
+        ```
     """
 
     recordings: int = 0

@@ -42,6 +42,15 @@ class Redaction(NamedTuple):
         audio: The recording, as WAV: mono, 16 bits, at the rate of the original, or at 48 kHz.
         transcript: The transcript.
         ranges: Where sound was removed: from when until when, in seconds, in order.
+
+    Example:
+        ```python
+        import re
+
+        audio = Audio.from_path("welcome.wav")
+        redaction = redact_audio(audio, transcript, re.compile("Hello"))
+        print(redaction.transcript.text, redaction.audio.duration_s, redaction.ranges)
+        ```
     """
 
     audio: Audio
@@ -115,7 +124,18 @@ async def aredact_audio(
     margin_s: float = 0.1,
     path: str | os.PathLike[str] | None = None,
 ) -> Redaction:
-    """Remove words without blocking the event loop; see `redact_audio`."""
+    """Remove words without blocking the event loop; see `redact_audio`.
+
+    Example:
+        ```python
+        import asyncio
+        import re
+
+        audio = Audio.from_path("welcome.wav")
+        redaction = asyncio.run(aredact_audio(audio, transcript, re.compile("Hello")))
+        print(redaction.ranges)
+        ```
+    """
     redact = partial(redact_audio, sound=sound, replacement=replacement, margin_s=margin_s)
     return await asyncio.to_thread(redact, audio, transcript, matches, path=path)
 

@@ -30,6 +30,14 @@ class Word(BaseModel):
         start_s: Where it starts, in seconds of the recording; None if not known.
         end_s: Where it ends.
         speaker: The number of the speaker, where speakers were requested.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.transcripts import Word
+
+        word = Word(text="Hello", punctuation="!", start_s=0.2, end_s=0.7)
+        print(word.text + word.punctuation, word.end_s - word.start_s)
+        ```
     """
 
     model_config = _FROZEN
@@ -53,6 +61,13 @@ class Sentence(BaseModel):
         language: The language of the speech, as "zh" or "en".
         emotion: One of surprised, neutral, happy, sad, disgusted, angry, fearful.
         words: Its words, in order.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.transcripts import Sentence
+
+        print(Sentence(text="Hello!", start_s=0.2, end_s=0.7, speaker=1))
+        ```
     """
 
     model_config = _FROZEN
@@ -121,7 +136,12 @@ class Transcript(BaseModel):
         seconds: The length of the recording that is billed.
 
     Example:
-        `Transcript.from_message(model.invoke([message])).sentences[0].start_s`
+        ```python
+        asr = ChatQwenAudio(model="qwen-audio-3.1-asr-flash")
+        recording = Audio.from_path("welcome.wav").to_block()
+        transcript = Transcript.from_message(asr.invoke([{"role": "user", "content": [recording]}]))
+        print(transcript.sentences[0].start_s, transcript.to_srt())
+        ```
     """
 
     model_config = _FROZEN

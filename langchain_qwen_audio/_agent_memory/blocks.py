@@ -42,9 +42,9 @@ def stored_block(recording_id: str, duration_s: float, mime_type: str) -> dict[s
 
 def recording_in(block: object) -> str | None:
     """Find the id of the stored recording that a block names; None if it names none."""
-    if isinstance(block, dict) and block.get("type") in {"audio", "file"}:
-        recording_id = block.get("file_id")
-        return recording_id if is_recording_id(recording_id) else None
+    match block:
+        case {"type": "audio" | "file", "file_id": str(found)} if is_recording_id(found):
+            return found
     return None
 
 

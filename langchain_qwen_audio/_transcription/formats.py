@@ -19,7 +19,14 @@ SUBTITLE_S = 10.0  # where only segments have times, so that those of their word
 
 
 class TranscriptFormat(Enum):
-    """What a loader makes of a recording."""
+    """What a loader makes of a recording.
+
+    Example:
+        ```python
+        QwenAudioLoader("meeting.mp3", transcript_format=TranscriptFormat.VTT)
+        QwenAudioLoader("meeting.mp3", transcript_format="vtt")  # the same
+        ```
+    """
 
     TEXT = "text"
     """One document with the whole text; if the model tells speakers, a paragraph for each turn."""

@@ -245,6 +245,14 @@ def test_urls_and_what_is_no_recording_stay_as_they_came(
         ask(agent_of(server, memory_of(server, tmp_path)), broken, text("What is said?"))
 
 
+@pytest.mark.parametrize("odd", [{"type": ["audio"]}, {"type": "audio", "file_id": 1}])
+def test_odd_blocks_are_the_models_own_errors(
+    ask: Run, server: LocalDashScope, tmp_path: Path, odd: dict[str, Any]
+) -> None:
+    with pytest.raises(MessageError, match=r"^messages\[0\]"):
+        ask(agent_of(server, memory_of(server, tmp_path)), odd, text("What is said?"))
+
+
 def test_a_channel_that_was_chosen_is_all_that_is_stored_and_sent(
     ask: Run, server: LocalDashScope, tmp_path: Path
 ) -> None:
