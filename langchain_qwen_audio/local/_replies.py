@@ -49,6 +49,16 @@ class Reply:
             compatible path alone. It is sent as one base64 text, split anywhere.
         audio_piece: How many characters of that text each chunk of a stream holds.
         model: The reply's `model`; by default that of the request, and none natively.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.local import LocalDashScope, Reply
+
+        with LocalDashScope() as server:
+            server.script(Reply(fragments=("in ", "two chunks"), finish_reason="length"))
+            local_model = ChatQwenAudio(base_url=server.base_url, api_key="local", max_retries=0)
+            print([chunk.text for chunk in local_model.stream("?")])
+        ```
     """
 
     text: str = ""
@@ -106,6 +116,16 @@ class RawReply:
             or `RESET` or `END` to break the connection there.
         after_bytes: Of an upload alone: how much of the file's request is waited for, instead of
             all of it; such a request is not logged.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.local import LocalDashScope, RawReply
+
+        with LocalDashScope() as server:
+            server.script(RawReply(status=502, steps=(b"<html>Bad gateway</html>",)), "ok")
+            local_model = ChatQwenAudio(base_url=server.base_url, api_key="local", max_retries=0)
+            local_model.with_fallbacks([local_model]).invoke("?")
+        ```
     """
 
     status: int = 200
@@ -123,6 +143,20 @@ class JobFailure:
         message: What it says.
         in_subtask: Of a model with `file_urls`: the job itself is SUCCEEDED, and only its file
             failed.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import AudioError
+        from langchain_qwen_audio.local import JobFailure, LocalDashScope
+
+        with LocalDashScope() as server:
+            server.script(JobFailure("FILE_TOO_LARGE", "The file is too large"))
+            jobs = TranscriptionJobs(base_url=server.base_url, api_key="local", poll_interval=0.01)
+            try:
+                jobs.transcribe("https://example.com/meeting.mp3")
+            except AudioError as error:
+                print(error)
+        ```
     """
 
     code: str

@@ -134,7 +134,9 @@ def test_a_text_model_calls_a_model_that_takes_audio(
     done = run(create_agent(text_model, tools), to_agent("What is there?"), is_async=is_async)
     assert text_model.tools == ["list_audio", "load_audio", "ask_audio"]
     listed, wrong, answered = (it for it in done["messages"] if isinstance(it, ToolMessage))
-    assert f"welcome.wav ({WELCOME.stat().st_size:,})" in str(listed.content).splitlines()
+    assert (
+        f"welcome.wav (7.2 s, {WELCOME.stat().st_size:,} bytes)" in str(listed.content).splitlines()
+    )
     assert (wrong.status, answered.status) == ("error", "success")
     assert wrong.content == "welcome.mp3: there is no such recording in the folder"
     assert SAID in answered.text

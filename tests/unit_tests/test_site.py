@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from langchain_qwen_audio import errors
+import langchain_qwen_audio
+from langchain_qwen_audio import errors, transcripts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +87,25 @@ def test_every_page_is_in_the_navigation() -> None:
     listed = re.findall(r"[\w/-]+\.md\b", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     pages = [page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")]
     assert sorted(listed) == sorted(pages)
+
+
+def test_the_reference_has_every_name_that_the_package_exports() -> None:
+    pages = [it.read_text(encoding="utf-8") for it in (DOCS / "reference").glob("*.md")]
+    named = set(re.findall(r"^::: langchain_qwen_audio\.(\S+)$", "\n".join(pages), re.MULTILINE))
+    of_modules = set(vars(transcripts))  # a page has all of this module
+    assert set(langchain_qwen_audio.__all__) - of_modules <= named
+
+
+def test_llms_txt_lists_the_pages_of_the_navigation() -> None:
+    """The file for language models has the sections, the order and the titles of the site."""
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    sections = re.findall(r"^  - ([\w ]+):", nav.partition("\n\n")[0], re.MULTILINE)
+    pages = re.findall(r"[\w/-]+\.md\b", nav)
+    titles = [(DOCS / it).read_text(encoding="utf-8").partition("\n")[0][2:] for it in pages]
+    text = (DOCS / "llms.txt").read_text(encoding="utf-8")
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == sections
+    expected = [(title, page[:-3]) for title, page in zip(titles, pages, strict=True)]
+    assert re.findall(r"^- \[(.*)\]\((.*)\.html\): .+$", text, re.MULTILINE) == expected
 
 
 def table(page: str, heading: str) -> dict[str, list[str]]:
