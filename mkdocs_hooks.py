@@ -1,4 +1,4 @@
-"""The notebooks, which are in a folder beside `docs/` → pages of the site, as they were executed."""
+"""The notebooks, in a folder beside `docs/` → pages of the site, as they were executed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def on_page_read_source(page: Page, config: MkDocsConfig) -> str | None:  # noqa
     """Return the text of a notebook's page, with the outputs that the notebook holds."""
     if not page.file.src_uri.startswith("notebooks/"):
         return None
-    notebook = nbformat.read(ROOT / Path(page.file.src_uri).with_suffix(".ipynb"), as_version=4)
+    path = ROOT / Path(page.file.src_uri).with_suffix(".ipynb")
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     notebook.metadata["language_info"] = {"name": "python"}  # for the colours of code
-    text, _ = MarkdownExporter().from_notebook_node(notebook)
+    exporter = MarkdownExporter()  # type: ignore[no-untyped-call]
+    text, _ = exporter.from_notebook_node(notebook)
     return str(text)
