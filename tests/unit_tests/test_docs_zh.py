@@ -34,12 +34,23 @@ def links(text: str) -> list[str]:
     return sorted(re.findall(r"\]\(([^)]+)\)", prose(text)))
 
 
+def figures(text: str) -> list[list[str]]:
+    """List the numbers of each row of each table."""
+    rows = re.findall(r"^\s*\|.*$", prose(text), re.MULTILINE)
+    return [sorted(re.findall(r"\d[\d,.]*\d|\d", row)) for row in rows]
+
+
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 def test_a_guide_is_the_same_in_chinese(page: Path) -> None:
     english, translated = page.read_text(encoding="utf-8"), chinese(page)
     assert CODE.findall(translated) == CODE.findall(english)
     assert levels(translated) == levels(english)
     assert links(translated) == links(english)
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_the_figures_in_tables_are_the_same_in_chinese(page: Path) -> None:
+    assert figures(chinese(page)) == figures(page.read_text(encoding="utf-8"))
 
 
 def test_no_chinese_page_is_left_over() -> None:
