@@ -227,7 +227,7 @@ class Audio(EncodedAudio):
                 return cls(wav, name=str(block.get("id") or "audio"))
         raise AudioError(
             f"a message came with no audio in it: {message.text[:60]!r}; a Qwen-Omni model speaks "
-            "when asked with modalities=['text', 'audio']"
+            "with modalities=['text', 'audio']"
         )
 
     # --- what it is ---

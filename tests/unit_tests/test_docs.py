@@ -105,6 +105,7 @@ def test_code_blocks_run(
     with LocalDashScope() as server:
         monkeypatch.setenv("DASHSCOPE_API_KEY", "local")
         monkeypatch.setenv("DASHSCOPE_BASE_URL", server.base_url)
+        monkeypatch.setenv("LANGSMITH_ENDPOINT", "http://127.0.0.1:9")  # nobody is there
         blocks = python_blocks(ROOT / page)
         # The page uses a URL that the service can fetch; here it is a data URI.
         names = {
