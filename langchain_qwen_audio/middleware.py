@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.tools import StructuredTool, ToolException
+from pydantic import ValidationError
 
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import AudioError
@@ -112,7 +113,8 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
 
         Raises:
             TypeError: `store` is none of these.
-            ValueError: `keep_turns` is negative.
+            ValueError: `keep_turns` is negative, or no transcriber came, and there is no key for
+                the default one.
         """
         super().__init__()
         if keep_turns < 0:
@@ -120,7 +122,14 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
         self.keep_turns = keep_turns
         self.tools = [self._loading_tool()] if load_tool and keep_turns else []
         self._recordings = RecordingStore(store)
-        self._transcripts = StoredTranscripts(self._recordings, transcriber)
+        try:
+            self._transcripts = StoredTranscripts(self._recordings, transcriber)
+        except ValidationError as error:  # now, and not when a recording is old
+            raise ValueError(
+                "old recordings are transcribed by qwen3-asr-flash, for which there is no API key: "
+                "set DASHSCOPE_API_KEY, or pass transcriber=ChatQwenAudio(model='qwen3-asr-flash', "
+                "api_key=…)"
+            ) from error
 
     # --- for the application ---
 

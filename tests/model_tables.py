@@ -20,7 +20,7 @@ from langchain_qwen_audio._models.routes import Region
 ROOT = Path(__file__).parent.parent
 PAGES = (
     *("README.md", "README.zh-CN.md", "docs/models.md", "docs/costs.md", "docs/transcripts.md"),
-    *("docs/keys.md", "docs/choosing.md"),
+    *("docs/keys.md", "docs/choosing.md", "docs/choosing.zh.md"),
 )
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 _DATED = re.compile(r"-20\d\d-")

@@ -32,9 +32,15 @@ class StoredTranscripts:
     """
 
     def __init__(self, recordings: RecordingStore, transcriber: ChatQwenAudio | None) -> None:
-        """Take the store, and the model; None is qwen3-asr-flash."""
+        """Take the store, and the model; None is qwen3-asr-flash.
+
+        Raises:
+            ValidationError: There is no key for that.
+        """
         self._recordings = recordings
-        self._transcriber = transcriber
+        self._parser = QwenAudioParser(
+            transcriber, transcript_format=TranscriptFormat.TEXT, on_error="document"
+        )
 
     def find(self, recording_ids: Sequence[str]) -> dict[str, str]:
         """Find transcripts, or write them; one that cannot be written is left out, and logged."""
@@ -43,7 +49,7 @@ class StoredTranscripts:
         if not missing:
             return found
         try:
-            for document in self._parser().documents(map(self._recording, missing)):
+            for document in self._parser.documents(map(self._recording, missing)):
                 found |= self._keep(document)
         except ModelError as error:  # no other recording would succeed
             _warn(missing, found, error)
@@ -56,7 +62,7 @@ class StoredTranscripts:
         if not missing:
             return found
         try:
-            async for document in self._parser().adocuments(map(self._recording, missing)):
+            async for document in self._parser.adocuments(map(self._recording, missing)):
                 found |= await asyncio.to_thread(self._keep, document)
         except ModelError as error:  # no other recording would succeed
             _warn(missing, found, error)
@@ -65,11 +71,6 @@ class StoredTranscripts:
     def _find_stored(self, recording_ids: Sequence[str]) -> dict[str, str]:
         stored = {it: self._recordings.find_transcript(it) for it in recording_ids}
         return {name: text for name, text in stored.items() if text is not None}
-
-    def _parser(self) -> QwenAudioParser:
-        return QwenAudioParser(
-            self._transcriber, transcript_format=TranscriptFormat.TEXT, on_error="document"
-        )
 
     def _recording(self, recording_id: str) -> Recording:
         return Recording(recording_id, partial(self._recordings.get, recording_id))

@@ -262,7 +262,7 @@ def test_the_base_install_transcribes_at_a_terminal(
     command = python(*COMMAND, "transcribe", SAMPLE)
     code, shown = run_at_terminal(command, cwd=tmp_path, env=environment(**service))
     assert code == 0, shown
-    assert "transcribing: 100%" in shown
+    assert "transcribing 1 of 1: 100%" in shown
     assert "welcome.txt" in shown
     assert (tmp_path / "welcome.txt").read_text() == "a text\n"
 

@@ -453,6 +453,14 @@ def test_bad_arguments_are_errors(tmp_path: Path) -> None:
         AudioMiddleware({})  # type: ignore[arg-type]
 
 
+def test_without_a_key_the_transcriber_is_missed_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
+    with pytest.raises(ValueError, match="pass transcriber=ChatQwenAudio"):
+        AudioMiddleware(tmp_path)
+
+
 # --- beside other middleware ------------------------------------------------------------------
 
 

@@ -54,6 +54,10 @@ class Page(HTMLParser):
             self.resources += links
 
 
+def english_pages() -> list[Path]:
+    return [page for page in DOCS.rglob("*.md") if not page.name.endswith(".zh.md")]
+
+
 def dead_links(path: Path, pages: dict[Path, Page]) -> Iterator[str]:
     for link in pages[path].links:
         url = urlsplit(link)
@@ -90,7 +94,7 @@ def test_the_links_of_the_site_lead_somewhere(site: Path) -> None:
     # 404.html is served at any address, so that its links begin at the root.
     paths = [path for path in site.rglob("*.html") if path.name != "404.html"]
     pages = {path: Page(path) for path in paths}
-    assert len(pages) == len([*DOCS.rglob("*.md"), *NOTEBOOKS])
+    assert len(pages) == 2 * len([*english_pages(), *NOTEBOOKS])
     assert [link for path in pages for link in dead_links(path, pages)] == []
     loaded = {link for page in pages.values() for link in page.resources}
     fetched = {link for link in loaded if "//" in link and not link.startswith("data:")}
@@ -102,7 +106,7 @@ def test_the_links_of_the_site_lead_somewhere(site: Path) -> None:
 
 def test_every_page_is_in_the_navigation() -> None:
     listed = re.findall(r"[\w/-]+\.md\b", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
-    pages = [page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")]
+    pages = [page.relative_to(DOCS).as_posix() for page in english_pages()]
     assert sorted(listed) == sorted([*pages, *(f"notebooks/{it.stem}.md" for it in NOTEBOOKS)])
 
 
@@ -128,6 +132,10 @@ def test_from_the_disk_commands_are_copied_and_pages_found(site: Path) -> None:
         assert "$ " not in copied
         page.fill(".md-search__input", "checkpoint")
         page.wait_for_selector(".md-search-result__item a[href*='recordings.html']")
+        assert page.locator(".md-search-result__item a[href*='/zh/']").count() == 0
+        page.goto((site / "zh" / "reference" / "audio.html").as_uri())
+        page.fill(".md-search__input", "字幕")
+        page.wait_for_selector(".md-search-result__item a[href$='/zh/subtitles.html']")
         browser.close()
 
 

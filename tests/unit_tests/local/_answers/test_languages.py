@@ -88,6 +88,7 @@ def test_speech_in_other_languages_is_recognised(
     )
     words = sum(len(read_words(text).split()) for text in texts.values())
     right = found.count(language)
-    _log.info("%s: %d texts, %d words, %.1f %%", language, right, words, 100 * counts.wer)
+    result = f"{words} words, {counts.wer:.1%} wrong, language found {right} times of {len(texts)}"
+    _log.info("%s: %s", language, result)
     assert right >= MIN_LANGUAGES * len(texts)
     assert counts.wer <= RATES[language]

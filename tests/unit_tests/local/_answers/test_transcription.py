@@ -47,7 +47,7 @@ def test_a_recording_is_transcribed_once_by_each_model(monkeypatch: pytest.Monke
 
 def make_segment(text: str) -> Any:
     word = SimpleNamespace(start=0.1, end=0.9, word=text)
-    return SimpleNamespace(start=0.1, end=0.9, text=text, words=[word])
+    return SimpleNamespace(start=0.1, end=0.9, text=text, words=[word], no_speech_prob=0)
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,10 @@ def test_a_blank_is_between_sentences_only_where_the_language_has_one(
 def test_the_language_that_was_found_is_in_the_answer(
     monkeypatch: pytest.MonkeyPatch, unscripted: LocalDashScope
 ) -> None:
-    french = Transcription([make_segment(" Bonjour.")], "fr")
-    monkeypatch.setattr(transcription, "_run", lambda *_, **__: french)
-    clip = wav(0.4)
+    found = [make_segment(" Bonjour.")], SimpleNamespace(language="fr")
+    whisper = SimpleNamespace(transcribe=lambda *_, **__: found)
+    monkeypatch.setattr(transcription, "_load", lambda _: whisper)
+    clip = wav(0.41)  # of a length of its own, since transcripts are kept
     message = message_of(generate(unscripted, user({"audio": data_uri(clip)}), model=ASR))
     assert message["annotations"] == [{"type": "audio_info", "language": "fr"}]
     with web({"clip": clip}) as base:
