@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import math
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -461,8 +460,15 @@ def test_the_progress_bar_counts_recordings_and_estimates_the_rest(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    each_step = functools.partial(tqdm.auto.tqdm, mininterval=0)
-    monkeypatch.setattr(tqdm.auto, "tqdm", each_step)
+    bars: list[Any] = []
+    make_bar = tqdm.auto.tqdm
+
+    def draw_each_step(**options: Any) -> Any:
+        bars.append(make_bar(**options, mininterval=0))
+        return bars[-1]
+
+    monkeypatch.setattr(make_bar, "monitor_interval", 0)  # which draws in between
+    monkeypatch.setattr(tqdm.auto, "tqdm", draw_each_step)
     store = InMemoryByteStore()
     for number, seconds in enumerate((4, 6, 8)):
         (tmp_path / f"{number}.wav").write_bytes(wav(numbered(seconds, 10 * number)))
@@ -477,6 +483,7 @@ def test_the_progress_bar_counts_recordings_and_estimates_the_rest(
         *[("3 of 3", f"{it}.0/18.0") for it in (12, 14, 16, 18)],
     ]
     assert all(re.search(r"<\d\d:\d\d", it) for it in steps if "3 of 3" in it)  # time left
+    assert bars[-1].initial == 4.0, "what came from the checkpoint says nothing of the speed"
 
 
 def test_there_is_no_progress_bar_unless_it_is_set(

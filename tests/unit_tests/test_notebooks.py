@@ -117,7 +117,7 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
             "tuesday.wav 0.0 to 6.3 s:\n",
             "2 recordings, 00:20 in 3 segments (0 failed, 0 from the checkpoint)",
         ],
-        4: ["3 recordings, 00:26 in 4 segments (0 failed, 4 from the checkpoint): 0 tokens in, 0"],
+        4: ["3 recordings, 00:26 in 4 segments (0 failed, 4 from the checkpoint): 0 s billed, "],
         5: [f"1\n00:00:00,000 --> 00:00:05,299\n{WELCOME}", "\n00:00:07,680 --> "],
         6: ["[00:00 to 00:00 could not be transcribed: AudioError: broken.wav: 21 bytes"],
         7: [f"monday.wav from 0.0 s: {WELCOME}"],
@@ -141,7 +141,7 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
         6: ["welcome.wav 2.26 Please speak clearly into the microphone"],
         7: ["This conversation has no audio", "['welcome.wav']"],
         8: ['Transcript: "Please speak clearly into the microphone'],
-        9: ["['list_audio', 'load_audio', 'ask_audio']\nspeech_output.mp3 (25,556)"],
+        9: ["['list_audio', 'load_audio', 'ask_audio']\nspeech_output.mp3 (6.3 s, 25,556 bytes)"],
         10: ["load_audio {'audio': 'welcome.wav'}\n", f'Transcript: "{WELCOME}'],
     },
     "08_evaluate_transcripts": {
@@ -274,6 +274,14 @@ def test_notebook_says_nothing_of_the_machine_that_it_ran_on(path: Path) -> None
         assert cell["metadata"] == {}
         shown = shown_by(cell) if cell["cell_type"] == "code" else ""
         assert not MACHINE.search("".join(cell["source"]) + shown)
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_the_first_cell_says_what_to_install(path: Path) -> None:
+    first = json.loads(path.read_text())["cells"][0]
+    assert first["cell_type"] == "markdown"
+    command = r"^```console\n\$ pip install \"\.\[local[],].* jupyterlab\n```$"
+    assert re.search(command, "".join(first["source"]), re.MULTILINE)
 
 
 def test_every_notebook_is_tested() -> None:
