@@ -87,7 +87,10 @@ class ServiceSettings(BaseModel):
     @classmethod
     def _require_address(cls, base_url: str | None) -> str | None:
         if fault := address_fault(base_url):
-            raise ValueError(f"base_url leads nowhere ({fault})")  # it may hold a password
+            raise ValueError(  # without it, since it may hold a password
+                f"base_url is no valid URL ({fault}); expected one such as "
+                "https://dashscope.aliyuncs.com/api/v1"
+            )
         return base_url
 
     @field_validator("api_key")

@@ -12,7 +12,7 @@ from deepagents import create_deep_agent
 from deepagents.backends import FilesystemBackend, StateBackend
 from langchain_core.messages import ToolMessage
 
-from langchain_qwen_audio import Audio, LoadAudio
+from langchain_qwen_audio import Audio, ChatQwenAudio, LoadAudio
 from langchain_qwen_audio.deep_agents import ReadAudio
 from langchain_qwen_audio.local import LocalDashScope, Reply
 from langchain_qwen_audio.middleware import AudioMiddleware
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
 TONE = wav(tone(2.0))
+TRANSCRIBER = ChatQwenAudio(model="qwen3-asr-flash", api_key="local")  # not used here
 TWO_WAYS = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 
 
@@ -178,7 +179,7 @@ def test_a_size_that_the_backend_does_not_list_is_checked_too(
 def test_the_memory_of_an_agent_keeps_it_out_of_the_messages(
     server: LocalDashScope, files: FilesystemBackend, tmp_path: Path, is_async: bool
 ) -> None:
-    memory = AudioMiddleware(tmp_path / "store")
+    memory = AudioMiddleware(tmp_path / "store", transcriber=TRANSCRIBER)
     message = run(
         server,
         files,
@@ -196,6 +197,6 @@ def test_with_the_memory_other_tools_may_return_recordings(
     server: LocalDashScope, files: FilesystemBackend, tmp_path: Path
 ) -> None:
     """Without it, newer versions of Deep Agents drop the block of the type "file"."""
-    memory = AudioMiddleware(tmp_path / "store")
+    memory = AudioMiddleware(tmp_path / "store", transcriber=TRANSCRIBER)
     run(server, files, LoadAudio(root_dir=files.cwd), middleware=[memory], audio="tone.wav")
     assert sent(server) == [TONE]
