@@ -20,9 +20,9 @@ class WordCounts(BaseEmbedding):
     """Texts that share words are near each other."""
 
     def _get_text_embedding(self, text: str) -> list[float]:
-        counts = [0.0] * 256
-        for word in re.findall(r"\w+", text.lower()):
-            counts[zlib.crc32(word.encode()) % 256] += 1.0
+        counts = [0.0] * 1024
+        for word in re.findall(r"\w{4,}", text.lower()):  # of four letters or more
+            counts[zlib.crc32(word.encode()) % 1024] += 1.0
         return counts
 
     def _get_query_embedding(self, query: str) -> list[float]:

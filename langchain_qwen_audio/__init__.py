@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from langchain_qwen_audio.evaluation import aevaluate_transcripts, evaluate_transcripts
     from langchain_qwen_audio.rate_limits import rate_limiter_for
     from langchain_qwen_audio.redaction import aredact_audio, redact_audio
-    from langchain_qwen_audio.tools import AskAudio, ListAudio, LoadAudio, QwenAudioToolkit
+    from langchain_qwen_audio.tools import (
+        AskAudio,
+        ListAudio,
+        LoadAudio,
+        QwenAudioToolkit,
+        TranscribeAudio,
+    )
     from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
     from langchain_qwen_audio.transcripts import Transcript
 
@@ -37,6 +43,7 @@ __all__ = [
     "QwenAudioLoader",
     "QwenAudioParser",
     "QwenAudioToolkit",
+    "TranscribeAudio",
     "Transcript",
     "TranscriptFormat",
     "TranscriptionJobs",
@@ -51,7 +58,8 @@ __all__ = [
 
 _HOME = {
     **dict.fromkeys(
-        ("AskAudio", "ListAudio", "LoadAudio", "QwenAudioToolkit"), "langchain_qwen_audio.tools"
+        ("AskAudio", "ListAudio", "LoadAudio", "QwenAudioToolkit", "TranscribeAudio"),
+        "langchain_qwen_audio.tools",
     ),
     **dict.fromkeys(
         ("QwenAudioLoader", "QwenAudioParser", "TranscriptFormat"),

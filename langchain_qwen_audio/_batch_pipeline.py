@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import reprlib
 import time
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from langchain_core.messages import AIMessage
 
@@ -80,15 +81,15 @@ class BatchCall:
 
     def submit(self, inputs: Sequence[list[BaseMessage]], window_h: int) -> str:
         """Submit a batch, and return its id."""
-        upload = self._upload(inputs)
-        file_id = self._service.call(upload)
+        with TemporaryFile() as file:
+            file_id = self._service.call(self._upload(inputs, file))
         with _naming_file(file_id):
             return self._service.call(self._submission(file_id, window_h, len(inputs)))
 
     async def asubmit(self, inputs: Sequence[list[BaseMessage]], window_h: int) -> str:
         """Submit a batch, and return its id; recordings are read in a thread."""
-        upload = await asyncio.to_thread(self._upload, inputs)
-        file_id = await self._service.acall(upload)
+        with TemporaryFile() as file:
+            file_id = await self._service.acall(await asyncio.to_thread(self._upload, inputs, file))
         with _naming_file(file_id):
             return await self._service.acall(self._submission(file_id, window_h, len(inputs)))
 
@@ -132,20 +133,20 @@ class BatchCall:
             with contextlib.suppress(NotFoundError):
                 await self._service.acall(deletion)
 
-    def _upload(self, inputs: Sequence[list[BaseMessage]]) -> FileUpload:
-        """Write all requests as lines."""
+    def _upload(self, inputs: Sequence[list[BaseMessage]], file: BinaryIO) -> FileUpload:
+        """Write all requests as lines of a file, since together they may be 500 MB."""
         check_batch_model(self._llm.model, self._llm.billing_region)
         _check_settings(self._llm)
         check_batch_size(len(inputs), 0)
-        lines = bytearray()
         for number, messages in enumerate(inputs):
             with naming(f"inputs[{number}]"):
                 body = write_body(self._llm, messages, _MAX_DATA_URI_BYTES)
                 line = write_line(number, body.content)
                 check_line_size(len(line))
-            lines += line
-            check_batch_size(len(inputs), len(lines))
-        return FileUpload.of_lines(self._llm.model, self._limits, bytes(lines))
+            file.write(line)
+            check_batch_size(len(inputs), file.tell())
+        file.flush()  # its length is that on the disk
+        return FileUpload(self._llm.model, self._limits, file)
 
     def _submission(self, file_id: str, window_h: int, requests: int) -> BatchSubmission:
         return BatchSubmission(self._llm.model, self._limits, file_id, window_h, requests)

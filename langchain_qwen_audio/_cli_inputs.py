@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import glob
 import mimetypes
 import os
@@ -42,6 +43,12 @@ def parse_port(text: str) -> int:
     if text.isdecimal() and int(text) <= 65_535:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is no port; expected 0 to 65535")
+
+
+def port_error(port: int, error: OSError) -> CommandError:
+    """Say why a port cannot be listened on."""
+    reason = "it is in use" if error.errno == errno.EADDRINUSE else str(error)
+    return CommandError(f"port {port}: {reason}; choose another with --port", 1)
 
 
 def stated_place(region: str | None) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--local",
         action="store_true",
-        help="use a local test server, with Whisper in English; needs no key",
+        help="use a local test server, with Whisper; needs no key",
     )
 
 
@@ -101,7 +101,8 @@ def open_model(args: argparse.Namespace, make: Callable[..., _M]) -> Iterator[_M
         from langchain_qwen_audio.local import LocalDashScope
 
         with LocalDashScope(models=[args.model]) as server:
-            print("A local test server replies, with Whisper: it is not Qwen.", file=sys.stderr)
+            whisper = f"Whisper {server.whisper}"
+            print(f"A local test server replies, with {whisper}: it is not Qwen.", file=sys.stderr)
             yield make(args, base_url=server.base_url, api_key="local")
     else:
         _require_key(args)

@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from langchain_qwen_audio._media.url_schemes import address_fault
 from langchain_qwen_audio._models.routes import (
     SHARED_HOSTS,
     Region,
@@ -34,7 +35,8 @@ class ServiceSettings(BaseModel):
     """What every class that talks to the service is told."""
 
     base_url: str | None = Field(
-        default_factory=from_env(["DASHSCOPE_BASE_URL", "DASHSCOPE_HTTP_BASE_URL"], default=None)
+        default_factory=from_env(["DASHSCOPE_BASE_URL", "DASHSCOPE_HTTP_BASE_URL"], default=None),
+        validate_default=True,
     )
     """Address of the service, up to and including `/api/v1` or `/compatible-mode/v1`, or of an
     OpenAI-compatible server of your own, as `http://127.0.0.1:8000/v1`; wins over `region`."""
@@ -80,6 +82,16 @@ class ServiceSettings(BaseModel):
         hide_input_in_errors=True,  # the input holds the key
         defer_build=True,  # nobody makes one of these
     )
+
+    @field_validator("base_url")
+    @classmethod
+    def _require_address(cls, base_url: str | None) -> str | None:
+        if fault := address_fault(base_url):
+            raise ValueError(  # without it, since it may hold a password
+                f"base_url is no valid URL ({fault}); expected one such as "
+                "https://dashscope.aliyuncs.com/api/v1"
+            )
+        return base_url
 
     @field_validator("api_key")
     @classmethod

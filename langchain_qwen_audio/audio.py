@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import math
 import os
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -226,7 +227,7 @@ class Audio(EncodedAudio):
                 return cls(wav, name=str(block.get("id") or "audio"))
         raise AudioError(
             f"a message came with no audio in it: {message.text[:60]!r}; a Qwen-Omni model speaks "
-            "when asked with modalities=['text', 'audio']"
+            "with modalities=['text', 'audio']"
         )
 
     # --- what it is ---
@@ -262,6 +263,39 @@ class Audio(EncodedAudio):
         from langchain_qwen_audio._notebook.player import player_html
 
         return player_html(self)
+
+    def check(self) -> None:
+        """Decode it to its end, so that a file that is no recording is an error here, not later.
+
+        The constructors read no more than they must. So check what comes from somebody else, such
+        as an upload. Its length is known then.
+
+        Example:
+            ```python
+            from fastapi import FastAPI, HTTPException, UploadFile
+
+            app = FastAPI()
+
+
+            @app.post("/answer")
+            async def answer(file: UploadFile) -> str:
+                try:
+                    audio = await Audio.afrom_file(file.file, name=file.filename or "recording")
+                    await audio.acheck()
+                except AudioError as error:
+                    raise HTTPException(400, str(error)) from error
+                return (await model.ainvoke([HumanMessage([await audio.ato_block()])])).text
+            ```
+
+        Raises:
+            AudioError: It is not audio, empty or truncated, cannot be decoded, or takes more memory
+                or work than a recording may.
+        """
+        deque(self.decode(SAMPLE_RATE), maxlen=0)
+
+    async def acheck(self) -> None:
+        """Decode it to its end without blocking the event loop; see `check`."""
+        await asyncio.to_thread(self.check)
 
     def split_channels(self) -> list[Audio]:
         """Take each channel as a recording of its own, such as one speaker of a call.

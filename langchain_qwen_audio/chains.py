@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
+from pydantic import BaseModel
 from typing_extensions import Unpack
 
 from langchain_qwen_audio._media.durations import format_time
 from langchain_qwen_audio._request.token_count import token_ids
 from langchain_qwen_audio._transcription.options import LoadOptions
 from langchain_qwen_audio.document_loaders import QwenAudioLoader, TranscriptFormat
+from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
 from langchain_qwen_audio.transcripts import Sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from langchain_core.documents import Document
     from langchain_core.language_models import BaseChatModel
@@ -61,10 +63,11 @@ _TIME = re.compile(r"(?<![\d:])(?:\d+:)?\d\d:\d\d(?![\d:])")
 
 
 def create_recording_qa_chain(
-    llm: ChatQwenAudio,
+    llm: ChatQwenAudio | TranscriptionJobs,
     *,
     combine_llm: BaseChatModel | None = None,
     max_notes_tokens: int = 4_000,
+    response_format: dict[str, Any] | type | None = None,
     **options: Unpack[LoadOptions],
 ) -> Runnable[dict[str, Any], dict[str, Any]]:
     """Make a chain that answers a question about a recording, however long, with citations.
@@ -80,27 +83,49 @@ def create_recording_qa_chain(
         result["answer"], [note.metadata["start_s"] for note in result["citations"]]
         ```
 
+        With data in place of a text:
+
+        ```python
+        from pydantic import BaseModel
+
+
+        class Decisions(BaseModel):
+            decisions: list[str]
+
+
+        model = ChatQwenAudio(model="qwen3.5-omni-flash")
+        chain = create_recording_qa_chain(model, response_format=Decisions)
+        result = chain.invoke({"audio": "meeting.mp3", "question": "What was decided?"})
+        print(result["structured_response"].decisions)
+        ```
+
     Args:
-        llm: The model that takes the audio.
+        llm: The model that takes the audio, or `TranscriptionJobs`, which only transcribe.
         combine_llm: The model that makes the answer from the notes; `llm` by default, if it takes
             text.
         max_notes_tokens: Tokens of notes that are combined at once; more of them are shortened
             first.
+        response_format: A Pydantic class, a TypedDict, or a JSON schema with a title, for an answer
+            that is data of it.
         **options: See `LoadOptions`; `prompt` and `transcript_format` are set by the chain.
 
     Returns:
         A runnable from `{"audio": …, "question": str}`, with any source that `QwenAudioLoader`
-        takes, to the same with `answer`; `documents`, the notes with their start and end; and
-        `citations`, the documents that the answer cites, in its order.
+        takes, to the same with `answer`, or, with `response_format`, `structured_response`;
+        `documents`, the notes with their start and end; and `citations`, the documents whose times
+        the answer, or a text in its data, cites, in its order.
 
     Raises:
+        OutputParserException: When invoked, if the answer holds no such data.
         ValueError: `llm` only transcribes, and there is no `combine_llm`.
     """
-    takes_text = llm.route().profile.text
+    takes_text = not isinstance(llm, TranscriptionJobs) and llm.route().profile.text
     notes_of = TranscriptFormat.SEGMENTS if takes_text else TranscriptFormat.SENTENCES
-    if combine_llm is None and not takes_text:
-        raise ValueError(f"{llm.model} only transcribes: pass combine_llm=…, which answers")
-    combine = combine_llm or llm
+    combine = combine_llm
+    if combine is None:
+        if isinstance(llm, TranscriptionJobs) or not takes_text:
+            raise ValueError(f"{llm.model} only transcribes: pass combine_llm=…, which answers")
+        combine = llm
 
     def loader(inputs: dict[str, Any]) -> QwenAudioLoader:
         prompt = NOTE_PROMPT.format(question=inputs["question"]) if takes_text else None
@@ -123,14 +148,24 @@ def create_recording_qa_chain(
     answer = (
         RunnablePassthrough.assign(notes=RunnableLambda(shortener.run, shortener.arun))
         | ChatPromptTemplate.from_template(COMBINE_PROMPT)
-        | combine
-        | StrOutputParser()
+        | _answering(combine, response_format)
     )
+    name = "answer" if response_format is None else "structured_response"
     return (
         RunnablePassthrough.assign(documents=RunnableLambda(notes, anotes))
-        | RunnablePassthrough.assign(answer=answer)
+        | RunnablePassthrough.assign(**{name: answer})
         | RunnablePassthrough.assign(citations=RunnableLambda(_citations))
     )
+
+
+def _answering(
+    combine: BaseChatModel, response_format: dict[str, Any] | type | None
+) -> Runnable[Any, Any]:
+    """Make what answers a prompt: with a text, or with data."""
+    if response_format is None:
+        return combine | StrOutputParser()
+    # A stream has the data as it grows, and chunks of it cannot be added: only the last one counts.
+    return combine.with_structured_output(response_format) | RunnableLambda(lambda data: data)
 
 
 @dataclass(frozen=True)
@@ -203,6 +238,23 @@ def _citations(inputs: dict[str, Any]) -> list[Document]:
     notes: dict[str, list[Document]] = {}
     for note in inputs["documents"]:
         notes.setdefault(format_time(note.metadata["start_s"]), []).append(note)
-    brackets = _BRACKETS.findall(inputs["answer"])
+    brackets = _BRACKETS.findall("\n".join(_texts_in(_answer_of(inputs))))
     cited = dict.fromkeys(time for inside in brackets for time in _TIME.findall(inside))
     return [note for time in cited for note in notes.get(time, [])]
+
+
+def _answer_of(inputs: dict[str, Any]) -> Any:
+    """Take the text of an answer, or its data as plain values."""
+    if "answer" in inputs:
+        return inputs["answer"]
+    data = inputs["structured_response"]
+    return data.model_dump() if isinstance(data, BaseModel) else data
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield the texts in data, in its order."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for it in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(it)

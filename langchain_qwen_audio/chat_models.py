@@ -276,14 +276,21 @@ class ChatQwenAudio(BaseChatQwenAudio):
     def _generate_with_cache(
         self, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> ChatResult:
+        from langchain_qwen_audio._response.messages import whole_result
+
         model = self._uncached_for(messages)
-        return super(ChatQwenAudio, model)._generate_with_cache(messages, *args, **kwargs)
+        result = super(ChatQwenAudio, model)._generate_with_cache(messages, *args, **kwargs)
+        return whole_result(result)
 
     async def _agenerate_with_cache(
         self, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> ChatResult:
+        await _load_pipeline()
+        from langchain_qwen_audio._response.messages import whole_result
+
         model = self._uncached_for(messages)
-        return await super(ChatQwenAudio, model)._agenerate_with_cache(messages, *args, **kwargs)
+        result = await super(ChatQwenAudio, model)._agenerate_with_cache(messages, *args, **kwargs)
+        return whole_result(result)
 
     def _uncached_for(self, messages: list[BaseMessage]) -> ChatQwenAudio:
         """Turn LangChain's cache off for messages that name files: its key has no contents."""

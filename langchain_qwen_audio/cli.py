@@ -1,4 +1,4 @@
-"""The `qwen-audio` command: ask about recordings, transcribe, evaluate, or serve for tests.
+"""The `qwen-audio` command: ask about recordings, transcribe, evaluate, serve MCP or tests.
 
 Exit codes: 0 it worked, 1 it failed, 2 the call was wrong, 130 interrupted.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import os
 import signal
 import sys
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_qwen_audio._cli_ask import add_ask
 from langchain_qwen_audio._cli_evaluate import add_evaluate
-from langchain_qwen_audio._cli_inputs import CommandError, parse_port
+from langchain_qwen_audio._cli_inputs import CommandError, parse_port, port_error
+from langchain_qwen_audio._cli_mcp import add_mcp
 from langchain_qwen_audio._cli_models import ASK_MODEL, ASR_MODEL
 from langchain_qwen_audio._cli_sample import add_sample
 from langchain_qwen_audio._cli_transcribe import add_transcribe
@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         ("ask", f"Send recordings and a question to the model ({ASK_MODEL}).", add_ask),
         ("transcribe", f"Transcribe recordings of any length ({ASR_MODEL}).", add_transcribe),
         ("evaluate", "Count errors in transcripts of recordings with known texts.", add_evaluate),
+        ("mcp", "Offer the recordings of a folder to an MCP client.", add_mcp),
         ("serve", "Run the local test server.", _add_serve),
         ("sample", "Write the sample recording, welcome.wav.", add_sample),
     ):
@@ -95,6 +96,12 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         default=8000,
         help="port on 127.0.0.1, 0 for a free one (default: %(default)s)",
     )
+    serve.add_argument(
+        "--whisper",
+        metavar="MODEL",
+        help="faster-whisper model that transcribes, path or name (default: the best installed, "
+        "base or tiny.en)",
+    )
     serve.set_defaults(run=_serve, interrupted="stopped")
 
 
@@ -104,13 +111,13 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
 def _serve(args: argparse.Namespace) -> None:
     from langchain_qwen_audio.local import LocalDashScope
 
-    server = LocalDashScope(port=args.port)
+    server = LocalDashScope(port=args.port, whisper=args.whisper)
     try:
         server.start()
     except OSError as error:
-        reason = "it is in use" if error.errno == errno.EADDRINUSE else str(error)
-        raise CommandError(f"port {args.port}: {reason}; choose another with --port", 1) from error
-    print(f"A local test server, with Whisper and not Qwen, is at {server.base_url}")
+        raise port_error(args.port, error) from error
+    whisper = f"Whisper {server.whisper}"
+    print(f"A local test server, with {whisper} and not Qwen, is at {server.base_url}")
     print(f'  ChatQwenAudio(base_url="{server.base_url}", api_key="local")')
     print("Ctrl-C stops it.", flush=True)
     threading.Event().wait()

@@ -16,11 +16,13 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from typing_extensions import Unpack
 
 from langchain_qwen_audio._media.durations import format_time
+from langchain_qwen_audio._models.prices import PRICES, SecondPrice
 from langchain_qwen_audio._transcription.choose_backend import make_transcriber
 from langchain_qwen_audio._transcription.cut_segments import CutMerger
 from langchain_qwen_audio._transcription.documents import DocumentWriter
 from langchain_qwen_audio._transcription.formats import FORMATS, TranscriptFormat
 from langchain_qwen_audio._transcription.options import LoadOptions, TranscribeOptions
+from langchain_qwen_audio._transcription.progress import ProgressBar
 from langchain_qwen_audio._transcription.segment_transcripts import SpeakerNumbers
 from langchain_qwen_audio._transcription.sources import recording_of, recordings
 from langchain_qwen_audio._transcription.windows import WINDOW_S
@@ -60,15 +62,22 @@ class LoadSummary:
         failed: How many segments have no transcript.
         incomplete: How many transcripts the model did not finish, also of shorter parts.
         from_checkpoint: How many transcripts an earlier run had paid for.
-        audio_s: Seconds of audio in all segments.
+        audio_s: Seconds of audio in all segments, also of those from the checkpoint.
         skipped_s: Seconds of silence that were not sent, with `skip_silence`.
         usage: Tokens that this run used.
         left_out: Files of directories that are no recordings, and why.
         model: The model.
         region: The region that bills, if it is known.
-        billed_s: Seconds that the service bills; None if it did not report them.
+        billed_s: Seconds that the service bills for this run; None if it did not report them.
         uncounted: How many answers came without a count of audio tokens.
         gaps: What the service bills of them, and does not count, as searches of the web.
+
+    Example:
+        ```python
+        loader = QwenAudioLoader("welcome.wav")
+        loader.load()
+        print(loader.summary.audio_s, loader.summary.failed, loader.summary.cost)
+        ```
     """
 
     recordings: int = 0
@@ -129,8 +138,18 @@ class LoadSummary:
         return (
             f"{self.recordings} recordings, {length} in {self.segments} segments "
             f"({self.failed} failed{incomplete}, {stored}){silence}: "
-            f"{self.usage['input_tokens']} tokens in, {self.usage['output_tokens']} out"
-            f"{others}"
+            f"{self._billed}{self.usage['input_tokens']} tokens in, "
+            f"{self.usage['output_tokens']} out{others}"
+        )
+
+    @property
+    def _billed(self) -> str:
+        """The seconds that are billed, where the price is one for seconds."""
+        by_second = any(isinstance(it, SecondPrice) for it in PRICES.get(self.model, {}).values())
+        if not by_second:
+            return ""
+        return (
+            "unknown seconds billed, " if self.billed_s is None else f"{self.billed_s:g} s billed, "
         )
 
 
@@ -239,7 +258,7 @@ class QwenAudioParser(BaseBlobParser):
         run = _Run(self, left_out)
         with (
             contextlib.closing(run),
-            contextlib.closing(self._transcriber.run(found)) as transcripts,
+            contextlib.closing(self._transcriber.run(run.watch(found))) as transcripts,
         ):
             for transcript in transcripts:
                 yield from run.take(transcript)
@@ -251,7 +270,7 @@ class QwenAudioParser(BaseBlobParser):
         """Transcribe recordings, and yield the transcripts of their segments; see `segments`."""
         run = _Run(self, left_out)
         with contextlib.closing(run):
-            async with contextlib.aclosing(self._transcriber.arun(found)) as transcripts:
+            async with contextlib.aclosing(self._transcriber.arun(run.watch(found))) as transcripts:
                 async for transcript in transcripts:
                     for merged in run.take(transcript):
                         yield merged
@@ -287,8 +306,10 @@ class QwenAudioLoader(BaseLoader):
     Recordings are split in pauses. Each segment is one `Document`: `page_content` is its
     transcript, or what the prompt asks for, and `metadata` has `source`, `segment`, `start_s`,
     `end_s`, `model` and, where the model tells, `language` and `emotion`; `track` if the recording
-    has several, and `channel` if one was chosen. In a directory, what is a recording is decided by
-    the content of files; `summary.left_out` names the others.
+    has several, and `channel` if one was chosen. `id` is the same whenever the same file is loaded
+    in the same way, so that a vector store replaces a document in place of adding it again. In a
+    directory, what is a recording is decided by the content of files; `summary.left_out` names the
+    others.
 
     With `TranscriptionJobs` as the model, each recording is one job, and one segment with the times
     of its sentences.
@@ -358,15 +379,15 @@ class _Run:
         noted = [] if left_out is None else left_out
         self.summary = parser.summary = parser.new_summary(noted)
         self._speakers, self._merger = SpeakerNumbers(), CutMerger()
-        self._bar = _bar() if parser.show_progress else None
+        self._bar = ProgressBar() if parser.show_progress else None
+
+    def watch(self, found: Iterable[Recording]) -> Iterable[Recording]:
+        return found if self._bar is None else self._bar.watch(found)
 
     def take(self, transcript: SegmentTranscript) -> list[SegmentTranscript]:
         self.summary.add(transcript)
         if self._bar is not None:
-            if transcript.segment == 0 and transcript.length_s:
-                self._bar.total = (self._bar.total or 0) + transcript.length_s
-            self._bar.set_postfix(tokens=self.summary.usage["total_tokens"], refresh=False)
-            self._bar.update(transcript.new_s + transcript.skipped_s)
+            self._bar.add(transcript, self.summary.usage["total_tokens"])
         return self._merger.take(self._speakers.apply(transcript))
 
     def end(self) -> list[SegmentTranscript]:
@@ -376,9 +397,3 @@ class _Run:
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
-
-
-def _bar() -> Any:
-    from tqdm.auto import tqdm
-
-    return tqdm(desc="transcribing", unit="s", unit_scale=True)

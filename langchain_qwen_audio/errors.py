@@ -77,66 +77,233 @@ class QwenAudioError(ModelError):
 
 
 class AuthenticationError(QwenAudioError, ModelAuthenticationError):
-    """The key is wrong, or belongs to another region."""
+    """The key is wrong, or belongs to another region.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import AuthenticationError
+
+        try:
+            model.invoke(messages)
+        except AuthenticationError as error:
+            print("check DASHSCOPE_API_KEY and the region:", error)
+        ```
+    """
 
 
 class PermissionDeniedError(QwenAudioError, ModelPermissionDeniedError):
-    """The key is right but may not do this: no access, no money, or no free quota left."""
+    """The key is right but may not do this: no access, no money, or no free quota left.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import PermissionDeniedError
+
+        try:
+            model.invoke(messages)
+        except PermissionDeniedError as error:
+            print("this key may not use the model:", error.code)
+        ```
+    """
 
 
 class InvalidRequestError(QwenAudioError, ModelInvalidRequestError):
-    """The service cannot take the request as it is."""
+    """The service cannot take the request as it is.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import InvalidRequestError
+
+        try:
+            model.invoke(messages)
+        except InvalidRequestError as error:
+            print("change the request:", error)
+        ```
+    """
 
 
 class MessageError(InvalidRequestError, ValueError):
-    """A message holds something that this model does not take. Nothing was sent."""
+    """A message holds something that this model does not take. Nothing was sent.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import MessageError
+
+        try:
+            model.invoke(messages)
+        except MessageError as error:
+            print("nothing was sent:", error)
+        ```
+    """
 
 
 class AudioError(InvalidRequestError, ValueError):
-    """The audio cannot be used: it is not audio, empty, broken, too large or not readable."""
+    """The audio cannot be used: it is not audio, empty, broken, too large or not readable.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import AudioError
+
+        try:
+            block = Audio.from_bytes(b"no recording", name="upload").to_block()
+        except AudioError as error:
+            print(error)  # upload: 12 bytes came that are not usable audio: it is text, …
+        ```
+    """
 
 
 class CheckpointError(QwenAudioError):
-    """The directory of a checkpoint cannot be made. Nothing was sent."""
+    """The directory of a checkpoint cannot be made. Nothing was sent.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import CheckpointError
+
+        try:
+            QwenAudioLoader("welcome.wav", checkpoint="welcome.wav/checkpoint").load()
+        except CheckpointError as error:
+            print(error)
+        ```
+    """
 
 
 class ContentFilterError(InvalidRequestError):
-    """The service's moderation refused the input or the output."""
+    """The service's moderation refused the input or the output.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import ContentFilterError
+
+        try:
+            model.invoke(messages)
+        except ContentFilterError as error:
+            print("moderation refused it:", error.request_id)
+        ```
+    """
 
 
 class ContextOverflowError(InvalidRequestError, _ContextOverflowError):
-    """The input is longer than the model's context."""
+    """The input is longer than the model's context.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import ContextOverflowError
+
+        try:
+            model.invoke(messages)
+        except ContextOverflowError as error:
+            print("too long for one request:", error)
+        ```
+    """
 
 
 class NotFoundError(QwenAudioError, ModelNotFoundError):
-    """There is no such model, or not at this address; or no such job, or no more."""
+    """There is no such model, or not at this address; or no such job, or no more.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import NotFoundError
+
+        try:
+            model.invoke(messages)
+        except NotFoundError as error:
+            print("choose another model, or another region:", error)
+        ```
+    """
 
 
 class RateLimitError(QwenAudioError, ModelRateLimitError):
-    """Too many requests or tokens in too short a time."""
+    """Too many requests or tokens in too short a time.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import RateLimitError
+
+        try:
+            model.invoke(messages)
+        except RateLimitError as error:
+            print("after all retries:", error.headers.get("retry-after"))
+        ```
+    """
 
     is_retryable = True
 
 
 class APIError(QwenAudioError, ModelAPIError):
-    """The service failed, or its reply has no answer in it."""
+    """The service failed, or its reply has no answer in it.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import APIError
+
+        try:
+            model.invoke(messages)
+        except APIError as error:
+            print("for the support of the service:", error.request_id)
+        ```
+    """
 
     is_retryable = True
 
 
 class APIConnectionError(QwenAudioError, ModelConnectionError):
-    """The service cannot be reached, or the connection broke."""
+    """The service cannot be reached, or the connection broke.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import APIConnectionError
+
+        try:
+            model.invoke(messages)
+        except APIConnectionError as error:
+            print("check the network:", error, error.__cause__)
+        ```
+    """
 
     is_retryable = True
 
 
 class APITimeoutError(APIConnectionError, ModelTimeoutError):
-    """The service did not reply in time."""
+    """The service did not reply in time.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import APITimeoutError
+
+        try:
+            model.invoke(messages)
+        except APITimeoutError as error:
+            print("use a larger timeout, or stream:", error)
+        ```
+    """
 
 
 class StreamInterruptedError(APIConnectionError):
-    """A stream broke off after it had begun. What had arrived by then is in `text`."""
+    """A stream broke off after it had begun. What had arrived by then is in `text`.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import StreamInterruptedError
+
+        try:
+            for chunk in model.stream(messages):
+                print(chunk.text, end="")
+        except StreamInterruptedError as error:
+            print("it broke off after:", error.text)
+        ```
+    """
 
 
 class StreamTimeoutError(StreamInterruptedError, APITimeoutError):
-    """A stream fell silent after it had begun. What had arrived by then is in `text`."""
+    """A stream fell silent after it had begun. What had arrived by then is in `text`.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import StreamTimeoutError
+
+        try:
+            for chunk in model.stream(messages):
+                print(chunk.text, end="")
+        except StreamTimeoutError as error:
+            print("nothing came for a long time after:", error.text)
+        ```
+    """

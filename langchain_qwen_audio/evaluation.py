@@ -62,6 +62,13 @@ class RecordingScore(BaseModel):
         hypothesis: The transcript, as the model wrote it.
         counts: What is right and wrong; None if the recording failed.
         error: Why it failed; None if it did not.
+
+    Example:
+        ```python
+        evaluation = evaluate_transcripts({"welcome.wav": "Welcome."}, model)
+        for score in evaluation.recordings:
+            print(score.source, score.counts or score.error, score.hypothesis)
+        ```
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,6 +93,12 @@ class TranscriptEvaluation(BaseModel):
         cost: What the run cost, by the service's price list.
         from_checkpoint: How many segments an earlier run had paid for.
         left_out: Files of the folder that belong to nothing, and why.
+
+    Example:
+        ```python
+        evaluation = evaluate_transcripts({"welcome.wav": "Welcome."}, model)
+        print(evaluation.total.rate, evaluation.cost, len(evaluation.failed))
+        ```
     """
 
     model_config = ConfigDict(frozen=True)
@@ -184,7 +197,16 @@ async def aevaluate_transcripts(
     unit: Unit | None = None,
     normalize: Normalize | None = None,
 ) -> TranscriptEvaluation:
-    """Evaluate transcripts without blocking the event loop; see `evaluate_transcripts`."""
+    """Evaluate transcripts without blocking the event loop; see `evaluate_transcripts`.
+
+    Example:
+        ```python
+        import asyncio
+
+        asr = ChatQwenAudio(model="qwen3-asr-flash")
+        print(asyncio.run(aevaluate_transcripts({"welcome.wav": "Welcome."}, asr)))
+        ```
+    """
     run = await asyncio.to_thread(_prepare, references, loader_or_model, unit, normalize)
     segments = [it async for it in run.parser.asegments(run.found)]
     return await asyncio.to_thread(run.score, segments)

@@ -7,18 +7,21 @@ wrap_model_call: what names it ─► audio
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage, convert_to_messages
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.tools import StructuredTool, ToolException
+from pydantic import ValidationError
 
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import AudioError
 
 try:
     from langchain.agents.middleware import AgentMiddleware
+    from langgraph.types import Command
 except ImportError as error:
     raise ImportError(
         "langchain_qwen_audio.middleware needs LangChain's agents: "
@@ -28,17 +31,18 @@ except ImportError as error:
 from langchain_qwen_audio._agent_memory.blocks import (
     audio_in,
     is_answer_in_words,
-    length_in,
     older_than,
     recordings_in,
+    seconds_in,
     stored_block,
     stored_blocks,
     with_blocks,
     with_sound,
     with_transcripts,
-    without_recordings,
+    without_sound,
 )
 from langchain_qwen_audio._agent_memory.recordings import AnyStore, RecordingStore
+from langchain_qwen_audio._agent_memory.tool_results import returning_blocks
 from langchain_qwen_audio._agent_memory.transcripts import StoredTranscripts
 
 if TYPE_CHECKING:
@@ -48,7 +52,6 @@ if TYPE_CHECKING:
     from langchain.agents.middleware.types import ToolCallRequest
     from langchain_core.messages import MessageLikeRepresentation
     from langgraph.runtime import Runtime
-    from langgraph.types import Command
 
     from langchain_qwen_audio.chat_models import ChatQwenAudio
 
@@ -110,7 +113,8 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
 
         Raises:
             TypeError: `store` is none of these.
-            ValueError: `keep_turns` is negative.
+            ValueError: `keep_turns` is negative, or no transcriber came, and there is no key for
+                the default one.
         """
         super().__init__()
         if keep_turns < 0:
@@ -118,7 +122,14 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
         self.keep_turns = keep_turns
         self.tools = [self._loading_tool()] if load_tool and keep_turns else []
         self._recordings = RecordingStore(store)
-        self._transcripts = StoredTranscripts(self._recordings, transcriber)
+        try:
+            self._transcripts = StoredTranscripts(self._recordings, transcriber)
+        except ValidationError as error:  # now, and not when a recording is old
+            raise ValueError(
+                "old recordings are transcribed by qwen3-asr-flash, for which there is no API key: "
+                "set DASHSCOPE_API_KEY, or pass transcriber=ChatQwenAudio(model='qwen3-asr-flash', "
+                "api_key=…)"
+            ) from error
 
     # --- for the application ---
 
@@ -131,6 +142,10 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
         duration_s, mime_type = audio.duration_s, audio.mime_type
         return stored_blocks(self._recordings.put(audio), duration_s, mime_type)
 
+    async def ato_blocks(self, audio: Audio) -> list[dict[str, Any]]:
+        """Store a recording without blocking the event loop; see `to_blocks`."""
+        return await asyncio.to_thread(self.to_blocks, audio)
+
     def get_recording(self, recording_id: str) -> Audio:
         """Find a recording, to play it for example.
 
@@ -141,6 +156,10 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
             AudioError: There is none with this id.
         """
         return self._recordings.get(recording_id)
+
+    async def aget_recording(self, recording_id: str) -> Audio:
+        """Find a recording without blocking the event loop; see `get_recording`."""
+        return await asyncio.to_thread(self.get_recording, recording_id)
 
     def token_counter(
         self, llm: ChatQwenAudio | None = None
@@ -208,8 +227,9 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
         request: ToolCallRequest,
         handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]],
     ) -> ToolMessage | Command[Any]:
-        """Store the recordings that a tool returns; an `Audio` as the artifact becomes its id."""
-        return self._store_result(handler(request))
+        """Store the recordings that a tool returns, also in a list or as its artifact."""
+        result: ToolMessage | Command[Any] = self._store_result(handler(_with_blocks(request)))
+        return result
 
     async def awrap_tool_call(
         self,
@@ -217,7 +237,9 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]],
     ) -> ToolMessage | Command[Any]:
         """Store the recordings that a tool returns, without blocking the event loop."""
-        return await asyncio.to_thread(self._store_result, await handler(request))
+        answered = await handler(_with_blocks(request))
+        result: ToolMessage | Command[Any] = await asyncio.to_thread(self._store_result, answered)
+        return result
 
     # --- steps ---
 
@@ -240,15 +262,31 @@ class AudioMiddleware(AgentMiddleware[Any, Any, Any]):
         """Store what the model said, without a text that it could take for its own."""
         return [stored_block(self._recordings.put(audio), audio.duration_s, audio.mime_type)]
 
-    def _store_result(self, result: ToolMessage | Command[Any]) -> ToolMessage | Command[Any]:
-        if not isinstance(result, ToolMessage):
-            return result  # its messages are stored before the next request
-        stored = self._store(result)
-        assert isinstance(stored, ToolMessage)  # noqa: S101
-        if isinstance(stored.artifact, Audio):
-            artifact = {"file_id": self._recordings.put(stored.artifact)}
-            return stored.model_copy(update={"artifact": artifact})
-        return stored
+    def _store_result(self, result: Any) -> Any:
+        """Store the recordings of a result: a message, a command, or a list of these."""
+        match result:
+            case list():
+                return [self._store_result(it) for it in result]
+            case ToolMessage():
+                stored, artifact = self._store(result), self._stored_artifact(result.artifact)
+                return stored.model_copy(update={"artifact": artifact})
+            case Command(update={"messages": list() as messages, **others}):
+                stored_messages = [self._store_result(it) for it in messages]
+                return replace(result, update={**others, "messages": stored_messages})
+            case _:
+                return result
+
+    def _stored_artifact(self, artifact: Any) -> Any:
+        """Put ids in place of each `Audio`, of which a checkpoint would have the bytes."""
+        match artifact:
+            case Audio():
+                return {"file_id": self._recordings.put(artifact)}
+            case dict():
+                return {name: self._stored_artifact(value) for name, value in artifact.items()}
+            case list():
+                return [self._stored_artifact(value) for value in artifact]
+            case _:
+                return artifact
 
     def _old(self, messages: Sequence[BaseMessage]) -> list[str]:
         """List the recordings that are older than the turns that are kept."""
@@ -297,9 +335,12 @@ def _changed(before: Sequence[BaseMessage], after: Sequence[BaseMessage]) -> dic
     return {"messages": changed} if changed else None
 
 
+def _with_blocks(request: ToolCallRequest) -> ToolCallRequest:
+    """Have a tool that is known here return blocks where it returns recordings in a list."""
+    return request.override(tool=returning_blocks(request.tool)) if request.tool else request
+
+
 def _count_tokens(messages: Iterable[MessageLikeRepresentation], *, tokens_per_s: float) -> int:
     several = convert_to_messages(messages)
-    blocks = [block for it in several if isinstance(it.content, list) for block in it.content]
-    lengths = [max(1.0, length) for block in blocks if (length := length_in(block)) is not None]
-    texts = count_tokens_approximately(map(without_recordings, several))
-    return texts + round(sum(lengths) * tokens_per_s)
+    texts = count_tokens_approximately(map(without_sound, several))
+    return texts + round(sum(max(1.0, it) for it in seconds_in(several)) * tokens_per_s)

@@ -18,7 +18,12 @@ from typing import NamedTuple
 from langchain_qwen_audio._media.samples import SAMPLE_BYTES
 from langchain_qwen_audio._media.wav import WAV_HEADER_BYTES, encode_wav, wav_header
 from langchain_qwen_audio._redaction.sound import Sound, cover_ranges, make_second
-from langchain_qwen_audio._redaction.spans import Matches, find_matches, texts_that_match
+from langchain_qwen_audio._redaction.spans import (
+    Matches,
+    find_matches,
+    searched_texts,
+    texts_that_match,
+)
 from langchain_qwen_audio._redaction.transcript import find_ranges, rewrite_transcript
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import AudioError
@@ -37,6 +42,15 @@ class Redaction(NamedTuple):
         audio: The recording, as WAV: mono, 16 bits, at the rate of the original, or at 48 kHz.
         transcript: The transcript.
         ranges: Where sound was removed: from when until when, in seconds, in order.
+
+    Example:
+        ```python
+        import re
+
+        audio = Audio.from_path("welcome.wav")
+        redaction = redact_audio(audio, transcript, re.compile("Hello"))
+        print(redaction.transcript.text, redaction.audio.duration_s, redaction.ranges)
+        ```
     """
 
     audio: Audio
@@ -75,8 +89,9 @@ def redact_audio(
     Args:
         audio: The recording.
         transcript: Its transcript, with times.
-        matches: A pattern, which is searched in each sentence, and in all of them joined by spaces;
-            or a function that is called with each word, without the marks around it.
+        matches: A pattern, which is searched in each sentence, in all of them joined, and in all of
+            each speaker or channel; or a function that is called with each word, without the marks
+            around it.
         sound: What is put where words were: "silence", or "beep", a tone of 1 kHz.
         replacement: The text that is put there; words of a row get one.
         margin_s: Seconds that are removed before and after, too.
@@ -109,7 +124,18 @@ async def aredact_audio(
     margin_s: float = 0.1,
     path: str | os.PathLike[str] | None = None,
 ) -> Redaction:
-    """Remove words without blocking the event loop; see `redact_audio`."""
+    """Remove words without blocking the event loop; see `redact_audio`.
+
+    Example:
+        ```python
+        import asyncio
+        import re
+
+        audio = Audio.from_path("welcome.wav")
+        redaction = asyncio.run(aredact_audio(audio, transcript, re.compile("Hello")))
+        print(redaction.ranges)
+        ```
+    """
     redact = partial(redact_audio, sound=sound, replacement=replacement, margin_s=margin_s)
     return await asyncio.to_thread(redact, audio, transcript, matches, path=path)
 
@@ -129,8 +155,7 @@ def _require_all_found(
     transcript: Transcript, sentences: Sequence[Sentence], matches: Matches
 ) -> None:
     """Require that sentences have all that matches in the text, so that its sound is removed."""
-    texts = [it.text for it in sentences]
-    in_sentences = texts_that_match([*texts, " ".join(texts)], matches)
+    in_sentences = texts_that_match(searched_texts(sentences), matches)
     if texts_that_match([transcript.text], matches) - in_sentences:
         raise ValueError(
             "something matches in the text of the transcript, and in none of its sentences, so "

@@ -1,66 +1,47 @@
 """Tools that let any tool-calling model use recordings.
 
 `load_audio` puts a recording into the conversation, for a model that takes audio; `ask_audio` has
-such a model answer a question about it, for one that takes only text.
+such a model answer a question about it, for one that takes only text. `transcribe_audio` returns
+what is said in it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
+from langchain_core.documents import Document
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import patch_config
 from langchain_core.tools import BaseTool, BaseToolkit, ToolException
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
+from langchain_qwen_audio._audio_tools.limits import LimitedTool, correctable
+from langchain_qwen_audio._audio_tools.parts import PartInput, PartTool
 from langchain_qwen_audio._media.local_files import LocalFile
-from langchain_qwen_audio._media.loudness import LoudnessMeter, dbfs
-from langchain_qwen_audio._media.samples import SAMPLE_RATE, length_of
 from langchain_qwen_audio._transcription.folders import search_folder
+from langchain_qwen_audio._transcription.sources import Recording
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.chat_models import ChatQwenAudio
+from langchain_qwen_audio.document_loaders import QwenAudioParser, TranscriptFormat
 from langchain_qwen_audio.errors import AudioError
+from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
 
 MAX_LISTED = 200
-_MORE_S = 1.0  # beyond what may be, by which headers of honest recordings are off
-_T = TypeVar("_T")
 
 
-def _explain_arguments(error: ValidationError) -> str:
-    """Tell the calling model what is wrong with its arguments."""
-    wrong = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-    return "; ".join(wrong)
-
-
-class _AudioTool(BaseTool):
-    """What the tools share: where recordings may come from, and how large they may be.
-
-    A mistake that the calling model can correct comes back to it as a tool message of status
-    "error"; anything else raises.
-    """
-
-    _if_too_long: ClassVar[str] = ""  # what the calling model can do then
+class _FolderTool(LimitedTool):
+    """A tool that takes recordings of a folder."""
 
     root_dir: Path | None = None
     """Folder whose recordings may be named; nothing outside of it is, through `..` or links."""
 
     allow_urls: bool = False
     """Whether http(s) URLs may be named; they are downloaded here, from the public network only."""
-
-    max_bytes: int = 100 * 1024 * 1024
-    """Size of the largest recording."""
-
-    max_duration_s: float = 240.0
-    """Length of the longest recording, or part of one, in seconds."""
-
-    handle_tool_error: bool | str | Callable[[ToolException], str] | None = True
-    handle_validation_error: bool | str | Callable[[Any], str] | None = _explain_arguments
 
     def _open(self, audio: str) -> Audio:
         """Find a recording.
@@ -71,16 +52,13 @@ class _AudioTool(BaseTool):
         if audio.lower().startswith(("http://", "https://")):
             if not self.allow_urls:
                 raise ToolException(f"{audio}: URLs are not allowed here; name a file")
-            found = _correctable(lambda: Audio.from_url(audio))
+            found = correctable(lambda: Audio.from_url(audio))
         elif self.root_dir is None:
             raise ToolException(f"{audio}: files are not allowed here; name a URL")
         else:
             found = self._find(audio, self.root_dir)
-        if found.size > self.max_bytes:
-            raise ToolException(
-                f"{audio}: it is {found.size:,} bytes large, at most {self.max_bytes:,} are taken"
-            )
-        _correctable(lambda: found.probe)
+        self._require_size(found.size, audio)
+        correctable(lambda: found.probe)
         return found
 
     def _find(self, audio: str, root: Path) -> Audio:
@@ -91,40 +69,16 @@ class _AudioTool(BaseTool):
             raise ToolException(f"{audio}: there is no such recording in the folder") from error
         return Audio(file, name=audio)
 
-    def _require_length(self, length_s: float, name: str) -> None:
-        """Require that a recording is not too long; infinity is more than may be."""
-        if length_s > self.max_duration_s:
-            is_known = length_s < math.inf
-            length = (
-                f"{length_s:.1f} s long" if is_known else f"longer than {self.max_duration_s:g} s"
-            )
-            raise ToolException(
-                f"{name}: it is {length}, at most {self.max_duration_s:g} s are taken at once"
-                f"{self._if_too_long}"
-            )
 
-    def _require_short(self, audio: Audio, name: str) -> None:
-        """Require that a recording is not too long; no more work is done than shows that."""
-        self._require_length(_correctable(lambda: audio.length_up_to(self.max_duration_s)), name)
-
-
-def _correctable(step: Callable[[], _T]) -> _T:
-    """Do a step whose failure the calling model can correct by naming something else."""
-    try:
-        return step()
-    except AudioError as error:
-        raise ToolException(str(error)) from error
-
-
-class _LoadInput(BaseModel):
+class _AudioInput(BaseModel):
     audio: str = Field(description="Name of the recording in the folder, or its URL")
-    start_s: float | None = Field(
-        default=None, ge=0, allow_inf_nan=False, description="Where to begin, in seconds"
-    )
-    end_s: float | None = Field(default=None, gt=0, description="Where to end, in seconds")
 
 
-class LoadAudio(_AudioTool):
+class _LoadInput(PartInput, _AudioInput):
+    pass
+
+
+class LoadAudio(_FolderTool, PartTool):
     """Load a recording into the conversation.
 
     The message holds a short description and the recording, as a standard block (see
@@ -137,8 +91,6 @@ class LoadAudio(_AudioTool):
         LoadAudio(root_dir="recordings").invoke({"audio": "call.mp3", "start_s": 1, "end_s": 5})
         ```
     """
-
-    _if_too_long: ClassVar[str] = "; name a part of it, with start_s and end_s"
 
     name: str = "load_audio"
     description: str = (
@@ -155,39 +107,8 @@ class LoadAudio(_AudioTool):
         end_s: float | None = None,
         run_manager: CallbackManagerForToolRun | None = None,  # noqa: ARG002
     ) -> list[dict[str, Any]]:
-        found = self._open(audio)
-        if start_s is not None or end_s is not None:
-            found = _correctable(
-                lambda: self._part(found, start_s or 0.0, math.inf if end_s is None else end_s)
-            )
-        self._require_short(found, audio)
-        text = {"type": "text", "text": _correctable(lambda: self._describe(found))}
+        text, found = self._load(self._open(audio), audio, start_s, end_s)
         return [text, found.to_tool_block()]
-
-    def _part(self, audio: Audio, begin_s: float, end_s: float) -> Audio:
-        """Cut out a part, unless it is too long."""
-        limit_s = begin_s + self.max_duration_s
-        if end_s > limit_s and (length_s := audio.declared_s):
-            self._require_length(min(length_s, end_s) - begin_s, audio.name)
-        # A little more than may be, so that what is too long is noticed.
-        part = audio.excerpt(begin_s, min(end_s, limit_s + _MORE_S))
-        is_cut = end_s > limit_s and part.duration_s > self.max_duration_s
-        self._require_length(math.inf if is_cut else part.duration_s, audio.name)
-        return part
-
-    def _describe(self, audio: Audio) -> str:
-        """Describe a recording in a line: its length, format, loudness and silence."""
-        meter = LoudnessMeter(SAMPLE_RATE)
-        length_s = 0.0
-        for block in meter.watch(audio.decode(SAMPLE_RATE)):
-            length_s += length_of(len(block))
-            if length_s > self.max_duration_s + _MORE_S:  # and more than its headers say
-                self._require_length(math.inf, audio.name)
-        return (
-            f"{audio.name}: {audio.duration_s:.1f} s, {audio.mime_type}, {audio.sample_rate} Hz, "
-            f"{audio.channels} channel(s), level {dbfs(meter.mean):.0f} dBFS, "
-            f"peak {dbfs(meter.peak):.0f} dBFS, {meter.silent_percent:.0f} % silence"
-        )
 
     async def _arun(
         self,
@@ -200,12 +121,11 @@ class LoadAudio(_AudioTool):
         return await asyncio.to_thread(self._run, audio, start_s, end_s)
 
 
-class _AskInput(BaseModel):
-    audio: str = Field(description="Name of the recording in the folder, or its URL")
+class _AskInput(_AudioInput):
     question: str = Field(description="What to find out about the recording")
 
 
-class AskAudio(_AudioTool):
+class AskAudio(_FolderTool):
     """Have a model that takes audio answer a question about a recording.
 
     Callbacks and config pass through to the model, so that its tokens stream with the agent's.
@@ -257,15 +177,81 @@ class AskAudio(_AudioTool):
         return HumanMessage([found.to_block(), {"type": "text", "text": question}])
 
 
+class TranscribeAudio(_FolderTool):
+    """Transcribe a recording, which may be long: it is split in pauses.
+
+    A transcript that the model did not finish says so. The price is that of the recording's length.
+
+    Example:
+        ```python
+        TranscribeAudio(llm=ChatQwenAudio(model="qwen3-asr-flash"), root_dir="recordings").invoke(
+            {"audio": "call.mp3"}
+        )
+        ```
+    """
+
+    name: str = "transcribe_audio"
+    description: str = "Transcribe the speech of a recording. Returns the text of all of it."
+    args_schema: type[BaseModel] = _AudioInput
+
+    llm: ChatQwenAudio | TranscriptionJobs
+    """The model that transcribes, or jobs."""
+
+    max_duration_s: float = 7200.0
+    """Length of the longest recording, in seconds."""
+
+    def _run(
+        self,
+        audio: str,
+        run_manager: CallbackManagerForToolRun | None = None,  # noqa: ARG002
+    ) -> str:
+        found = self._recording(audio)
+        return correctable(lambda: _text_of(self._parser().documents([found])))
+
+    async def _arun(
+        self,
+        audio: str,
+        run_manager: AsyncCallbackManagerForToolRun | None = None,  # noqa: ARG002
+    ) -> str:
+        found = await asyncio.to_thread(self._recording, audio)
+        try:
+            return _text_of([it async for it in self._parser().adocuments([found])])
+        except AudioError as error:
+            raise ToolException(str(error)) from error
+
+    def _recording(self, name: str) -> Recording:
+        audio = self._open(name)
+        self._require_short(audio, name)
+        return Recording(name, lambda: audio)
+
+    def _parser(self) -> QwenAudioParser:
+        return QwenAudioParser(self.llm, transcript_format=TranscriptFormat.TEXT)
+
+
+def _text_of(documents: Iterable[Document]) -> str:
+    return "\n".join(it.page_content for it in documents) or "There is no speech."
+
+
 class _ListInput(BaseModel):
     pass
 
 
 class ListAudio(BaseTool):
-    """List the recordings of a folder, by name and size; their content says what is one."""
+    """List the recordings of a folder; their content says what is one.
+
+    Each has a line, such as `welcome.wav (7.2 s, 229,004 bytes)`. The length is what its header
+    says.
+
+    Example:
+        ```python
+        print(ListAudio(root_dir="recordings").invoke({}))
+        ```
+    """
 
     name: str = "list_audio"
-    description: str = "List the recordings that can be named, with their sizes in bytes."
+    description: str = (
+        "List the recordings that can be named, with their lengths in seconds and sizes in bytes."
+    )
     args_schema: type[BaseModel] = _ListInput
 
     root_dir: Path
@@ -274,12 +260,12 @@ class ListAudio(BaseTool):
     def _run(self, run_manager: CallbackManagerForToolRun | None = None) -> str:  # noqa: ARG002
         root, left_out = self.root_dir.resolve(), list[str]()
         found = search_folder(root, left_out, follow_links_out=False)
-        sizes = {str(path.relative_to(root)): path.stat().st_size for path in found}
-        names = [name for name in sizes if name.isprintable()]
-        lines = [f"{name} ({sizes[name]:,})" for name in names[:MAX_LISTED]]
+        paths = {str(path.relative_to(root)): path for path in found}
+        names = [name for name in paths if name.isprintable()]
+        lines = [f"{name} ({_length_and_size(paths[name])})" for name in names[:MAX_LISTED]]
         if len(names) > MAX_LISTED:
             lines.append(f"… and {len(names) - MAX_LISTED} more")
-        if hidden := len(sizes) - len(names):
+        if hidden := len(paths) - len(names):
             lines.append(f"… and {hidden} whose names hold line breaks or cannot be shown")
         lines = lines or ["There are no recordings."]
         if left_out:
@@ -291,6 +277,16 @@ class ListAudio(BaseTool):
         run_manager: AsyncCallbackManagerForToolRun | None = None,  # noqa: ARG002
     ) -> str:
         return await asyncio.to_thread(self._run)
+
+
+def _length_and_size(path: Path) -> str:
+    """Describe a file by its header alone, which is all that a listing may cost."""
+    size = f"{path.stat().st_size:,} bytes"
+    try:
+        length_s = Audio.from_path(path).probe.declared_s
+    except AudioError:
+        return f"cannot be read, {size}"
+    return f"length not known, {size}" if length_s is None else f"{length_s:,.1f} s, {size}"
 
 
 class QwenAudioToolkit(BaseToolkit):
@@ -308,11 +304,18 @@ class QwenAudioToolkit(BaseToolkit):
     llm: ChatQwenAudio | None = None
     """The model that answers for `ask_audio`; without one there is no such tool."""
 
+    transcriber: ChatQwenAudio | TranscriptionJobs | None = None
+    """What transcribes for `transcribe_audio`; without it there is no such tool."""
+
     allow_urls: bool = False
     """Whether http(s) URLs may be named too."""
 
     def get_tools(self) -> list[BaseTool]:
-        """Make the tools: `list_audio`, `load_audio` and, with a model, `ask_audio`."""
+        """Make the tools; those that need a model only if there is one."""
         rules: dict[str, Any] = {"root_dir": self.root_dir, "allow_urls": self.allow_urls}
         tools: list[BaseTool] = [ListAudio(root_dir=self.root_dir), LoadAudio(**rules)]
-        return [*tools, AskAudio(llm=self.llm, **rules)] if self.llm else tools
+        if self.llm is not None:
+            tools.append(AskAudio(llm=self.llm, **rules))
+        if self.transcriber is not None:
+            tools.append(TranscribeAudio(llm=self.transcriber, **rules))
+        return tools

@@ -14,10 +14,15 @@ import pybase64
 
 __all__ = ["without_base64"]
 
-# No text of a language has so long a word.
+# No text of a language has so long a word, or so many lines of one long word. Both alphabets.
 _BASE64 = re.compile(
-    r"(?:data:[\w.+-]+/[\w.+-]+(?:;[\w.+=-]+)*;base64,)?([A-Za-z0-9+/]{1000,}={0,2})"
+    r"(?:data:[\w.+-]+/[\w.+-]+(?:;[\w.+=-]+)*;base64,)?"
+    r"(?<![A-Za-z0-9+/_-])"  # at the beginning of a word alone, or the time would be squared
+    r"((?:[A-Za-z0-9+/_-]{60,}+(?:\r?\n|\\r\\n|\\n)){16,}[A-Za-z0-9+/_-]*={0,2}"
+    r"|[A-Za-z0-9+/_-]{1000,}={0,2})"
 )
+_LINE_BREAK = re.compile(r"\r?\n|\\r\\n|\\n")
+_STANDARD = str.maketrans("-_", "+/", "=")
 
 
 def without_base64(traced: Any) -> Any:
@@ -63,7 +68,8 @@ def _handle(found: re.Match[str]) -> str:
 
 def _decode(text: str) -> bytes:
     """Decode base64, which may lack its padding; what is none after all counts as it is."""
+    digits = _LINE_BREAK.sub("", text).translate(_STANDARD)
     try:
-        return pybase64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
+        return pybase64.b64decode(digits + "=" * (-len(digits) % 4))
     except ValueError:
         return text.encode()

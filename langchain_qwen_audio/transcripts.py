@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from langchain_qwen_audio._response.usage import finite_or_none
+from langchain_qwen_audio._transcription.spoken import common_value, join_spoken, sort_by_time
 from langchain_qwen_audio._transcription.subtitles import write_lrc, write_srt, write_vtt
 from langchain_qwen_audio.errors import APIError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from langchain_core.messages import BaseMessage
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
+_IN_COMMON = ("speaker", "channel", "language", "emotion")
 
 
 class Word(BaseModel):
@@ -28,6 +30,14 @@ class Word(BaseModel):
         start_s: Where it starts, in seconds of the recording; None if not known.
         end_s: Where it ends.
         speaker: The number of the speaker, where speakers were requested.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.transcripts import Word
+
+        word = Word(text="Hello", punctuation="!", start_s=0.2, end_s=0.7)
+        print(word.text + word.punctuation, word.end_s - word.start_s)
+        ```
     """
 
     model_config = _FROZEN
@@ -51,6 +61,13 @@ class Sentence(BaseModel):
         language: The language of the speech, as "zh" or "en".
         emotion: One of surprised, neutral, happy, sad, disgusted, angry, fearful.
         words: Its words, in order.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.transcripts import Sentence
+
+        print(Sentence(text="Hello!", start_s=0.2, end_s=0.7, speaker=1))
+        ```
     """
 
     model_config = _FROZEN
@@ -71,6 +88,19 @@ class Sentence(BaseModel):
             return f"Speaker {self.speaker}"
         return "" if self.channel is None else f"Channel {self.channel}"
 
+    @classmethod
+    def joined(cls, sentences: Sequence[Sentence]) -> Sentence:
+        """Join sentences into one; what they do not have in common is None."""
+        starts = [it.start_s for it in sentences if it.start_s is not None]
+        ends = [it.end_s for it in sentences if it.end_s is not None]
+        return cls(
+            text=join_spoken(it.text for it in sentences),
+            start_s=min(starts, default=None),
+            end_s=max(ends, default=None),
+            words=[word for it in sentences for word in it.words],
+            **{name: common_value(sentences, name) for name in _IN_COMMON},
+        )
+
     def moved(self, seconds: float, *, speakers: int = 0) -> Sentence:
         """Move it in time, as from a segment into its recording.
 
@@ -87,9 +117,7 @@ class Sentence(BaseModel):
 
     def __str__(self) -> str:
         """Write it on a line, behind its times and its speaker."""
-        times = "" if self.start_s is None else f"[{_clock(self.start_s)} - {_clock(self.end_s)}] "
-        speaker = "" if self.speaker is None else f"{self.label}: "
-        return f"{times}{speaker}{self.text}"
+        return _line(self, "" if self.speaker is None else self.label)
 
 
 class Transcript(BaseModel):
@@ -108,7 +136,12 @@ class Transcript(BaseModel):
         seconds: The length of the recording that is billed.
 
     Example:
-        `Transcript.from_message(model.invoke([message])).sentences[0].start_s`
+        ```python
+        asr = ChatQwenAudio(model="qwen-audio-3.1-asr-flash")
+        recording = Audio.from_path("welcome.wav").to_block()
+        transcript = Transcript.from_message(asr.invoke([{"role": "user", "content": [recording]}]))
+        print(transcript.sentences[0].start_s, transcript.to_srt())
+        ```
     """
 
     model_config = _FROZEN
@@ -159,8 +192,9 @@ class Transcript(BaseModel):
         sentences = [it for channel in _dicts(channels) for it in _sentences_of(channel)]
         if len(channels) == 1:
             text = "".join(_string_or_none(it.get("text")) or "" for it in _dicts(channels))
+            text = text or join_spoken(it.text for it in sentences)
             return cls(text=text, sentences=sentences, seconds=seconds)
-        sentences.sort(key=lambda it: 0.0 if it.start_s is None else it.start_s)
+        sentences = sort_by_time(sentences)
         text = "\n".join(it.text for it in sentences)
         return cls(text=text, sentences=sentences, seconds=seconds)
 
@@ -180,7 +214,7 @@ class Transcript(BaseModel):
     def turns(self) -> list[Sentence]:
         """Join the sentences that one speaker says until another one speaks."""
         groups = (list(group) for _, group in groupby(self.sentences, lambda it: it.label))
-        return [_joined(group) for group in groups]
+        return [Sentence.joined(group) for group in groups]
 
     def to_srt(self) -> str:
         """Write SubRip subtitles that can be read along.
@@ -224,22 +258,25 @@ class Transcript(BaseModel):
         return self.sentences
 
     def __str__(self) -> str:
-        """Write a sentence a line, behind its times and its speaker; or the text, without any."""
-        return "\n".join(map(str, self.sentences)) or self.text
+        """Write a sentence a line, behind its times and who speaks; or the text, without any."""
+        several = len({it.label for it in self.sentences}) > 1
+        lines = (_line(it, it.label) if several else str(it) for it in self.sentences)
+        return "\n".join(lines) or self.text
 
 
 def _sentences_of(channel: dict[str, Any]) -> list[Sentence]:
     """Read the sentences of one channel of a job's result; a text without any is one."""
-    number = {"channel_id": channel.get("channel_id")}
     whole = [{"text": channel["text"]}] if channel.get("text") else []
-    return [_sentence(number | it) for it in _dicts(channel.get("sentences")) or whole]
+    sentences = (_sentence(it) for it in _dicts(channel.get("sentences")) or whole)
+    if (number := _int_or_none(channel.get("channel_id"))) is None:
+        return [*sentences]
+    return [it.model_copy(update={"channel": number}) for it in sentences]
 
 
 def _sentence(raw: dict[str, Any]) -> Sentence:
     return Sentence(
         text=_string_or_none(raw.get("text")) or "",
-        start_s=_seconds(raw.get("begin_time")),
-        end_s=_seconds(raw.get("end_time")),
+        **_times(raw),
         speaker=_int_or_none(raw.get("speaker_id")),
         channel=_int_or_none(raw.get("channel_id")),
         language=_string_or_none(raw.get("language")),
@@ -252,8 +289,7 @@ def _word(raw: dict[str, Any]) -> Word:
     return Word(
         text=_string_or_none(raw.get("text")) or "",
         punctuation=_string_or_none(raw.get("punctuation")) or "",
-        start_s=_seconds(raw.get("begin_time")),
-        end_s=_seconds(raw.get("end_time")),
+        **_times(raw),
         speaker=_int_or_none(raw.get("speaker_id")),
     )
 
@@ -270,9 +306,17 @@ def _int_or_none(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def _times(raw: dict[str, Any]) -> dict[str, Any]:
+    """Read the times; nothing starts before the recording, or ends before it starts."""
+    start_s, end_s = _seconds(raw.get("begin_time")), _seconds(raw.get("end_time"))
+    if start_s is not None and end_s is not None:
+        end_s = max(start_s, end_s)
+    return {"start_s": start_s, "end_s": end_s}
+
+
 def _seconds(milliseconds: object) -> float | None:
     number = finite_or_none(milliseconds)
-    return None if number is None else number / 1000
+    return None if number is None else max(0.0, number / 1000)
 
 
 def _moved(timed: Word | Sentence, seconds: float) -> dict[str, float | None]:
@@ -284,11 +328,10 @@ def _renumbered(spoken: Word | Sentence, by: int) -> dict[str, int | None]:
     return {"speaker": None if spoken.speaker is None else spoken.speaker + by}
 
 
-def _joined(sentences: list[Sentence]) -> Sentence:
-    first, last = sentences[0], sentences[-1]
-    words = [word for it in sentences for word in it.words]
-    text = " ".join(text for it in sentences if (text := it.text.strip()))
-    return first.model_copy(update={"text": text, "end_s": last.end_s, "words": words})
+def _line(sentence: Sentence, label: str) -> str:
+    start_s, end_s = sentence.start_s, sentence.end_s
+    times = "" if start_s is None else f"[{_clock(start_s)} - {_clock(end_s)}] "
+    return f"{times}{label}: {sentence.text}" if label else f"{times}{sentence.text}"
 
 
 def _clock(seconds: float | None) -> str:

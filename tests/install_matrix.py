@@ -37,8 +37,10 @@ INSTALLS = {
     "local": ("local",),
     "llama-index": ("llama-index",),
     "agents": ("agents",),
+    "deep-agents": ("deep-agents",),
+    "mcp": ("mcp",),
     "ray": ("ray",),
-    "all": ("local", "llama-index", "agents", "ray"),
+    "all": ("local", "llama-index", "agents", "deep-agents", "mcp", "ray"),
 }
 VERSIONS_OF = ["av", "dashscope", "langchain-core", "faster-whisper", "llama-index-core", "ray"]
 
@@ -69,6 +71,19 @@ from langchain_qwen_audio.llama_index import QwenAudio
 from llama_index.core.llms import AudioBlock, ChatMessage
 print(QwenAudio().chat([ChatMessage(blocks=[AudioBlock(path=sys.argv[1])])]))
 """
+MCP = """
+import asyncio, os, sys
+from langchain_qwen_audio import ChatQwenAudio, QwenAudioToolkit
+from langchain_qwen_audio.mcp_server import create_mcp_server
+toolkit = QwenAudioToolkit(root_dir=os.path.dirname(sys.argv[1]), llm=ChatQwenAudio())
+server = create_mcp_server(toolkit)
+from mcp import Client
+async def main():
+    async with Client(server) as client:
+        question = {"audio": "welcome.wav", "question": "?"}
+        print((await client.call_tool("ask_audio", question)).content[0].text)
+asyncio.run(main())
+"""
 # Ray's cluster listens beyond loopback, so nobody else is let in.
 RAY = """
 import os, secrets, sys
@@ -79,7 +94,7 @@ from langchain_qwen_audio.ray import transcribe
 llm = ChatQwenAudio(model="qwen3-asr-flash")
 print(transcribe([sys.argv[1]], llm=llm, num_actors=1).take_all())
 """
-PROGRAMS = {"llama-index": LLAMA_INDEX, "ray": RAY}
+PROGRAMS = {"llama-index": LLAMA_INDEX, "mcp": MCP, "ray": RAY}
 SERVE = """
 import sys
 from langchain_qwen_audio.local import LocalDashScope
@@ -225,7 +240,7 @@ CELLS: dict[str, Callable[[Environment], None]] = {
     "`ask`": try_ask,
     "`transcribe`": try_transcribe,
     "`Audio` of WAV, MP3, M4A, WebM, AMR": try_audio,
-    "LlamaIndex, Ray": try_extras,
+    "LlamaIndex, MCP, Ray": try_extras,
 }
 
 

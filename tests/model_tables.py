@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 from langchain_qwen_audio._models.elsewhere import OTHER_WAYS
 from langchain_qwen_audio._models.job_models import JOB_MODELS
 from langchain_qwen_audio._models.prices import PRICES, Prices, SecondPrice, TokenPrices
 from langchain_qwen_audio._models.profiles import FILES, PROFILES, RETIRED, Profile
+from langchain_qwen_audio._models.routes import Region
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "README.zh-CN.md", "docs/models.md", "docs/costs.md", "docs/transcripts.md")
+PAGES = (
+    *("README.md", "README.zh-CN.md", "docs/models.md", "docs/costs.md", "docs/transcripts.md"),
+    *("docs/keys.md", "docs/choosing.md", "docs/choosing.zh.md"),
+)
 _TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+_DATED = re.compile(r"-20\d\d-")
 _UNITS = {"h": 3600.0, "min": 60.0, "s": 1.0}
 
 # What each model is for.
@@ -51,6 +58,7 @@ _CHOICES: tuple[tuple[str, str, str], ...] = (
     ("speakers; hours in one job", "说话人；一个任务转写数小时", FILES),
     ("a free trial of Qwen-Audio", "免费试用 Qwen-Audio", "qwen-audio-turbo-latest"),
 )
+_COMPARED = ("qwen3.8-omni-flash", "qwen3.5-omni-flash", "qwen3.5-omni-plus", "qwen3-asr-flash")
 _HOURS_OF_JOBS = 12
 OTHER_NAMES = (
     *("`qwen-audio-3.0-tts-*`, `cosyvoice-*`", "`*-livetranslate-*-realtime`"),
@@ -96,33 +104,40 @@ def _by_profile(cells: Callable[[Profile], list[str]]) -> list[list[str]]:
     return [[", ".join(names), *row] for names, row in rows]
 
 
-def _taken(profile: Profile) -> list[str]:
+def _limits(profile: Profile) -> list[str]:
     clips = "any" if profile.max_clips is None else str(profile.max_clips)
     if profile.max_inline_clips:
         clips = f"{profile.max_inline_clips}, and {profile.max_url_clips:,} at URLs"
     return [
-        _count(profile.max_input_tokens),
-        _count(profile.max_output_tokens),
+        *map(_count, (profile.max_input_tokens, profile.max_output_tokens)),
         _rate(profile),
         " ".join(_length(profile.max_clip_s)),
         clips,
+    ]
+
+
+def _inputs(profile: Profile) -> list[str]:
+    return [
         *map(_yes, (profile.text, profile.system, profile.history, profile.images)),
         " ".join(_length(profile.max_video_s)) if profile.max_video_s else _yes(profile.videos),
     ]
 
 
-def _served(profile: Profile) -> list[str]:
+def _protocols(profile: Profile) -> list[str]:
     protocols = [name.replace("openai", "compatible") for name in profile.protocols]
-    regions = [f"`{region}`" for region in profile.regions]
+    return [" or ".join(protocols), _yes(profile.must_stream)]
+
+
+def _abilities(profile: Profile) -> list[str]:
     json_mode = {True: "yes", False: "no", None: "unknown"}[profile.json_mode]
     only = f" (in {', '.join(profile.tool_regions)})" if profile.tool_regions else ""
+    speaks, search = map(_yes, (profile.voice, profile.search))
+    return [speaks, profile.thinking or "no", _tools(profile) + only, json_mode, search]
+
+
+def _states(profile: Profile) -> list[str]:
+    regions = [f"`{region}`" for region in profile.regions]
     return [
-        " or ".join(protocols),
-        *map(_yes, (profile.must_stream, profile.voice)),
-        profile.thinking or "no",
-        _tools(profile) + only,
-        json_mode,
-        _yes(profile.search),
         "all six" if len(regions) == 6 else ", ".join(regions),
         profile.status,
         f"`{profile.successor}`" if profile.successor else "none",
@@ -137,9 +152,8 @@ def _overview() -> list[list[str]]:
     rows = []
     for names, purpose in _PURPOSES:
         profile = PROFILES[names[0]]
-        cells = (_rate(profile), " ".join(_length(profile.max_clip_s)), _yes(profile.voice))
         quoted = ", ".join(f"`{name}`" for name in names)
-        rows.append([quoted, purpose, *cells, _tools(profile), profile.status])
+        rows.append([quoted, purpose, " ".join(_length(profile.max_clip_s)), profile.status])
     return rows
 
 
@@ -165,6 +179,21 @@ def _choices(*, chinese: bool) -> list[list[str]]:
     return rows
 
 
+def _regions() -> list[list[str]]:
+    """One row for all regions that have the same models, of those to begin something with."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for region in get_args(Region):
+        names = (
+            f"`{name}`"
+            for name, profile in PROFILES.items()
+            if region in profile.regions
+            and profile.status != "uncertain"
+            and not _DATED.search(name)
+        )
+        rows.setdefault(tuple(names), []).append(f"`{region}`")
+    return [[", ".join(regions), ", ".join(names)] for names, regions in rows.items()]
+
+
 def _prices(cells: Callable[[Prices], list[str]]) -> list[list[str]]:
     """One row for all models, and for all regions, that have the same prices."""
     rows: dict[tuple[str, ...], list[str]] = {}
@@ -178,21 +207,39 @@ def _prices(cells: Callable[[Prices], list[str]]) -> list[list[str]]:
     return [[", ".join(names), *row] for row, names in rows.items()]
 
 
-def _of_tokens(prices: Prices) -> list[str]:
+def _hour(name: str) -> Decimal:
+    """Compute what an hour of audio costs as input, in Beijing."""
+    prices, rate = PRICES[name]["cn-beijing"], PROFILES[name].tokens_per_s
+    if isinstance(prices, SecondPrice):
+        return prices.second * 3600
+    return (prices.audio_in or Decimal(0)) * Decimal(rate or 0) * 3600 / 1_000_000
+
+
+def _hours() -> list[list[str]]:
+    return [[f"`{name}`", f"{_hour(name):.2f} CNY"] for name in sorted(_COMPARED, key=_hour)]
+
+
+def _shown(prices: tuple[Decimal | None, ...]) -> list[str]:
+    return ["–" if it is None else str(it) for it in prices]
+
+
+def _of_input(prices: Prices) -> list[str]:
     if isinstance(prices, SecondPrice):
         return []
-    shown = (
-        *(prices.text_in, prices.audio_in, prices.image_in, prices.cached_in),
-        *(prices.text_out, prices.mixed_text_out, prices.audio_out, prices.batch_factor),
-    )
-    return ["–" if it is None else str(it) for it in shown]
+    return _shown((prices.text_in, prices.audio_in, prices.image_in, prices.cached_in))
+
+
+def _of_output(prices: Prices) -> list[str]:
+    if isinstance(prices, SecondPrice):
+        return []
+    return _shown((prices.text_out, prices.mixed_text_out, prices.audio_out, prices.batch_factor))
 
 
 def _of_seconds(prices: Prices) -> list[str]:
     return [] if isinstance(prices, TokenPrices) else [str(prices.second)]
 
 
-def _limits(profile: Profile) -> list[str]:
+def _rate_limits(profile: Profile) -> list[str]:
     return [_count(profile.requests_per_minute), _count(profile.tokens_per_minute)]
 
 
@@ -205,36 +252,35 @@ def _jobs() -> list[list[str]]:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "overview": lambda: write_table(
-        ("model", "for", "tokens a second", "a clip", "speaks", "tools", "state"), _overview()
-    ),
+    "overview": lambda: write_table(("model", "for", "a clip", "state"), _overview()),
     "choices": lambda: write_table(
         ("you want", "model", "regions", "longest recording"), _choices(chinese=False)
     ),
     "choices-zh": lambda: write_table(("需求", "模型", "地域", "最长录音"), _choices(chinese=True)),
-    "taken": lambda: write_table(
-        (
-            *("model", "tokens in", "tokens out", "tokens a second", "a clip"),
-            *("clips a message", "text", "system message", "history", "images", "a video"),
-        ),
-        _by_profile(_taken),
+    "limits": lambda: write_table(
+        ("model", "tokens in", "tokens out", "tokens a second", "a clip", "clips a message"),
+        _by_profile(_limits),
     ),
-    "served": lambda: write_table(
-        (
-            *("model", "protocol", "streams only", "speaks", "thinks", "tools", "JSON mode"),
-            *("search", "regions", "state", "successor"),
-        ),
-        _by_profile(_served),
+    "inputs": lambda: write_table(
+        ("model", "text", "system message", "history", "images", "a video"), _by_profile(_inputs)
     ),
+    "protocols": lambda: write_table(
+        ("model", "protocol", "streams only"), _by_profile(_protocols)
+    ),
+    "abilities": lambda: write_table(
+        ("model", "speaks", "thinks", "tools", "JSON mode", "search"), _by_profile(_abilities)
+    ),
+    "states": lambda: write_table(("model", "regions", "state", "successor"), _by_profile(_states)),
+    "regions": lambda: write_table(("region", "models"), _regions()),
+    "hours": lambda: write_table(("model", "an hour of audio"), _hours()),
     "rate-limits": lambda: write_table(
-        ("model", "requests per minute", "tokens per minute"), _by_profile(_limits)
+        ("model", "requests per minute", "tokens per minute"), _by_profile(_rate_limits)
     ),
-    "token-prices": lambda: write_table(
-        (
-            *("model", "region", "text in", "audio in", "images, video in", "cached in"),
-            *("text out", "text out, mixed input", "speech out", "batch"),
-        ),
-        _prices(_of_tokens),
+    "input-prices": lambda: write_table(
+        ("model", "region", "text", "audio", "images, video", "cached"), _prices(_of_input)
+    ),
+    "output-prices": lambda: write_table(
+        ("model", "region", "text", "text, mixed input", "speech", "batch"), _prices(_of_output)
     ),
     "second-prices": lambda: write_table(("model", "region", "a second"), _prices(_of_seconds)),
     "retired": lambda: write_table(

@@ -7,6 +7,7 @@ stays, so that summaries of a conversation keep the name.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
@@ -41,9 +42,9 @@ def stored_block(recording_id: str, duration_s: float, mime_type: str) -> dict[s
 
 def recording_in(block: object) -> str | None:
     """Find the id of the stored recording that a block names; None if it names none."""
-    if isinstance(block, dict) and block.get("type") in {"audio", "file"}:
-        recording_id = block.get("file_id")
-        return recording_id if is_recording_id(recording_id) else None
+    match block:
+        case {"type": "audio" | "file", "file_id": str(found)} if is_recording_id(found):
+            return found
     return None
 
 
@@ -131,16 +132,30 @@ def older_than(messages: Sequence[BaseMessage], turns: int) -> Sequence[BaseMess
     return messages[: starts[-turns]] if len(starts) >= turns else []
 
 
-def length_in(block: object) -> float | None:
-    """Tell how long the stored recording of a block is, in seconds; None if it names none."""
+def seconds_in(messages: Iterable[BaseMessage]) -> list[float]:
+    """List how long the recordings of messages are, stored or not."""
+    lengths = (_length_in(block) for message in messages for block in _blocks(message))
+    return [it for it in lengths if it is not None]
+
+
+def _length_in(block: object) -> float | None:
     if isinstance(block, dict) and recording_in(block):
-        return float((block.get("extras") or {}).get("duration_s") or 0.0)
-    return None
+        return _stored_length(block)
+    audio = audio_in(block)
+    return None if audio is None else audio.duration_s
 
 
-def without_recordings(message: BaseMessage) -> BaseMessage:
-    """Leave out the blocks of stored recordings, and what names them stays."""
-    return with_blocks(message, lambda block: [] if recording_in(block) else None)
+def _stored_length(block: dict[str, Any]) -> float:
+    """Read the length that `stored_block` has written, in a block that anybody may have."""
+    match block:
+        case {"extras": {"duration_s": int() | float() as length_s}} if math.isfinite(length_s):
+            return float(length_s)
+    return 0.0
+
+
+def without_sound(message: BaseMessage) -> BaseMessage:
+    """Leave out the blocks of recordings, stored or not; what names them stays."""
+    return with_blocks(message, lambda block: [] if _length_in(block) is not None else None)
 
 
 def _blocks(message: BaseMessage) -> list[Any]:

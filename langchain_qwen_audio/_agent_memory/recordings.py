@@ -67,15 +67,23 @@ class RecordingStore:
         """Find a recording.
 
         Raises:
-            AudioError: There is none with this id.
+            AudioError: There is none with this id, or its bytes are not those that were stored.
         """
         data = self._store.mget([recording_id])[0] if is_recording_id(recording_id) else None
         if data is None:
             raise AudioError(
                 f"{recording_id[:60]!r}: there is no such recording in the store of the "
-                "AudioMiddleware; it was deleted, or the conversation began with another store"
+                "AudioMiddleware; it was deleted, or the conversation began with another store: "
+                "put it back, or remove its message from the conversation (RemoveMessage)"
             )
-        return Audio.from_bytes(data, name=recording_id)
+        audio = Audio.from_bytes(data, name=recording_id)
+        if recording_id_of(audio) != recording_id:
+            raise AudioError(
+                f"{recording_id}: the store of the AudioMiddleware holds {len(data):,} other bytes "
+                "by this id; something else has written there: put the recording back, or remove "
+                "its message from the conversation (RemoveMessage)"
+            )
+        return audio
 
     def put_transcript(self, recording_id: str, text: str) -> None:
         """Store what is said in a recording."""

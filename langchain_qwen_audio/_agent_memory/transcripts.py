@@ -25,58 +25,67 @@ logger = logging.getLogger(__name__)
 
 
 class StoredTranscripts:
-    """Transcribes stored recordings of any length, and stores what is said in them."""
+    """Transcribes stored recordings of any length, and stores what is said in them.
+
+    A few segments are in flight at once, as `QwenAudioParser` has it. Each transcript is stored as
+    it comes, so that an error later loses none.
+    """
 
     def __init__(self, recordings: RecordingStore, transcriber: ChatQwenAudio | None) -> None:
-        """Take the store, and the model; None is qwen3-asr-flash."""
+        """Take the store, and the model; None is qwen3-asr-flash.
+
+        Raises:
+            ValidationError: There is no key for that.
+        """
         self._recordings = recordings
-        self._transcriber = transcriber
+        self._parser = QwenAudioParser(
+            transcriber, transcript_format=TranscriptFormat.TEXT, on_error="document"
+        )
 
     def find(self, recording_ids: Sequence[str]) -> dict[str, str]:
         """Find transcripts, or write them; one that cannot be written is left out, and logged."""
-        found = {it: self._find(it) for it in recording_ids}
-        return {name: text for name, text in found.items() if text is not None}
+        found = self._find_stored(recording_ids)
+        missing = [it for it in recording_ids if it not in found]
+        if not missing:
+            return found
+        try:
+            for document in self._parser.documents(map(self._recording, missing)):
+                found |= self._keep(document)
+        except ModelError as error:  # no other recording would succeed
+            _warn(missing, found, error)
+        return found
 
     async def afind(self, recording_ids: Sequence[str]) -> dict[str, str]:
         """Find transcripts, or write them, without blocking the event loop; see `find`."""
-        texts = await asyncio.gather(*map(self._afind, recording_ids))
-        found = zip(recording_ids, texts, strict=True)
-        return {name: text for name, text in found if text is not None}
-
-    def _find(self, recording_id: str) -> str | None:
-        if (known := self._recordings.find_transcript(recording_id)) is not None:
-            return known
+        found = await asyncio.to_thread(self._find_stored, recording_ids)
+        missing = [it for it in recording_ids if it not in found]
+        if not missing:
+            return found
         try:
-            documents = list(self._parser().documents([self._recording(recording_id)]))
-        except ModelError as error:
-            _warn(recording_id, error)
-            return None
-        return self._keep(recording_id, documents)
+            async for document in self._parser.adocuments(map(self._recording, missing)):
+                found |= await asyncio.to_thread(self._keep, document)
+        except ModelError as error:  # no other recording would succeed
+            _warn(missing, found, error)
+        return found
 
-    async def _afind(self, recording_id: str) -> str | None:
-        find = self._recordings.find_transcript
-        if (known := await asyncio.to_thread(find, recording_id)) is not None:
-            return known
-        found = self._parser().adocuments([self._recording(recording_id)])
-        try:
-            documents = [it async for it in found]
-        except ModelError as error:
-            _warn(recording_id, error)
-            return None
-        return await asyncio.to_thread(self._keep, recording_id, documents)
-
-    def _parser(self) -> QwenAudioParser:
-        return QwenAudioParser(self._transcriber, transcript_format=TranscriptFormat.TEXT)
+    def _find_stored(self, recording_ids: Sequence[str]) -> dict[str, str]:
+        stored = {it: self._recordings.find_transcript(it) for it in recording_ids}
+        return {name: text for name, text in stored.items() if text is not None}
 
     def _recording(self, recording_id: str) -> Recording:
         return Recording(recording_id, partial(self._recordings.get, recording_id))
 
-    def _keep(self, recording_id: str, documents: list[Document]) -> str:
-        text = "\n\n".join(it.page_content for it in documents)
+    def _keep(self, document: Document) -> dict[str, str]:
+        """Store the transcript of a recording; one that is not whole is logged."""
+        recording_id, text = document.metadata["source"], document.page_content
+        if document.metadata.get("failed"):
+            logger.warning("%s: no transcript; its sound is sent instead: %s", recording_id, text)
+            return {}
         self._recordings.put_transcript(recording_id, text)
-        return text
+        return {recording_id: text}
 
 
-def _warn(recording_id: str, error: ModelError) -> None:
+def _warn(missing: Sequence[str], found: dict[str, str], error: ModelError) -> None:
+    names = ", ".join(it for it in missing if it not in found)
     reason = f"{type(error).__name__}: {error}"
-    logger.warning("%s: no transcript (%s); its sound is sent instead", recording_id, reason)
+    logger.warning("%s: no transcript; its sound is sent instead: %s", names, reason)

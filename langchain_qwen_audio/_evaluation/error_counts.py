@@ -25,6 +25,14 @@ class ErrorCounts(BaseModel):
         substitutions: Those with others in their place.
         deletions: Those that are missing.
         insertions: Those that are there and should not be.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.evaluation import ErrorCounts
+
+        counts = ErrorCounts(hits=9, substitutions=1) + ErrorCounts(hits=10)
+        print(counts.errors, counts.length, counts.rate)  # 1 20 0.05
+        ```
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,7 +92,11 @@ def normalize_text(text: str) -> str:
         ImportError: jiwer is not installed.
 
     Example:
-        `normalize_text("Don't, well-known!")` is `"dont well known"`.
+        ```python
+        from langchain_qwen_audio.evaluation import normalize_text
+
+        print(normalize_text("Don't, well-known!"))  # dont well known
+        ```
     """
     require_jiwer()
     import jiwer

@@ -8,7 +8,13 @@ from typing_extensions import TypedDict
 
 
 class AudioOptions(TypedDict, total=False):
-    """What of a recording is taken."""
+    """What of a recording is taken.
+
+    Example:
+        ```python
+        audio = Audio.from_path("welcome.wav", channel=0, allow_truncated=True)
+        ```
+    """
 
     track: int | None
     """Which sound track of a film or a container with several, from 0. By default the one that is

@@ -15,6 +15,7 @@ import httpx
 
 from langchain_qwen_audio._certificates import ssl_context
 from langchain_qwen_audio._daemon_threads import DaemonThreads
+from langchain_qwen_audio._media.url_schemes import address_fault
 from langchain_qwen_audio.errors import AudioError
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def fetch(url: str) -> bytes:
 async def afetch(url: str) -> bytes:
     """Download `url`; see `fetch`."""
     with _explained(url):
+        if fault := address_fault(url):
+            raise _FetchError(f"it leads nowhere ({fault})")
         try:
             async with asyncio.timeout(MAX_S):
                 return await _read(url)

@@ -16,9 +16,10 @@ PAUSE_S = 0.2  # quiet for less is no pause: so are many consonants
 LONG_PAUSE_S = 0.6  # longer pauses are no better; the last of them wins
 STEP_S = 0.1  # pauses whose lengths differ by less are as good as each other; the last wins
 INAUDIBLE = 8  # mean amplitude (of 32,768) that is quiet beside anything
-# Quiet is what is up to 6 dB louder than the quietest stretch, or 30 dB below what is loud. Where
-# all is quiet, as in a hum, nothing is said.
+# Quiet is what is up to 6 dB louder than the quietest stretch, or 30 dB below what is loud.
 LOUDER, BELOW = 2.0, 0.03
+CLEAR = 0.25  # quiet is at least 12 dB below what is loud, or it may be soft speech, or in noise
+STEADY = 1.5  # a hum or noise is nowhere louder by more than 3.5 dB; no voice is like that
 
 
 class Piece(NamedTuple):
@@ -28,8 +29,8 @@ class Piece(NamedTuple):
         part: The number of the part, from 0.
         start: Where in the stream they are, in bytes.
         samples: The next samples of the part.
-        in_sound: Whether the part ends here within sound, since there was no pause: the next part
-            should repeat its end.
+        in_sound: Whether the part ends here within sound, since there was no clear pause: the next
+            part should repeat its end.
     """
 
     part: int
@@ -107,14 +108,15 @@ def _find_cut(samples: bytes, ahead: int, sample_rate: int) -> _Cut:
     stretches = _stretches(frames)
     if not stretches:
         return _Cut(len(samples))
-    loud = sorted(frames)[len(frames) * 9 // 10]
+    soft, loud = (sorted(frames)[len(frames) * tenths // 10] for tenths in (1, 9))
     quiet = max(min(stretches) * LOUDER, loud * BELOW, INAUDIBLE)
+    is_clear = quiet <= max(loud * CLEAR, INAUDIBLE) or loud <= soft * STEADY
     if max(stretches) <= quiet:
-        return _Cut(len(samples))
+        return _Cut(len(samples), not is_clear)
     pause = _find_pause(frames, quiet)
     quietest = max(at for at, stretch in enumerate(stretches) if stretch <= min(stretches))
     at = quietest + _frames(PAUSE_S) // 2 if pause is None else pause
-    return _Cut(start + at * step * SAMPLE_BYTES, pause is None)
+    return _Cut(start + at * step * SAMPLE_BYTES, pause is None or not is_clear)
 
 
 def _frames(length_s: float) -> int:

@@ -7,6 +7,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from langchain_qwen_audio.errors import MessageError
+
 FETCHED_BY_SERVICE = frozenset({"http", "https", "oss"})
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
@@ -23,6 +25,39 @@ def split_url(url: str) -> SplitResult | None:
         return urlsplit(url)
     except ValueError:
         return None
+
+
+def address_fault(url: Any) -> str:
+    """Say why an http(s) URL leads nowhere, as `http://host:70000/`.
+
+    Returns:
+        A reason; "" if nothing is wrong, or if it is no http(s) URL.
+    """
+    if url_scheme(url) not in {"http", "https"}:
+        return ""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:  # "Port out of range 0-65535", "Invalid IPv6 URL"
+        return str(error)
+    return "" if parts.hostname else "it names no host"
+
+
+def check_address(url: Any, where: str) -> None:
+    """Require that an http(s) URL may lead somewhere.
+
+    Args:
+        url: A URL; of other schemes, and of what is no URL, nothing is required.
+        where: What to call it in errors.
+
+    Raises:
+        MessageError: It leads nowhere.
+    """
+    if fault := address_fault(url):
+        raise MessageError(
+            f"{where}: {url[:200]!r} came, which leads nowhere ({fault}); expected a URL with a "
+            "host, and with a port of at most 65535 if it has one"
+        )
 
 
 def url_suffix(url: str) -> str:

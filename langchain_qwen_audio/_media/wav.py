@@ -28,10 +28,15 @@ def wav_header(size: int | None, sample_rate: int, channels: int = 1) -> bytes:
     return struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", riff, b"WAVEfmt ", *form, b"data", data)
 
 
+def lacks_sizes(head: bytes) -> bool:
+    """Tell the beginning of a WAV file that was begun when its length was not known."""
+    unknown = struct.pack("<I", _UNKNOWN)
+    return head[:8] == b"RIFF" + unknown and head[36:44] == b"data" + unknown
+
+
 def close_wav(data: bytes) -> bytes:
     """Fill in the sizes of a WAV file that was begun when its length was not known."""
-    unknown = struct.pack("<I", _UNKNOWN)
-    if data[:8] == b"RIFF" + unknown and data[36:44] == b"data" + unknown:
+    if lacks_sizes(data):
         riff, size = (struct.pack("<I", len(data) - at) for at in (8, WAV_HEADER_BYTES))
         return data[:4] + riff + data[8:40] + size + data[44:]
     return data

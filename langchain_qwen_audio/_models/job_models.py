@@ -25,7 +25,13 @@ _DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
 class JobParameters(TypedDict, total=False):
-    """What a job may be told besides its recording; each model has some of these."""
+    """What a job may be told besides its recording; each model has some of these.
+
+    Example:
+        ```python
+        jobs = TranscriptionJobs(parameters={"diarization_enabled": True, "speaker_count": 2})
+        ```
+    """
 
     __pydantic_config__ = ConfigDict(strict=True, extra="forbid")  # type: ignore[misc]
 

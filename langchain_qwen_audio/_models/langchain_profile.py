@@ -29,7 +29,7 @@ def model_profile(model: str, profile: Profile) -> ModelProfile:
         "tool_calling": profile.text,  # where the endpoint has none, in the prompt
         "tool_choice": profile.native_tools,  # in the prompt it cannot be enforced
         "tool_call_streaming": profile.text,
-        "structured_output": profile.json_schema,
+        "structured_output": bool(profile.json_schema),
         "temperature": True,
     }
     if profile.max_input_tokens is not None:

@@ -31,6 +31,18 @@ class TokenPrices:
         spoken_text: Whether the text of a spoken answer is billed too; by default it is free.
         batch_factor: What is paid in a batch, as a part of these prices.
         currency: The currency.
+
+    Example:
+        ```python
+        from decimal import Decimal
+
+        from langchain_qwen_audio.costs import TokenPrices
+
+        mine = TokenPrices(
+            text_in=Decimal("0.15"), audio_in=Decimal("0.15"), mixed_text_out=Decimal("0.47")
+        )
+        print(Cost.of(model.invoke(messages), prices=mine))
+        ```
     """
 
     text_in: Decimal | None = None
@@ -66,6 +78,18 @@ class SecondPrice:
     Attributes:
         second: A second of audio in.
         currency: The currency.
+
+    Example:
+        ```python
+        from decimal import Decimal
+
+        from langchain_qwen_audio.costs import SecondPrice
+
+        asr = ChatQwenAudio(model="qwen3-asr-flash")
+        recording = Audio.from_path("welcome.wav").to_block()
+        answer = asr.invoke([{"role": "user", "content": [recording]}])
+        print(Cost.of(answer, prices=SecondPrice(second=Decimal("0.00022"))))
+        ```
     """
 
     second: Decimal

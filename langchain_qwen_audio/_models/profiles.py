@@ -79,7 +79,7 @@ class Profile:
         native_tools: Whether the endpoint has function calling for it.
         tool_regions: The only regions where the endpoint has it; empty is no such limit.
         json_mode: Whether `response_format` is allowed, while it does not think; None if not known.
-        json_schema: Whether `response_format` enforces a JSON Schema.
+        json_schema: Whether `response_format` enforces a JSON Schema; None if not known.
         search: Whether it can search the web.
         search_strategy: The only strategy of a search that it has; "" is no such limit.
         tools_with_search: Whether it calls tools in a request that searches the web.
@@ -147,7 +147,7 @@ class Profile:
     native_tools: bool = False
     tool_regions: tuple[str, ...] = ()
     json_mode: bool | None = None
-    json_schema: bool = False
+    json_schema: bool | None = False  # documented for no audio model
     search: bool = False
     search_strategy: str = ""
     tools_with_search: bool = True
@@ -432,7 +432,7 @@ OWN_SERVER = Profile(
     regions=(),
 )
 # A gateway to DashScope, under another name of the model: what DashScope takes is written to it.
-GATEWAY = replace(OWN_SERVER, json_schema=False, thinking_budget=True)
+GATEWAY = replace(OWN_SERVER, json_schema=None, thinking_budget=True)
 # https://github.com/vllm-project/vllm/pull/9248 : more than 30 s of a clip are cut off.
 OWN_QWEN2_AUDIO = replace(
     OWN_SERVER,

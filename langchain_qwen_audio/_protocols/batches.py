@@ -58,6 +58,13 @@ class BatchStatus:
         output_file_id: The file of its answers, once there are some.
         error_file_id: The file of its errors, if there are some.
         body: The whole reply.
+
+    Example:
+        ```python
+        batches = ChatBatches(ChatQwenAudio(model="qwen3.5-omni-plus", region="cn-beijing"))
+        status = batches.status(batches.submit(["What is a podcast?"]))
+        print(status.state, status.completed, "of", status.submitted)
+        ```
     """
 
     batch_id: str

@@ -21,6 +21,7 @@ JobState: TypeAlias = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANC
 
 # Codes of failures that say that nobody speaks in the recording.
 NO_SPEECH = frozenset({"SUCCESS_WITH_NO_VALID_FRAGMENT", "ASR_RESPONSE_HAVE_NO_WORDS"})
+_NO_FAILURE = (None, "SUCCEEDED")  # of a file: where nothing is said of it, its job says all
 _TASK_ID = re.compile(r"[\w-]{1,128}", re.ASCII)
 
 
@@ -145,7 +146,7 @@ def _failed(
 ) -> dict[str, Any] | None:
     """Find what says why a job failed; its only file may have, where the job has succeeded."""
     places = [output, *results] if state == "FAILED" else []
-    places += [it for it in results if it.get("subtask_status", "SUCCEEDED") != "SUCCEEDED"]
+    places += [it for it in results if it.get("subtask_status") not in _NO_FAILURE]
     if state not in {"FAILED", "SUCCEEDED"} or not places:
         return None
     return next((it for it in places if it.get("code")), places[-1])

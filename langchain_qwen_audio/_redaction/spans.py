@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import accumulate
+from operator import or_
 from typing import NamedTuple, TypeAlias
 
 from langchain_qwen_audio._transcription.scripts import has_no_spaces
+from langchain_qwen_audio._transcription.spoken import separator_between
 from langchain_qwen_audio.transcripts import Sentence, Word
 
 Matches: TypeAlias = re.Pattern[str] | Callable[[str], bool]
 
 _PIECE = re.compile(r"[^\W_](?:\S*[^\W_])?")  # between spaces, without marks around it
-_BETWEEN = " "  # sentences, so that a pattern can go from one to the next
 
 
 class Span(NamedTuple):
@@ -45,16 +45,25 @@ def split_sentence(sentence: Sentence) -> list[Span]:
     for number, word in enumerate(sentence.words):
         text = word.text.strip()
         first = sentence.text.find(text, position)
-        if first < 0 or (text and not is_timed(word)):
+        span = Span(first, first + len(text), *_times_of(sentence.words, number), number)
+        if first < 0 or (text and not is_timed(span)):
             break
         if any(map(str.isalnum, sentence.text[position:first])):
             break
-        position = first + len(text)
-        spans.append(Span(first, position, word.start_s, word.end_s, number))
+        position = span.last
+        spans.append(span)
     else:
         if not any(map(str.isalnum, sentence.text[position:])):
             return spans
     return [Span(0, len(sentence.text), sentence.start_s, sentence.end_s)]
+
+
+def _times_of(words: Sequence[Word], number: int) -> tuple[float | None, float | None]:
+    """Take the times of a word; of one that takes no time, with those of its neighbours."""
+    word = words[number]
+    if word.start_s is None or word.start_s != word.end_s:
+        return word.start_s, word.end_s
+    return words[max(0, number - 1)].start_s, words[min(number + 1, len(words) - 1)].end_s
 
 
 def is_timed(spoken: Word | Sentence | Span) -> bool:
@@ -66,8 +75,8 @@ def is_timed(spoken: Word | Sentence | Span) -> bool:
 def find_matches(sentences: Sequence[Sentence], matches: Matches) -> list[list[Span]]:
     """Find the parts of each sentence that match, in order.
 
-    A pattern is searched in each sentence, and in all of them, joined by spaces. A function is
-    called with each word.
+    A pattern is searched in each sentence, in all of them joined, and in all of each speaker or
+    channel, since others may speak in between. A function is called with each word.
 
     Raises:
         ValueError: A function came, and a sentence whose words are not known.
@@ -76,29 +85,48 @@ def find_matches(sentences: Sequence[Sentence], matches: Matches) -> list[list[S
     if not isinstance(matches, re.Pattern):
         pairs = zip(sentences, spans, strict=True)
         return [[it for it in parts if _is_match(it, of, matches)] for of, parts in pairs]
-    texts = [it.text for it in sentences]
-    is_covered = _cover_matches(texts, matches)
-    return [
-        [it for it in parts if any(is_covered[at + it.first : at + it.last])]
-        for parts, at in zip(spans, _offsets(texts), strict=True)
-    ]
+    covered = zip(spans, _cover_matches(sentences, matches), strict=True)
+    return [[it for it in parts if any(marks[it.first : it.last])] for parts, marks in covered]
 
 
-def _cover_matches(texts: list[str], pattern: re.Pattern[str]) -> bytearray:
-    """Say of each character whether a match has it, in all texts joined."""
-    joined = _BETWEEN.join(texts)
-    is_covered = bytearray(len(joined))
-    for text, at in [*zip(texts, _offsets(texts), strict=True), (joined, 0)]:
+def _cover_matches(sentences: Sequence[Sentence], pattern: re.Pattern[str]) -> list[bytes]:
+    """Say of each character of each sentence whether a match has it."""
+    covered = [bytes(len(it.text)) for it in sentences]
+    for row in _rows(sentences):
+        text, places = _join([sentences[number].text for number in row])
+        marks = bytearray(len(text))
         for match in pattern.finditer(text):
             first, last = match.span()
-            is_covered[at + first : at + last] = b"\1" * (last - first)
-    return is_covered
+            marks[first:last] = b"\1" * (last - first)
+        for number, place in zip(row, places, strict=True):
+            found = marks[place : place + len(covered[number])]
+            covered[number] = bytes(map(or_, covered[number], found))
+    return covered
 
 
-def _offsets(texts: list[str]) -> list[int]:
-    """Say where each text begins when all are joined."""
-    lengths = (len(text) + len(_BETWEEN) for text in texts)
-    return [*accumulate(lengths, initial=0)][: len(texts)]
+def _rows(sentences: Sequence[Sentence]) -> list[list[int]]:
+    """List the numbers of sentences that are searched together."""
+    labels: dict[str, list[int]] = {}
+    for number, sentence in enumerate(sentences):
+        labels.setdefault(sentence.label, []).append(number)
+    everything = [*range(len(sentences))]
+    return [*([it] for it in everything), everything, *labels.values()]
+
+
+def _join(texts: Sequence[str]) -> tuple[str, list[int]]:
+    """Join texts, and say where each begins."""
+    pieces, places, size = [""], [], 0
+    for text in texts:
+        separator = separator_between(pieces[-1], text)
+        places.append(size + len(separator))
+        pieces += [separator, text]
+        size = places[-1] + len(text)
+    return "".join(pieces), places
+
+
+def searched_texts(sentences: Sequence[Sentence]) -> list[str]:
+    """List the texts that a pattern is searched in."""
+    return [_join([sentences[number].text for number in row])[0] for row in _rows(sentences)]
 
 
 def _is_match(span: Span, sentence: Sentence, matches: Callable[[str], bool]) -> bool:

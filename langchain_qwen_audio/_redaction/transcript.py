@@ -91,16 +91,16 @@ def _rewrite_sentence(sentence: Sentence, spans: list[Span], replacement: str) -
         return sentence
     if spans[0].word is None:
         return sentence.model_copy(update={"text": replacement, "words": []})
-    text = sentence.text
+    text, words = sentence.text, [*sentence.words]
     for run in reversed([*_runs(spans)]):
         text = text[: run[0].first] + replacement + text[run[-1].last :]
-    numbers = {it.word for it in spans}
-    words = [
-        _rewrite_word(word, replacement) if number in numbers else word
-        for number, word in enumerate(sentence.words)
-    ]
+        first, last = run[0].word or 0, run[-1].word or 0
+        words[first : last + 1] = [_replace_words(words[first : last + 1], replacement)]
     return sentence.model_copy(update={"text": text, "words": words})
 
 
-def _rewrite_word(word: Word, replacement: str) -> Word:
-    return word.model_copy(update={"text": replacement})
+def _replace_words(words: list[Word], replacement: str) -> Word:
+    """Put one word in the place of several, from when the first begins until the last has ended."""
+    ends = [it.end_s for it in words if it.end_s is not None]
+    known = {"end_s": max(ends, default=None), "punctuation": words[-1].punctuation}
+    return words[0].model_copy(update={"text": replacement, **known})

@@ -1,7 +1,8 @@
 """Answers of the history, of any provider → content: a text, or content blocks. Pure.
 
 What an answer says may be outside of its content. ChatOpenAI puts the transcript of speech into
-`additional_kwargs["audio"]`; what else there is, LangChain core finds (`content_blocks`).
+`additional_kwargs["audio"]`, and a refusal beside it; what else there is, LangChain core finds
+(`content_blocks`).
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ def content_of_answer(message: AIMessage, where: str) -> str | Sequence[Mapping[
     blocks = standard_blocks(message, where)
     if message.text:
         return blocks
-    speech = list(_speech(message))
     is_beside = any(block["type"] in _BESIDE_CONTENT for block in blocks)
-    return [*blocks, *speech] if speech or is_beside or not is_string else ""
+    more = [*_speech(message), *(() if is_beside else _refusal(message))]
+    return [*blocks, *more] if more or is_beside or not is_string else ""
 
 
 def standard_blocks(message: AIMessage, where: str) -> Sequence[Mapping[str, Any]]:
@@ -58,3 +59,10 @@ def _speech(message: AIMessage) -> Iterator[dict[str, Any]]:
             yield {"type": "text", "text": transcript}
         case {"data": str(data)} if data:
             yield {"type": "audio", "base64": data}
+
+
+def _refusal(message: AIMessage) -> Iterator[dict[str, Any]]:
+    """Find a refusal in OpenAI's form; of other providers that have it, LangChain does not."""
+    match message.additional_kwargs.get("refusal"):
+        case str(refusal) if refusal:
+            yield {"type": "text", "text": refusal}

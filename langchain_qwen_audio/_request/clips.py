@@ -146,7 +146,8 @@ class _Preparation:
         limit = profile.max_input_tokens
         if limit is not None and self._tokens > limit:
             tokens = f"{self._tokens:,} tokens of audio"
-            raise context_overflow("these messages hold", tokens, profile)
+            length_s = self._tokens / (profile.tokens_per_s or 1.0)
+            raise context_overflow("these messages hold", tokens, length_s, profile)
 
 
 def read_local_file(url: str, options: ClipOptions) -> Audio | None:

@@ -10,7 +10,7 @@ import pybase64
 
 from langchain_qwen_audio._media.mime_types import normalize_mime_type
 from langchain_qwen_audio._media.unreadable import looks_like_sound
-from langchain_qwen_audio._media.url_schemes import FETCHED_BY_SERVICE, url_scheme
+from langchain_qwen_audio._media.url_schemes import FETCHED_BY_SERVICE, check_address, url_scheme
 from langchain_qwen_audio._models.profiles import UNDERSTANDING
 from langchain_qwen_audio._request.images import read_image
 from langchain_qwen_audio._request.named_files import require_user
@@ -191,6 +191,7 @@ def _read_audio(found: FoundAudio, role: str, where: str) -> Part:
 
 def _read_url(url: str, role: str, where: str) -> Part:
     scheme = url_scheme(url)
+    check_address(url, where)
     if scheme in FETCHED_BY_SERVICE:
         return AudioUrlPart(scheme + url[len(scheme) :])
     if scheme == "data":
@@ -198,9 +199,11 @@ def _read_url(url: str, role: str, where: str) -> Part:
     if scheme == "file":
         require_user(role, where)
         return AudioUrlPart(url)
+    stored = "; for what an AudioMiddleware has stored use its get_recording(file_id).to_block()"
     raise MessageError(
         f"{where}: {url[:200]!r} came where a URL is expected (http://, https://, oss://, data: "
         "or file://); for a local file use Audio.from_path(path).to_block()"
+        f"{stored if url.startswith('audio-') else ''}"
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from langchain_qwen_audio._media.samples import SAMPLE_BYTES, SAMPLE_RATE, byte_count, length_of
 from langchain_qwen_audio._media.splitting import one_part, split_at_pauses
 from langchain_qwen_audio._media.wav import WAV_HEADER_BYTES
+from langchain_qwen_audio._models.long_contexts import models_for_length
 from langchain_qwen_audio._request.encoded_segments import encode_segments
 from langchain_qwen_audio.errors import AudioError, ContextOverflowError
 
@@ -145,7 +146,7 @@ def _require_length(audio: Audio, length_s: float, profile: Profile) -> None:
     is_known = length_s < math.inf
     length = f"{length_s:.1f} s long" if is_known else f"longer than {most_s:g} s"
     if length_s > profile.max_input_s if is_known else most_s == profile.max_input_s:
-        raise context_overflow(f"{audio.name} is", length, profile)
+        raise context_overflow(f"{audio.name} is", length, length_s, profile)
     raise AudioError(
         f"{audio.name}: it is {length}, and the model takes {profile.max_clips} recording of at "
         f"most {profile.max_part_s:g} s a message: send one part at a time, as QwenAudioLoader "
@@ -153,12 +154,22 @@ def _require_length(audio: Audio, length_s: float, profile: Profile) -> None:
     )
 
 
-def context_overflow(what: str, length: str, profile: Profile) -> Exception:
-    """Make the error of more audio than one request holds."""
+def context_overflow(what: str, length: str, length_s: float, profile: Profile) -> Exception:
+    """Make the error of more audio than one request holds.
+
+    Args:
+        what: What came.
+        length: How much that is, in words.
+        length_s: The same in seconds; infinity if it is not known.
+        profile: What the model takes.
+    """
+    needed_s = length_s if length_s < math.inf else profile.max_input_s + 1
+    models = " or ".join(models_for_length(needed_s))
+    larger = f"use a model with a larger context ({models}), or " if models else ""
     return ContextOverflowError(
         f"{what} {length}; one request holds at most {profile.max_input_s:.1f} s of audio "
-        f"({profile.max_input_tokens or 0:,} tokens, {profile.tokens_per_s or 0:g} a second); send "
-        "one part at a time, as QwenAudioLoader does for long recordings"
+        f"({profile.max_input_tokens or 0:,} tokens, {profile.tokens_per_s or 0:g} a second): "
+        f"{larger}send one part at a time, as QwenAudioLoader does for recordings of any length"
     )
 
 

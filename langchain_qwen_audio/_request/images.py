@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pybase64
 
-from langchain_qwen_audio._media.url_schemes import url_scheme
+from langchain_qwen_audio._media.url_schemes import check_address, url_scheme
 from langchain_qwen_audio._request.named_files import require_user
 from langchain_qwen_audio._request.parts import ImagePart
 from langchain_qwen_audio.errors import MessageError
@@ -68,6 +68,7 @@ def image_url(value: Any, mime_type: str, role: str, where: str) -> str:
     if scheme == "file":
         require_user(role, where)
         return str(value)
+    check_address(value, where)
     if scheme in {"http", "https"} or (scheme == "data" and value[5:11].lower() == "image/"):
         return str(value)
     if scheme or not isinstance(value, str) or not value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 
-from langchain_qwen_audio._media.url_schemes import url_scheme
+from langchain_qwen_audio._media.url_schemes import check_address, url_scheme
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import AudioError, InvalidRequestError
 
@@ -32,7 +32,7 @@ def prepare_recording(recording: str | Audio) -> str | Audio:
 
     Raises:
         AudioError: The clip cannot be read, is truncated, or is too large to be uploaded.
-        InvalidRequestError: It is neither.
+        InvalidRequestError: It is neither, or a URL that leads nowhere.
     """
     if isinstance(recording, Audio):
         return _uploadable(recording)
@@ -41,6 +41,7 @@ def prepare_recording(recording: str | Audio) -> str | Audio:
             f"the recording is {reprlib.repr(recording)}, expected an http(s) URL or an Audio; a "
             "file is Audio.from_path(…)"
         )
+    check_address(recording, "the recording")
     return recording
 
 

@@ -38,6 +38,8 @@ _MESSAGE_LEVEL = {
     *("tool_call", "tool_call_chunk", "invalid_tool_call"),
 }
 
+_CALLS = {"tool_use", "custom_tool_call"}  # Anthropic's, and OpenAI's of tools with free text
+
 
 def map_messages(
     messages: Sequence[BaseMessage],
@@ -224,7 +226,8 @@ def _is_message_level(block: Mapping[str, Any], calls: list[str | None]) -> bool
     kind = block.get("type")
     if not isinstance(kind, str):
         return False
-    return kind in _MESSAGE_LEVEL or (kind == "tool_use" and block.get("id") in calls)
+    call_id = block.get("call_id") or block.get("id")
+    return kind in _MESSAGE_LEVEL or (kind in _CALLS and call_id in calls)
 
 
 def tool_calls_of(message: BaseMessage) -> list[Any]:
@@ -259,8 +262,20 @@ def _reasoning_of(message: AIMessage, where: str) -> str:
     if isinstance(message.content, str):
         return ""
     blocks = [unwrap(block) for block in standard_blocks(message, where)]
-    thoughts = (block.get("reasoning") or block.get("thinking") or "" for block in blocks)
-    return "".join(text for text in thoughts if isinstance(text, str))
+    return "".join(_thought(block.get("reasoning") or block.get("thinking")) for block in blocks)
+
+
+def _thought(value: Any) -> str:
+    """Read a thought: a text, or, as Mistral's, blocks of text."""
+    match value:
+        case str():
+            return value
+        case list():
+            return "".join(map(_thought, value))
+        case {"text": str(text)}:
+            return text
+        case _:
+            return ""
 
 
 def _map_tool_call(call: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -166,9 +166,15 @@ def thinks(profile: Profile, parameters: Mapping[str, Any]) -> bool:
 
 
 def _json_refusals(profile: Profile, parameters: Mapping[str, Any]) -> Iterator[str]:
-    if not parameters.get("response_format"):
+    wanted = parameters.get("response_format")
+    if not wanted:
         return
-    if profile.json_mode is False:
+    if wanted.get("type") == "json_schema" and profile.json_schema is False:
+        yield (
+            "takes no JSON Schema as response_format: pass ToolStrategy(…) to create_agent, or use "
+            "with_structured_output(…)"
+        )
+    elif profile.json_mode is False:
         yield "has no response_format; with_structured_output(…) requests JSON in the prompt"
     elif profile.json_mode and thinks(profile, parameters):
         yield "has no response_format while it thinks: add reasoning_effort='none'"

@@ -62,8 +62,9 @@ def check_result(text: str, where: str) -> None:
     """
     if "<Audio " in text and _AUDIO_IN_LIST.match(text):
         raise MessageError(
-            f"{where}: a tool returned an Audio within a list, which LangChain turned into text: "
-            f"{text[:100]!r}; put audio.to_tool_block() into the list, or return the Audio alone"
+            f"{where}: a tool returned an Audio within something else, which LangChain turned into "
+            f"text: {text[:100]!r}; return the Audio alone, or a list with audio.to_tool_block(), "
+            "or use AudioMiddleware, which takes lists with an Audio"
         )
 
 

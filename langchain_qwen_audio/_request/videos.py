@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pybase64
 
-from langchain_qwen_audio._media.url_schemes import url_scheme
+from langchain_qwen_audio._media.url_schemes import check_address, url_scheme
 from langchain_qwen_audio._request.images import image_url
 from langchain_qwen_audio._request.named_files import require_user
 from langchain_qwen_audio._request.parts import FramesPart, VideoPart
@@ -107,6 +107,7 @@ def _video_url(found: FoundVideo, block: Mapping[str, Any], role: str, where: st
     if scheme == "file":
         require_user(role, where)
         return str(value)
+    check_address(value, where)
     if scheme in {"http", "https"} or (scheme == "data" and _DATA_URI.match(value[:200])):
         return str(value)
     if scheme or not isinstance(value, str) or not value:

@@ -26,7 +26,7 @@ from langchain_core.messages.tool import (
 )
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
-from langchain_qwen_audio._media.wav import close_wav
+from langchain_qwen_audio._media.wav import close_wav, lacks_sizes
 from langchain_qwen_audio._models.profiles import PROVIDER
 from langchain_qwen_audio._response.finish_reasons import FILTERED, normalize_finish_reason
 from langchain_qwen_audio._response.speech import SpeechDecoder
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from langchain_qwen_audio._protocols.base import ReplyToolCall, ServiceReply, Speech
+
+_HEADER_CHARS = 60  # in base64: 45 bytes
 
 
 class Origin(NamedTuple):
@@ -164,9 +166,45 @@ def whole_block(block: Any) -> Any:
         return block
     whole = {name: value for name, value in block.items() if name != "index"}
     if whole.get("type") == "audio":
-        wav = close_wav(pybase64.b64decode(whole["base64"]))
-        whole["base64"] = pybase64.b64encode_as_string(wav)
+        whole["base64"] = _whole_wav(whole["base64"])
     return whole
+
+
+def _whole_wav(base64_text: str) -> str:
+    if not lacks_sizes(pybase64.b64decode(base64_text[:_HEADER_CHARS])):
+        return base64_text
+    return pybase64.b64encode_as_string(close_wav(pybase64.b64decode(base64_text)))
+
+
+def whole_result(result: ChatResult) -> ChatResult:
+    """Finish the blocks of answers that LangChain core has added up from a stream.
+
+    It leaves out the size of a WAV file, and wraps refusals, which `ModelRefusalMiddleware` and
+    parsers then do not see.
+    """
+    generations = [_whole_generation(it) for it in result.generations]
+    return result.model_copy(update={"generations": generations})
+
+
+def _whole_generation(generation: ChatGeneration) -> ChatGeneration:
+    message = generation.message
+    if not isinstance(message.content, list):
+        return generation
+    content = [_whole_content(block) for block in message.content]
+    return ChatGeneration(
+        message=message.model_copy(update={"content": content}),
+        generation_info=generation.generation_info,
+    )
+
+
+def _whole_content(block: Any) -> Any:
+    match block:
+        case {"type": "audio", "base64": str(base64_text)}:
+            return {**block, "base64": _whole_wav(base64_text)}
+        case {"type": "non_standard", "value": {"type": "refusal"} as refusal}:
+            return refusal
+        case _:
+            return block
 
 
 def audio_block(speech_id: str | None, base64_text: str, *, first: bool) -> dict[str, Any]:

@@ -63,7 +63,8 @@ class _InPieces(httpx.AsyncBaseTransport):
         self._inner = inner
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if len(request.content) > PIECE_BYTES:
+        is_whole = isinstance(request.stream, httpx.ByteStream)  # others come in pieces
+        if is_whole and len(request.content) > PIECE_BYTES:
             request = httpx.Request(
                 request.method,
                 request.url,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import httpx
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from langchain_qwen_audio._protocols.batches import (
     BATCHES_PATH,
@@ -19,12 +17,13 @@ from langchain_qwen_audio._protocols.batches import (
 )
 from langchain_qwen_audio._service.error_codes import check_response
 from langchain_qwen_audio._service.events import decode_json
-from langchain_qwen_audio._service.jobs import JobLimits, JobRequest, check_not_submitted
+from langchain_qwen_audio._service.jobs import JobRequest, check_not_submitted
 from langchain_qwen_audio._service.json_body import JsonBody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import httpx
     from langchain_core.exceptions import ModelError
 
     from langchain_qwen_audio._service.endpoint import Endpoint
@@ -37,30 +36,21 @@ class FileUpload(JobRequest):
     """Uploads the requests of a batch; its reply is the id of the file.
 
     Attributes:
-        form: The lines, as a multipart form.
-        content_type: The type of the form.
+        lines: The file of the lines. It is read piece by piece, and by each attempt from its start.
     """
 
-    form: bytes = field(repr=False)
-    content_type: str
-
-    @classmethod
-    def of_lines(cls, model: str, limits: JobLimits, lines: bytes) -> FileUpload:
-        """Write lines as a form."""
-        files = {"file": ("batch.jsonl", lines, "application/jsonl")}
-        form = httpx.Request("POST", "", data={"purpose": "batch"}, files=files)
-        return cls(model, limits, form.read(), form.headers["content-type"])
+    lines: BinaryIO = field(repr=False)
 
     def write(self, endpoint: Endpoint, _urls: Mapping[str, str]) -> dict[str, Any]:
-        """Write the request."""
-        headers = {"Content-Type": self.content_type}
-        return self.written(endpoint, "POST", FILES_PATH, content=self.form, headers=headers)
+        """Write the request, as a form."""
+        files = {"file": ("batch.jsonl", self.lines, "application/jsonl")}
+        return self.written(endpoint, "POST", FILES_PATH, data={"purpose": "batch"}, files=files)
 
     def read(self, response: httpx.Response) -> str:
         """Read the id of the file."""
         check_response(response)
         file_id = read_file_id(decode_json(response.content))
-        logger.info("uploaded %s (%d bytes) for a batch", file_id, len(self.form))
+        logger.info("uploaded %s (%d bytes) for a batch", file_id, self.lines.tell())
         return file_id
 
 

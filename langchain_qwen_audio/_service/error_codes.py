@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 _TRIAL = (
     "the free quota is used up, and Qwen-Audio is offered as a trial only: move to a Qwen-Omni "
-    "model (qwen3.5-omni-flash) to ask about audio, or to qwen3-asr-flash to transcribe it"
+    "model (qwen3.5-omni-flash) for questions about audio, or to qwen3-asr-flash for transcripts"
 )
-_BILLING = "see to the bill of the account; a retry does not help"
+_BILLING = "pay the bill of the account; a retry does not help"
 _REACHABLE = (
     "the service must be able to fetch the URL, without a login and with a Content-Length; "
     "fetch='client' downloads it here instead"
@@ -102,7 +102,7 @@ TABLE = (
     KnownError(
         errors.ContentFilterError,
         code="DataInspectionFailed|data_inspection_failed",
-        advice="the service's moderation takes offence at the input or the output; change it",
+        advice="the service's moderation refuses the input or the output; change it",
     ),
     # Rate
     KnownError(

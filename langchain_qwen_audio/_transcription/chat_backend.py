@@ -120,7 +120,7 @@ class ChatBackend:
         try:
             if audio.probe.tracks > 1:
                 place = replace(place, track=audio.probe.track)
-            place = replace(place, length_s=audio.declared_s)
+            place = replace(place, length_s=audio.declared_s, content_key=self._content_key(audio))
             split = split_speech if self.skip_silence else split_recording
             found = split(
                 audio, profile, self.limit_s, overlap_s=self.overlap_s, bridge_s=self._bridge_s
@@ -135,6 +135,10 @@ class ChatBackend:
                 place = next_place(here)
         except ModelError as error:  # it cannot be read, or not to its end
             yield SegmentTask(replace(place, error=error))
+
+    def _content_key(self, audio: Audio) -> str:
+        """Tell notes on a recording from its transcript; a transcript replaces an older one."""
+        return f"{audio.digest} {self.prompt}" if isinstance(self.prompt, str) else audio.digest
 
     @property
     def _bridge_s(self) -> float:

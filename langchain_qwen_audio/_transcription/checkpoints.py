@@ -14,7 +14,7 @@ from langchain_core.stores import BaseStore
 from langchain_qwen_audio.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
 logger = logging.getLogger(__name__)
 ByteStore: TypeAlias = BaseStore[str, bytes]
@@ -25,14 +25,19 @@ class Checkpoint:
 
     A value that cannot be read is requested again, and one that cannot be written is returned
     nevertheless; the log says so, each time.
+
+    Attributes:
+        identity: What checkpoints of one store have in common, in this process; None without one.
     """
 
     def __init__(self, place: ByteStore | str | os.PathLike[str] | None) -> None:
         """Take a store as it is, and a path for a directory of files; None keeps nothing."""
         self._folder: Path | None = None
         self._store: ByteStore | None
+        self.identity: Hashable | None = None if place is None else id(place)
         if isinstance(place, str | os.PathLike):
             self._folder = Path(place)
+            self.identity = self._folder.absolute()
             self._store = DirectoryStore(self._folder)
         else:
             self._store = place

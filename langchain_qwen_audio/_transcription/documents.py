@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import Document
 
+from langchain_qwen_audio._transcription.document_ids import document_id
 from langchain_qwen_audio._transcription.formats import (
     FORMATS,
     TranscriptFormat,
     describe_segment,
+    language_of,
 )
 from langchain_qwen_audio._transcription.windows import (
     MAX_GAP_S,
@@ -28,7 +30,7 @@ _OF_SEGMENTS = {
     TranscriptFormat.SPEAKERS,
     TranscriptFormat.WINDOWS,
 }
-_OF_A_RECORDING = ("source", "track", "start_s", "end_s", "segments", "model", "language")
+_OF_A_RECORDING = ("source", "track", "start_s", "end_s", "segments", "model")
 _OF_A_WINDOW = ("source", "track", "channel", "model", "finish_reason", "error")
 _OF_A_SENTENCE = ("start_s", "end_s", "speaker", "channel", "language", "emotion")
 
@@ -58,6 +60,7 @@ class DocumentWriter:
         self._limits = window_s, max_gap_s
         self._held: list[SegmentTranscript] = []  # of the recording that is being transcribed
         self._window: list[Sentence] = []  # which may get more sentences
+        self._windows = 0  # how many came before it, of its recording or channel
 
     def take(self, segment: SegmentTranscript) -> list[Document]:
         """Take the next segment, and return the documents that are whole."""
@@ -65,7 +68,8 @@ class DocumentWriter:
             return []
         match self._format:
             case TranscriptFormat.SEGMENTS:
-                return [Document(segment.noted_text, metadata=describe_segment(segment))]
+                known, name = describe_segment(segment), self._id(segment, segment.segment)
+                return [Document(segment.noted_text, id=name, metadata=known)]
             case TranscriptFormat.SENTENCES:
                 return self._of_sentences(segment, segment.noted_sentences)
             case TranscriptFormat.SPEAKERS:
@@ -89,13 +93,19 @@ class DocumentWriter:
         first, segments = describe_segment(held[0]), sum(not it.is_silent for it in held)
         metadata = first | {"end_s": max(it.end_s for it in held), "segments": segments}
         metadata = {name: metadata[name] for name in _OF_A_RECORDING if name in metadata}
+        if language := language_of(held):
+            metadata["language"] = language
         channels = {it.channel for it in held}
         if len(channels) == 1 and held[0].channel is not None:
             metadata["channel"] = held[0].channel
         for name, of_a_segment in (("failed", "error"), ("incomplete", "finish_reason")):
             if count := sum(getattr(it, of_a_segment) is not None for it in held):
                 metadata[name] = count
-        return [Document(FORMATS[self._format].write(held), metadata=metadata)]
+        text = FORMATS[self._format].write(held)
+        return [Document(text, id=self._id(held[0]), metadata=metadata)]
+
+    def _id(self, segment: SegmentTranscript, *place: int) -> str:
+        return document_id(segment, self._format, *place)
 
     def _of_windows(self, segment: SegmentTranscript) -> list[Document]:
         """Make the windows that are whole; one goes on from segment to segment.
@@ -105,24 +115,33 @@ class DocumentWriter:
         last = self._held[-1] if self._held else segment
         goes_on = segment.channel == last.channel and not (segment.is_first or segment.note)
         before = [] if goes_on else self.end()
+        if segment.is_first or segment.channel != last.channel:
+            self._windows = 0
         self._held = [segment]
         *whole, self._window = split_windows(
             [*self._window, *segment.noted_sentences], *self._limits
         )
+        documents = [self._of_window(segment, it) for it in whole]
         after = self.end() if segment.note else []
-        return [*before, *(self._of_window(segment, it) for it in whole), *after]
+        return [*before, *documents, *after]
 
     def _of_window(self, segment: SegmentTranscript, sentences: list[Sentence]) -> Document:
         joined, known = join_window(sentences), describe_segment(segment)
         metadata = {name: known[name] for name in _OF_A_WINDOW if name in known}
-        return Document(joined.text, metadata=metadata | self._describe(joined))
+        name = self._id(segment, self._windows)
+        self._windows += 1
+        return Document(joined.text, id=name, metadata=metadata | self._describe(joined))
 
     def _of_sentences(
         self, segment: SegmentTranscript, sentences: list[Sentence]
     ) -> list[Document]:
         return [
-            Document(it.text, metadata=describe_segment(segment) | self._describe(it))
-            for it in sentences
+            Document(
+                it.text,
+                id=self._id(segment, segment.segment, number),
+                metadata=describe_segment(segment) | self._describe(it),
+            )
+            for number, it in enumerate(sentences)
         ]
 
     def _describe(self, sentence: Sentence) -> dict[str, Any]:

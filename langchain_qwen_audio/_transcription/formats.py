@@ -7,8 +7,10 @@ from enum import Enum
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from langchain_qwen_audio._transcription.spoken import sort_by_time
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
     from langchain_qwen_audio.transcripts import Transcript
@@ -17,7 +19,14 @@ SUBTITLE_S = 10.0  # where only segments have times, so that those of their word
 
 
 class TranscriptFormat(Enum):
-    """What a loader makes of a recording."""
+    """What a loader makes of a recording.
+
+    Example:
+        ```python
+        QwenAudioLoader("meeting.mp3", transcript_format=TranscriptFormat.VTT)
+        QwenAudioLoader("meeting.mp3", transcript_format="vtt")  # the same
+        ```
+    """
 
     TEXT = "text"
     """One document with the whole text; if the model tells speakers, a paragraph for each turn."""
@@ -65,12 +74,17 @@ def join_segments(segments: Sequence[SegmentTranscript]) -> Transcript:
     )  # which the command's --help does without
 
     sentences = [it for segment in segments for it in segment.noted_sentences if it.text.strip()]
-    sentences.sort(key=lambda it: it.start_s or 0.0)
     return Transcript(
         text="\n\n".join(text for it in segments if (text := _paragraph(it.noted_text))),
-        sentences=sentences,
-        language=next((it.language for it in segments if it.language), None),
+        sentences=sort_by_time(sentences),
+        language=language_of(segments),
     )
+
+
+def language_of(segments: Iterable[SegmentTranscript]) -> str | None:
+    """Take the language of a recording; None if it has several, or none is known."""
+    known = {it.language for it in segments if it.language}
+    return known.pop() if len(known) == 1 else None
 
 
 def _paragraph(text: str) -> str:

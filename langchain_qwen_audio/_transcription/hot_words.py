@@ -8,14 +8,14 @@ https://help.aliyun.com/zh/model-studio/qwen-asr-api-reference
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_qwen_audio._models.job_models import job_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from langchain_qwen_audio.chat_models import ChatQwenAudio
     from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
@@ -39,10 +39,16 @@ def read_hot_words(given: HotWords | None) -> tuple[str, ...]:
         return ()
     if isinstance(given, str | os.PathLike):
         return _read_file(Path(given).expanduser())
-    for word in given:
+    if isinstance(given, Mapping):
+        raise ValueError(  # noqa: TRY004  # as of all that is no words
+            "hot_words is a mapping, expected a list of words: put words with weights into "
+            "asr_options={'vocabulary': …}, or into parameters={'vocabulary': …} of jobs"
+        )
+    words = [*given]
+    for word in words:
         if not isinstance(word, str) or not word.strip():
             raise ValueError(f"hot_words has {word!r} in it; expected words, each a text")
-    return _each_once(given)
+    return _each_once(words)
 
 
 def _read_file(path: Path) -> tuple[str, ...]:

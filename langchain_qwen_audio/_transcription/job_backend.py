@@ -82,6 +82,7 @@ class JobBackend:
         if recording.url is not None:
             self._require_no_choice(recording.url)
             digest = hashlib.sha256(recording.url.encode()).hexdigest()
+            place = replace(place, content_key=digest)
             yield SegmentTask(place, recording.url, self._key(digest, 0.0))
             return
         for audio in self.choice.apply(recording.open()):
@@ -100,6 +101,7 @@ class JobBackend:
         try:
             length_s = audio.duration_s
             place = replace(place, end_s=round(length_s, 3), new_s=length_s, length_s=length_s)
+            place = replace(place, content_key=audio.digest)
             if audio.probe.tracks > 1:
                 place = replace(place, track=audio.probe.track)
             return SegmentTask(place, audio, self._key(audio.digest, length_s))

@@ -21,6 +21,11 @@ class TranscribeOptions(TypedDict, total=False):
 
     With `TranscriptionJobs` as the model there are no `prompt`, `segment_s`, `overlap_s` and
     `skip_silence`: a job takes a recording whole, and transcribes it.
+
+    Example:
+        ```python
+        parser = QwenAudioParser(hot_words=["Ada"], max_concurrency=8, on_error="document")
+        ```
     """
 
     prompt: str | SystemMessage | None
@@ -70,7 +75,13 @@ class TranscribeOptions(TypedDict, total=False):
 
 
 class LoadOptions(TranscribeOptions, total=False):
-    """How recordings are transcribed, and what documents are made of them."""
+    """How recordings are transcribed, and what documents are made of them.
+
+    Example:
+        ```python
+        loader = QwenAudioLoader("welcome.wav", transcript_format="windows", window_s=30)
+        ```
+    """
 
     transcript_format: TranscriptFormat
     """One document per segment (the default), per sentence, turn or window, or one with all of a
@@ -93,4 +104,5 @@ class LoadOptions(TranscribeOptions, total=False):
     ("document"). Wrong keys, missing rights and unknown models are always raised."""
 
     show_progress: bool
-    """Whether to draw a progress bar, with tqdm; by default not."""
+    """Whether to draw a progress bar, with tqdm; by default not. It shows the number of recordings,
+    so all of them are found before the first one is transcribed."""

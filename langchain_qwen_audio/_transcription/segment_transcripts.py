@@ -29,6 +29,8 @@ class SegmentTranscript:
         track: The sound track, if the recording has several.
         channel: The channel, if one was chosen.
         is_first: Whether a recording begins with this segment.
+        content_key: What tells the recording, and what the prompt wants of it, from others of the
+            same name, for the ids of documents; "" if it could not be read.
         text: What the model wrote.
         sentences: Its sentences, with times in seconds of the recording, if the model tells them.
         model: The model that wrote it.
@@ -54,6 +56,7 @@ class SegmentTranscript:
     track: int | None = None
     channel: int | None = None
     is_first: bool = False
+    content_key: str = ""
     text: str = ""
     sentences: tuple[Sentence, ...] = ()
     model: str | None = None

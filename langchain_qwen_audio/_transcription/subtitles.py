@@ -11,17 +11,18 @@ length, and a text that fits into one cue stays together, however long its sente
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from langchain_qwen_audio._transcription.columns import LINE_COLUMNS, columns, split_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-LINE_COLUMNS, WIDE_COLUMNS, MAX_LINES, MAX_CUE_S = 42.0, 2.1, 2, 7.0
+MAX_LINES, MAX_CUE_S = 2, 7.0
 _MIN_CUE_S = 1.0  # a shorter sentence is shown together with the next one
 # Words, or single characters of scripts that have no spaces, with the marks and blanks behind them.
 _NO_SPACES = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
-_MARKS = "、。，．！？；：」』）】》”’…～ー"
+_MARKS = "、。，．！？；：」』）】》”’…～ー\u3099\u309a"
 UNITS = re.compile(rf"(?:[^\s{_NO_SPACES}]+|\S)[{_MARKS}]*\s*")
 _TIME = re.compile(r"(\d:\d{1,2}[.,]\d+)[ \t]*(?=.*\d:\d{1,2}[.,]\d)")
 _SENTENCE_END = re.compile(r"""[.!?…。！？]["'”’」』)）]*\s*$""")
@@ -93,8 +94,15 @@ def cues_of(sentences: Iterable[TimedSentence], *, names_speakers: bool = False)
         before = label
         for group in _groups(_units(sentence, prefix)):
             lines = _lines("".join(unit.text for unit in group))
-            end_s = min(group[-1].end_s, group[0].start_s + MAX_CUE_S)
-            yield Cue(group[0].start_s, end_s, lines, label)
+            yield Cue(*_times_of(group), lines, label)
+
+
+def _times_of(group: list[_Unit]) -> tuple[float, float]:
+    """Say from when until when units are shown; what takes no time is shown for a second."""
+    start_s, end_s = min(it.start_s for it in group), max(it.end_s for it in group)
+    if end_s <= start_s:
+        end_s = start_s + _MIN_CUE_S
+    return start_s, min(end_s, start_s + MAX_CUE_S)
 
 
 def write_srt(sentences: Iterable[TimedSentence]) -> str:
@@ -140,9 +148,8 @@ def _units(sentence: TimedSentence, prefix: str) -> list[_Unit]:
             f"{sentence.text[:80]!r} has no times, which subtitles need: use a model that tells "
             "them, as qwen-audio-3.1-asr-flash does, or QwenAudioLoader"
         )
-    return _timed_units(text, sentence.words) or _estimated_units(
-        text, sentence.start_s, sentence.end_s
-    )
+    end_s = max(sentence.start_s, sentence.end_s)
+    return _timed_units(text, sentence.words) or _estimated_units(text, sentence.start_s, end_s)
 
 
 def _printable(text: str) -> str:
@@ -185,23 +192,13 @@ def _estimated_units(text: str, start_s: float, end_s: float) -> list[_Unit]:
 
 def _pieces(text: str) -> list[str]:
     """Split a text where a line may end: behind words, and within those that no line holds."""
-    size = int(LINE_COLUMNS / WIDE_COLUMNS)
     return [
         piece
         for unit in UNITS.findall(text)
         for piece in (
-            [unit]
-            if columns(unit) <= LINE_COLUMNS
-            else [unit[at : at + size] for at in range(0, len(unit), size)]
+            [unit] if columns(unit) <= LINE_COLUMNS else split_word(unit, LINE_COLUMNS / 2)
         )
     ]
-
-
-def columns(text: str) -> float:
-    """Measure a text in columns; white space at its end takes none."""
-    signs = text.rstrip()
-    wide = sum(unicodedata.east_asian_width(sign) in {"W", "F"} for sign in signs)
-    return round(len(signs) - wide + wide * WIDE_COLUMNS, 1)
 
 
 # --- cues ---
@@ -268,8 +265,8 @@ def _span(cue: Cue, decimal: str) -> str:
 
 
 def timestamp(seconds: float, decimal: str) -> str:
-    """Write a time with hours and milliseconds."""
-    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    """Write a time with hours and milliseconds; none is before the recording."""
+    whole, milliseconds = divmod(round(max(0.0, seconds) * 1000), 1000)
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{rest:02}{decimal}{milliseconds:03}"
@@ -290,7 +287,7 @@ def _escaped(text: str) -> str:
 
 
 def _lrc_time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds * 100), 6000)
+    minutes, rest = divmod(round(max(0.0, seconds) * 100), 6000)
     return f"{minutes:02}:{rest // 100:02}.{rest % 100:02}"
 
 

@@ -47,7 +47,8 @@ class TimeMap:
         return sentence.model_copy(update={**self._times(sentence), "words": words})
 
     def _times(self, timed: Word | Sentence) -> dict[str, float | None]:
-        return {
-            "start_s": None if timed.start_s is None else self.start_of(timed.start_s),
-            "end_s": None if timed.end_s is None else self.end_of(timed.end_s),
-        }
+        start_s = None if timed.start_s is None else self.start_of(timed.start_s)
+        end_s = None if timed.end_s is None else self.end_of(timed.end_s)
+        if start_s is not None and end_s is not None:
+            end_s = max(start_s, end_s)  # of what takes no time, where two stretches meet
+        return {"start_s": start_s, "end_s": end_s}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,8 @@ from langchain_core.exceptions import (
 from pydantic import ValidationError
 
 from langchain_qwen_audio._daemon_threads import DaemonThreads
+from langchain_qwen_audio._service.single_flight import SingleFlight
+from langchain_qwen_audio._service.time_limits import CallTimeout
 from langchain_qwen_audio._transcription.answers import STORED, Answer, StoredAnswer
 from langchain_qwen_audio._transcription.backend import Backend, SegmentTask
 from langchain_qwen_audio._transcription.checkpoints import Checkpoint
@@ -32,7 +35,7 @@ from langchain_qwen_audio._transcription.segment_transcripts import SegmentTrans
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Generator, Hashable, Iterable, Iterator
     from concurrent.futures import Future
 
     from langchain_qwen_audio._transcription.checkpoints import ByteStore
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 THREAD_NAME = "transcribing"
+_FLIGHTS, _NO_LIMIT = SingleFlight(), CallTimeout(math.inf)
 AHEAD = 2  # segments that are ready or in flight, for each that may be in flight
 
 # No other segment would succeed after one of these.
@@ -128,29 +132,52 @@ class Transcriber:
                 yield SegmentTask(replace(place, error=error))
 
     def _transcribe(self, task: SegmentTask, ended: threading.Event) -> SegmentTranscript:
-        if ended.is_set():
+        if ended.is_set() or task.audio is None:
             return task.place
-        if (known := self._look_up(task)) is not None:
-            return known
+        made: list[SegmentTranscript] = []
+
+        def make() -> str:
+            known = self._look_up(task)
+            made.append(
+                known or self._keep(task, self.backend.transcribe(task, self._store, ended))
+            )
+            return task.key
+
         try:
-            return self._keep(task, self.backend.transcribe(task, self._store, ended))
+            while not made:  # what another one has made is in the checkpoint then
+                _FLIGHTS.run(self._flight(task), _NO_LIMIT, make)
         except ModelError as error:
             return replace(task.place, error=error)
+        return made[0]
 
     async def _atranscribe(self, task: SegmentTask, gate: asyncio.Semaphore) -> SegmentTranscript:
-        async with gate:
-            if (known := await asyncio.to_thread(self._look_up, task)) is not None:
-                return known
-            try:
-                answer = await self.backend.atranscribe(task, self._store)
-            except ModelError as error:
-                return replace(task.place, error=error)
-            return await asyncio.to_thread(self._keep, task, answer)
-
-    def _look_up(self, task: SegmentTask) -> SegmentTranscript | None:
-        """Find what needs no request: a failure, silence, or a transcript in the checkpoint."""
         if task.audio is None:
             return task.place
+        made: list[SegmentTranscript] = []
+
+        async def make() -> str:
+            known = await asyncio.to_thread(self._look_up, task)
+            if known is None:
+                answer = await self.backend.atranscribe(task, self._store)
+                known = await asyncio.to_thread(self._keep, task, answer)
+            made.append(known)
+            return task.key
+
+        async with gate:
+            try:
+                while not made:
+                    await _FLIGHTS.arun(self._flight(task), _NO_LIMIT, make)
+            except ModelError as error:
+                return replace(task.place, error=error)
+        return made[0]
+
+    def _flight(self, task: SegmentTask) -> Hashable:
+        """Say which segments share one request: those of one key in one checkpoint."""
+        store = self._store.identity
+        return object() if store is None else (store, task.key)
+
+    def _look_up(self, task: SegmentTask) -> SegmentTranscript | None:
+        """Find a transcript in the checkpoint."""
         if (stored := self._store.read(task.key)) is None:
             return None
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langchain_qwen_audio.transcripts import Sentence, Transcript
 
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 WINDOW_S = 60.0
 MAX_GAP_S = 5.0
-_OF_ALL = ("speaker", "channel", "language", "emotion")
 
 
 def split_windows(
@@ -46,18 +45,6 @@ def join_window(sentences: Sequence[Sentence]) -> Sentence:
 
     Where several speak, its text has a paragraph for each turn, with its speaker.
     """
-    starts = [it.start_s for it in sentences if it.start_s is not None]
-    ends = [it.end_s for it in sentences if it.end_s is not None]
-    spoken = " ".join(text for it in sentences if (text := it.text.strip()))
-    return Sentence(
-        text=Transcript(text=spoken, sentences=[*sentences]).to_text(),
-        start_s=min(starts, default=None),
-        end_s=max(ends, default=None),
-        words=[word for it in sentences for word in it.words],
-        **{name: _common(sentences, name) for name in _OF_ALL},
-    )
-
-
-def _common(sentences: Sequence[Sentence], name: str) -> Any:
-    values = {getattr(it, name) for it in sentences}
-    return values.pop() if len(values) == 1 else None
+    joined = Sentence.joined(sentences)
+    text = Transcript(text=joined.text, sentences=[*sentences]).to_text()
+    return joined.model_copy(update={"text": text})

@@ -154,6 +154,7 @@ def _open(fs: Any, path: str) -> Audio:
 
 def _document(document: LangChainDocument, extra_info: dict[str, Any] | None) -> Document:
     return Document(
+        id_=document.id or "",
         text=document.page_content,
         metadata={**document.metadata, **(extra_info or {})},
         excluded_embed_metadata_keys=[*_NOT_EMBEDDED],

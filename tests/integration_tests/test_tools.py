@@ -10,7 +10,13 @@ from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
 
 import langchain_qwen_audio
-from langchain_qwen_audio import AskAudio, ChatQwenAudio, ListAudio, LoadAudio
+from langchain_qwen_audio import (
+    AskAudio,
+    ChatQwenAudio,
+    ListAudio,
+    LoadAudio,
+    TranscribeAudio,
+)
 from langchain_qwen_audio.local import LocalDashScope
 
 if TYPE_CHECKING:
@@ -81,3 +87,33 @@ class TestAskAudioIntegration(AskAudioTests, ToolsIntegrationTests):
 
     def test_the_answer_is_what_the_recording_says(self, tool: BaseTool) -> None:
         assert "Welcome to the recording studio" in tool.invoke(self.tool_invoke_params_example)
+
+
+class TranscribeAudioTests:
+    @pytest.fixture(autouse=True)
+    def _whisper_server(self) -> Iterator[None]:
+        with LocalDashScope() as server:
+            self.llm = ChatQwenAudio(
+                model="qwen3-asr-flash", base_url=server.base_url, api_key="local"
+            )
+            yield
+
+    tool_constructor: type[BaseTool] = TranscribeAudio
+
+    @property
+    def tool_constructor_params(self) -> dict[str, Any]:
+        return {"llm": self.llm, "root_dir": SAMPLES}
+
+    tool_invoke_params_example: dict[str, Any] = {"audio": "welcome.wav"}  # noqa: RUF012
+
+
+class TestTranscribeAudioUnit(TranscribeAudioTests, ToolsUnitTests):
+    """`transcribe_audio` as LangChain expects of a tool."""
+
+
+class TestTranscribeAudioIntegration(TranscribeAudioTests, ToolsIntegrationTests):
+    """`transcribe_audio` at work."""
+
+    def test_the_transcript_is_what_the_recording_says(self, tool: BaseTool) -> None:
+        text = tool.invoke(self.tool_invoke_params_example)
+        assert text.startswith("Welcome to the recording studio")

@@ -7,6 +7,7 @@ import functools
 import operator
 from typing import TYPE_CHECKING, Any, Protocol
 
+import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
 if TYPE_CHECKING:
@@ -54,3 +55,14 @@ def astream_chunks(model: Any, messages: Any, /, **options: Any) -> list[AIMessa
         return [chunk async for chunk in model.astream(messages, **options)]
 
     return asyncio.run(collect())
+
+
+def calls_in(*modes: CallModel) -> Any:
+    """Make a fixture that runs a test once for each of some modes."""
+
+    @pytest.fixture(params=modes, ids=lambda mode: mode.__name__)
+    def call_model(request: pytest.FixtureRequest) -> CallModel:
+        mode: CallModel = request.param
+        return mode
+
+    return call_model

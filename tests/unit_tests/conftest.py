@@ -18,6 +18,7 @@ from .calling_modes import (
     ainvoke,
     astream,
     astream_chunks,
+    calls_in,
     invoke,
     stream,
     stream_chunks,
@@ -35,6 +36,7 @@ __all__ = [
     "archive",
     "astream",
     "astream_chunks",
+    "calls_in",
     "counting",
     "invoke",
     "load",
@@ -65,10 +67,9 @@ def impatient_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Polling, "wait_s", lambda *_: 0.01)
 
 
-@pytest.fixture(params=[invoke, ainvoke, stream, astream], ids=lambda way: way.__name__)
-def call_model(request: pytest.FixtureRequest) -> CallModel:
-    way: CallModel = request.param
-    return way
+# The modes share all that makes a request: one of the whole answers, one of streams, one sync and
+# one async. Folders and files whose rules depend on the mode have all four.
+call_model = calls_in(invoke, astream)
 
 
 @pytest.fixture(params=[stream_chunks, astream_chunks], ids=["stream", "astream"])

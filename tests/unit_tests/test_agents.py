@@ -31,6 +31,7 @@ from pydantic import BaseModel, Field
 
 import langchain_qwen_audio
 from langchain_qwen_audio import Audio, ChatQwenAudio, LoadAudio, QwenAudioToolkit, errors
+from langchain_qwen_audio._media.wav import encode_wav
 from langchain_qwen_audio.local import LocalDashScope, Reply
 
 if TYPE_CHECKING:
@@ -94,6 +95,19 @@ def run(agent: Any, state: Any, config: Any = None, *, is_async: bool = False) -
     return asyncio.run(agent.ainvoke(state, config)) if is_async else agent.invoke(state, config)
 
 
+def events_and_output(
+    agent: Any, state: Any, config: Any = None, *, is_async: bool = False
+) -> tuple[list[Any], Any]:
+    async def collect() -> tuple[list[Any], Any]:
+        streamed = await agent.astream_events(state, config, version="v3")
+        return [event async for event in streamed], await streamed.output()
+
+    if is_async:
+        return asyncio.run(collect())
+    streamed = agent.stream_events(state, config, version="v3")
+    return list(streamed), streamed.output
+
+
 def to_agent(text: str) -> Any:
     return {"messages": [HumanMessage(text)]}
 
@@ -120,7 +134,9 @@ def test_a_text_model_calls_a_model_that_takes_audio(
     done = run(create_agent(text_model, tools), to_agent("What is there?"), is_async=is_async)
     assert text_model.tools == ["list_audio", "load_audio", "ask_audio"]
     listed, wrong, answered = (it for it in done["messages"] if isinstance(it, ToolMessage))
-    assert f"welcome.wav ({WELCOME.stat().st_size:,})" in str(listed.content).splitlines()
+    assert (
+        f"welcome.wav (7.2 s, {WELCOME.stat().st_size:,} bytes)" in str(listed.content).splitlines()
+    )
     assert (wrong.status, answered.status) == ("error", "success")
     assert wrong.content == "welcome.mp3: there is no such recording in the folder"
     assert SAID in answered.text
@@ -231,14 +247,17 @@ def test_a_model_that_only_answers_in_words_ends_the_loop_with_its_answer(
     assert len(server.requests) == 2
 
 
+@pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
+@pytest.mark.parametrize("in_events", [False, True], ids=["state", "events"])
 @TWO_WAYS
 def test_a_refusal_reaches_the_middleware(
-    server: LocalDashScope, speaker: ChatQwenAudio, is_async: bool
+    server: LocalDashScope, speaker: ChatQwenAudio, is_async: bool, in_events: bool
 ) -> None:
     server.script(Reply("", finish_reason="content_filter"))
     agent = create_agent(speaker, [], middleware=[ModelRefusalMiddleware()])
+    way = events_and_output if in_events else run
     with pytest.raises(ModelRefusalError):
-        run(agent, to_agent("?"), is_async=is_async)
+        way(agent, to_agent("?"), is_async=is_async)
 
 
 # --- streaming --------------------------------------------------------------------------------
@@ -305,23 +324,39 @@ def test_speech_of_an_agent_comes_in_events(server: LocalDashScope, is_async: bo
         base_url=server.base_url,
         api_key="local",
     )
-    agent: Any = create_agent(speaker, [])
-
-    async def collect() -> tuple[list[Any], Any]:
-        streamed = await agent.astream_events(to_agent("?"), version="v3")
-        return [event async for event in streamed], await streamed.output()
-
-    if is_async:
-        events, output = asyncio.run(collect())
-    else:
-        streamed = agent.stream_events(to_agent("?"), version="v3")
-        events, output = list(streamed), streamed.output
+    events, output = events_and_output(create_agent(speaker, []), to_agent("?"), is_async=is_async)
     found = [event["params"]["data"][0] for event in events if event["method"] == "messages"]
     pieces = [
         it["delta"]["data"] for it in found if it.get("delta", {}).get("type") == "data-delta"
     ]
     assert b"".join(map(base64.b64decode, pieces))[44:] == pcm
     assert Audio.from_message(output["messages"][-1]).data[44:] == pcm
+
+
+@TWO_WAYS
+def test_the_answer_of_an_agent_that_streams_is_a_whole_wav_file(
+    server: LocalDashScope, is_async: bool
+) -> None:
+    pcm = bytes(range(250)) * 96
+    server.script(Reply("Hello you", audio=pcm))
+    speaker = ChatQwenAudio(
+        model="qwen3.5-omni-flash",
+        modalities=["text", "audio"],
+        base_url=server.base_url,
+        api_key="local",
+    )
+    agent: Any = create_agent(speaker, [], checkpointer=InMemorySaver())
+
+    async def collect() -> list[Any]:
+        return [it async for it in agent.astream(to_agent("?"), THREAD, stream_mode="messages")]
+
+    _ = (
+        asyncio.run(collect())
+        if is_async
+        else list(agent.stream(to_agent("?"), THREAD, stream_mode="messages"))
+    )
+    (speech,) = agent.get_state(THREAD).values["messages"][-1].content[1:]
+    assert base64.b64decode(speech["base64"]) == encode_wav([pcm], 24_000)
 
 
 # --- tools that return recordings ---------------------------------------------------------------
@@ -362,7 +397,7 @@ def test_an_audio_that_became_text_in_a_list_is_refused(
 ) -> None:
     agent = create_agent(listener, [record_twice])
     with pytest.raises(
-        errors.MessageError, match=r"^messages\[2\]: a tool returned an Audio within"
+        errors.MessageError, match=r"^messages\[2\]: a tool returned an Audio within something"
     ):
         run(agent, to_agent("Call record_twice."), is_async=is_async)
 

@@ -357,6 +357,27 @@ def test_all_properties_of_what_is_no_audio_end_in_one_error() -> None:
             getattr(Audio.from_bytes(b"no audio"), name)
 
 
+def acheck(audio: Audio) -> None:
+    asyncio.run(audio.acheck())
+
+
+@pytest.mark.parametrize("check", [Audio.check, acheck], ids=["sync", "async"])
+def test_a_check_refuses_what_could_not_be_sent(check: Callable[[Audio], None]) -> None:
+    whole = SPEECH.read_bytes()
+    for data, words in {
+        b"": "0 bytes came that are not usable audio",
+        b"No recording at all.": "20 bytes came that are not usable audio",
+        whole[: len(whole) // 2]: "it is truncated",
+        wav(tone(0.0)): "there is no sound in it",
+    }.items():
+        upload = Audio.from_file(io.BytesIO(data), name="upload")
+        with pytest.raises(AudioError, match=f"upload: .*{words}"):
+            check(upload)
+    good = Audio.from_path(SPEECH)
+    check(good)
+    assert repr(good).endswith("1.15 s>")
+
+
 def test_the_error_is_langchains_and_pythons_too() -> None:
     assert issubclass(AudioError, QwenAudioError)
     assert issubclass(AudioError, ValueError)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
+import json
+import operator
 import re
 import threading
 from typing import TYPE_CHECKING, Any
@@ -11,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.exceptions import OutputParserException
 from langchain_core.language_models import FakeListChatModel
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio._request import token_count
@@ -20,6 +24,7 @@ from langchain_qwen_audio.chains import create_recording_qa_chain
 from langchain_qwen_audio.errors import APIError, InvalidRequestError
 from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
 
+from .job_calls import jobs_of, submissions
 from .loading import ASR, LEVEL, QWEN_AUDIO, numbered
 from .models import RECOGNITION
 from .recordings import decode_all, wav
@@ -266,6 +271,50 @@ def test_citations_are_the_notes_whose_times_the_answer_names(
 
 
 @pytest.mark.slow
+class Decision(BaseModel):
+    """A decision, and where it is made."""
+
+    what: str
+    times: list[str]
+
+
+DECISION: dict[str, Any] = {"what": "to go, see [00:30]", "times": ["[00:10]"]}
+
+
+def summed(chain: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = functools.reduce(operator.add, chain.stream(inputs))
+    return result
+
+
+@pytest.mark.parametrize(
+    ("call_model", "schema", "expected"),
+    [
+        (invoke, Decision, Decision(**DECISION)),
+        (summed, Decision, Decision(**DECISION)),
+        (ainvoke, Decision.model_json_schema(), DECISION),
+    ],
+    ids=["class", "class, stream", "JSON schema, async"],
+)
+def test_the_answer_may_be_data_and_cite_in_it(
+    call_model: Any, minute: Path, schema: Any, expected: Any
+) -> None:
+    call = json.dumps({"name": "Decision", "arguments": DECISION})
+    taker = NoteTaker(answers=lambda _: f"<tool_call>{call}</tool_call>")
+    with LocalDashScope(reply=taker) as server:
+        chain = chain_of(server, response_format=schema)
+        result = call_model(chain, {"audio": str(minute), "question": QUESTION})
+    assert result["structured_response"] == expected
+    assert "answer" not in result
+    assert starts(result["citations"]) == [30.0, 10.0]
+
+
+def test_an_answer_without_the_data_is_an_error(minute: Path) -> None:
+    with LocalDashScope(reply=NoteTaker(answers=lambda _: "I cannot.")) as server:
+        chain = chain_of(server, response_format=Decision)
+        with pytest.raises(OutputParserException):
+            chain.invoke({"audio": str(minute), "question": QUESTION})
+
+
 def test_beyond_an_hour_citations_name_the_hour(tmp_path: Path) -> None:
     (tmp_path / "long.wav").write_bytes(wav(np.full(8_000 * 3_720, LEVEL, np.int16), 8_000))
     answer = "[59:00], [1:01:00], [01:00]"
@@ -438,6 +487,22 @@ def test_notes_of_a_model_that_tells_speakers_are_sentences_with_them(
     assert "name the speaker where the note does" in prompt
     cited = [(it.page_content, it.metadata.get("speaker")) for it in result["citations"]]
     assert cited == [("Yes.", 1), ("On Monday.", None)]
+
+
+@two_ways
+def test_jobs_note_sentences_with_their_speakers(
+    call_model: Any, server: LocalDashScope, minute: Path
+) -> None:
+    server.script(Reply("", sentences=[said(500, "Shall we?", 0), said(2_000, "Yes.", 1)]))
+    answers = Prompted(responses=["Speaker 1 agrees [00:02]."])
+    jobs = jobs_of(server, parameters={"diarization_enabled": True})
+    with pytest.raises(ValueError, match=rf"{jobs.model} only transcribes: pass combine_llm="):
+        create_recording_qa_chain(jobs)
+    chain = create_recording_qa_chain(jobs, combine_llm=answers)
+    result = call_model(chain, {"audio": minute, "question": QUESTION})
+    assert "\n[00:00] Speaker 0: Shall we?\n[00:02] Speaker 1: Yes.\n" in answers.prompts[0]
+    assert [it.page_content for it in result["citations"]] == ["Yes."]
+    assert len(submissions(server)) == 1
 
 
 def test_notes_on_channels_name_them(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import tracemalloc
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from langchain_qwen_audio.local import (
 )
 from tests.unit_tests.job_calls import JSON, KEY, SYNC_AND_ASYNC, as_json, call_sync
 from tests.unit_tests.recordings import fresh_tone, wav
+from tests.unit_tests.sockets import raw_server
 
 if TYPE_CHECKING:
     from tests.unit_tests.job_calls import CallJobs
@@ -162,6 +164,23 @@ def test_results_are_read_by_another_client(server: LocalDashScope) -> None:
     (answer,) = batches_of(server, model="qwen3.5-omni-flash").results(batch_id)
     assert isinstance(answer, AIMessage)
     assert answer.response_metadata["model_name"] == PLUS
+
+
+@SYNC_AND_ASYNC
+def test_a_batch_is_sent_from_a_file_and_is_never_whole_in_memory(call: CallJobs) -> None:
+    clip = Audio.from_bytes(wav(fresh_tone(60)))
+    message = {"role": "user", "content": [clip.to_block()]}
+    reply = b'HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{"id":"i-1"}'
+    with raw_server([reply], [reply], [reply], [reply]) as server:
+        batches = ChatBatches(ChatQwenAudio(model=PLUS, base_url=server.base_url, api_key=KEY))
+        call(batches, "submit", [[message]])  # it imports what it needs
+        tracemalloc.start()
+        try:
+            call(batches, "submit", 15 * [[message]])
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 10 * clip.size, "a few lines at once, of fifteen"
 
 
 def test_a_clip_too_large_for_a_line_is_sent_as_mp3(server: LocalDashScope) -> None:

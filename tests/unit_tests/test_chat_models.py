@@ -37,7 +37,7 @@ from langchain_qwen_audio.local import (
 from tests.unit_tests.models import ADD, OMNI_3_8, add
 from tests.unit_tests.programs import STRICT
 
-from .conftest import ainvoke, astream, invoke, stream
+from .conftest import ainvoke, astream, calls_in, invoke, stream
 from .waiting import HANG_S
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from .conftest import CallModel
 
 KEY = "sk-swordfish-0123456789"
+
+call_model = calls_in(invoke, ainvoke, stream, astream)
 
 
 @pytest.fixture(autouse=True)

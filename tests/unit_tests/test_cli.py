@@ -929,7 +929,7 @@ def test_an_estimate_fetches_no_url(run: Run) -> None:
 @pytest.mark.usefixtures("interruptible")
 def test_serve_says_what_it_is_and_stops_on_interrupt() -> None:
     with subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0"],
+        [*COMMAND, "serve", "--port", "0", "--whisper", "tiny.en"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -937,7 +937,7 @@ def test_serve_says_what_it_is_and_stops_on_interrupt() -> None:
         assert it.stdout is not None
         banner = it.stdout.readline()
         url = banner.split()[-1]
-        assert "local test server, with Whisper and not Qwen" in banner
+        assert "local test server, with Whisper tiny.en and not Qwen" in banner
         with pytest.raises(urllib.error.HTTPError, match="404") as missing:
             urllib.request.urlopen(f"{url}/nothing", timeout=HANG_S)  # noqa: S310
         missing.value.close()

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import numpy as np
 import pytest
+import tqdm.auto
 from langchain_core.document_loaders import Blob
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.indexing import InMemoryRecordManager, index
 from langchain_core.messages import SystemMessage
+from langchain_core.stores import InMemoryByteStore
+from langchain_core.vectorstores import InMemoryVectorStore
 
 from langchain_qwen_audio.document_loaders import QwenAudioLoader, QwenAudioParser, TranscriptFormat
 from langchain_qwen_audio.errors import AudioError
-from langchain_qwen_audio.local import LocalDashScope, Reply
+from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
+from langchain_qwen_audio.transcripts import Transcript
 from tests.unit_tests.loading import (
     ASR,
     QWEN_AUDIO,
+    count_seconds,
     llm_of,
     loader_of,
     numbered,
@@ -77,6 +86,23 @@ def test_language_and_emotion_are_in_the_metadata_where_known(
     assert {name: value for name, value in told.items() if value is not None} == known
     assert document.metadata["model"] == "transcriber-1"
     assert document.page_content == "words"
+
+
+@pytest.mark.parametrize(("languages", "language"), [(["zh", "zh"], "zh"), (["zh", "en"], None)])
+def test_a_recording_has_a_language_if_all_of_its_segments_have_it(
+    load: Load, ten: Path, languages: list[str], language: str | None
+) -> None:
+    replies = [Reply("a", annotations=[{"type": "audio_info", "language": it}]) for it in languages]
+    with LocalDashScope() as server:
+        server.script(*replies)
+        options: dict[str, Any] = {
+            "segment_s": 5,
+            "max_concurrency": 1,
+            "transcript_format": "json",
+        }
+        (document,) = load(loader_of(server, ten, **options))
+    assert document.metadata.get("language") == language
+    assert Transcript.model_validate_json(document.page_content).language == language
 
 
 @pytest.mark.parametrize(
@@ -242,6 +268,50 @@ def test_documents_come_as_they_are_transcribed(counting: LocalDashScope, tmp_pa
     assert texts(list(documents)) == [str(number) for number in range(1, 60)]
 
 
+@pytest.mark.parametrize("transcript_format", ["segments", "sentences", "windows", "text"])
+def test_ids_are_the_same_in_each_run_and_differ_within_one(
+    load: Load, tmp_path: Path, transcript_format: str
+) -> None:
+    for name in ("a.wav", "copy.wav"):
+        (tmp_path / name).write_bytes(wav(numbered(6)))
+    blobs = [Blob.from_data(wav(numbered(6, first))) for first in (10, 20)]
+    (tmp_path / "no.wav").write_bytes(b"no recording")
+    paths = [tmp_path / "a.wav", tmp_path / "copy.wav", tmp_path / "no.wav", *blobs]
+
+    def ids(model: str = ASR, **options: Any) -> list[str | None]:
+        options |= {"transcript_format": transcript_format, "on_error": "document"}
+        options |= {"window_s": 2} if transcript_format == "windows" else {}
+        documents = load(loader_of(server, paths, {"model": model}, segment_s=2, **options))
+        return [document.id for document in documents]
+
+    with LocalDashScope(reply=count_seconds) as server:
+        first = ids(checkpoint=tmp_path / "kept")
+        assert [UUID(it).version for it in first if it] == [5] * len(first)
+        assert len(set(first)) == len(first) == (5 if transcript_format == "text" else 13)
+        assert ids(checkpoint=tmp_path / "kept") == first
+        assert first[0] not in ids(QWEN_AUDIO, prompt="List names.")
+
+
+def test_a_failed_segment_has_the_id_of_its_later_transcript(load: Load, ten: Path) -> None:
+    with LocalDashScope(reply=count_seconds) as server:
+        server.script(error_reply(400, "InvalidParameter", "no"))
+        options: dict[str, Any] = {"segment_s": 4, "transcript_format": "sentences"}
+        failed = load(loader_of(server, ten, on_error="document", max_concurrency=1, **options))
+        whole = load(loader_of(server, ten, **options))
+    assert "error" in failed[0].metadata
+    assert [it.id for it in failed] == [it.id for it in whole]
+
+
+def test_langchains_index_adds_nothing_twice(counting: LocalDashScope, ten: Path) -> None:
+    store = InMemoryVectorStore(DeterministicFakeEmbedding(size=8))
+    records = InMemoryRecordManager("recordings")
+    for encode in ("sha256", lambda document: document.id):
+        loader = loader_of(counting, ten, segment_s=4)
+        counts = [index(loader, records, store, key_encoder=encode, cleanup=None) for _ in range(2)]
+        assert [it["num_added"] for it in counts] == [3, 0]
+        assert [it["num_skipped"] for it in counts] == [0, 3]
+
+
 @pytest.mark.parametrize(
     ("prompt", "model"),
     [(None, ASR), (SystemMessage("Names: Qwen."), ASR), ("List every decision.", QWEN_AUDIO)],
@@ -340,9 +410,22 @@ def test_the_summary_counts_what_was_transcribed_and_paid_for(load: Load, archiv
     assert first.audio_s == pytest.approx(2 + 1.149, abs=0.01)
     assert first.usage == {"input_tokens": 90, "output_tokens": 6, "total_tokens": 96}
     assert str(first) == (
-        "4 recordings, 00:03 in 4 segments (1 failed, 0 from the checkpoint): 90 tokens in, 6 out"
+        "4 recordings, 00:03 in 4 segments (1 failed, 0 from the checkpoint): "
+        "unknown seconds billed, 90 tokens in, 6 out"
     )
     assert loader.summary == first, "each run has its own"
+
+
+def test_seconds_that_are_billed_are_those_of_this_run(load: Load, archive: Path) -> None:
+    usage = {"input_tokens": 30, "output_tokens": 2, "total_tokens": 32, "seconds": 3}
+    store = InMemoryByteStore()
+    with LocalDashScope(reply=Reply("w", usage=usage)) as server:
+        load(loader_of(server, archive / "a.wav", checkpoint=store))
+        loader = loader_of(server, [archive / "a.wav", DATA / "speech.wav"], checkpoint=store)
+        load(loader)
+        assert "1 from the checkpoint): 3 s billed, 30 tokens in, 2 out" in str(loader.summary)
+        load(loader)
+    assert "2 from the checkpoint): 0 s billed, 0 tokens in, 0 out" in str(loader.summary)
 
 
 def test_the_summary_counts_while_the_run_goes_on(counting: LocalDashScope, ten: Path) -> None:
@@ -365,9 +448,42 @@ def test_the_progress_bar_shows_seconds_done_and_tokens_used(
         load(loader_of(server, ten, segment_s=5, overlap_s=overlap_s, show_progress=True))
     shown = capsys.readouterr().err
     last = shown.rstrip().rpartition("\r")[2]
-    assert "transcribing: 100%" in last
+    assert "transcribing 1 of 1: 100%" in last
     assert "10.0/10.0" in last
     assert f"tokens={32 * (3 if overlap_s else 2)}" in last
+
+
+def test_the_progress_bar_counts_recordings_and_estimates_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+    load: Load,
+    counting: LocalDashScope,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    bars: list[Any] = []
+    make_bar = tqdm.auto.tqdm
+
+    def draw_each_step(**options: Any) -> Any:
+        bars.append(make_bar(**options, mininterval=0))
+        return bars[-1]
+
+    monkeypatch.setattr(make_bar, "monitor_interval", 0)  # which draws in between
+    monkeypatch.setattr(tqdm.auto, "tqdm", draw_each_step)
+    store = InMemoryByteStore()
+    for number, seconds in enumerate((4, 6, 8)):
+        (tmp_path / f"{number}.wav").write_bytes(wav(numbered(seconds, 10 * number)))
+    load(loader_of(counting, tmp_path / "0.wav", segment_s=2, checkpoint=store))
+    load(loader_of(counting, tmp_path, segment_s=2, checkpoint=store, show_progress=True))
+    steps = [it for it in capsys.readouterr().err.split("\r") if "of 3" in it]
+    places = [re.search(r"(\d of 3).* ([\d.]+/[\d.]+) ", it) for it in steps]
+    shown = list(dict.fromkeys(it.groups() for it in places if it))
+    assert shown == [
+        *[("1 of 3", f"{it}.00/12.0") for it in (2, 4)],
+        *[("2 of 3", f"{it}/15.0") for it in ("6.00", "8.00", "10.0")],
+        *[("3 of 3", f"{it}.0/18.0") for it in (12, 14, 16, 18)],
+    ]
+    assert all(re.search(r"<\d\d:\d\d", it) for it in steps if "3 of 3" in it)  # time left
+    assert bars[-1].initial == 4.0, "what came from the checkpoint says nothing of the speed"
 
 
 def test_there_is_no_progress_bar_unless_it_is_set(

@@ -39,6 +39,9 @@ def test_without_a_key_an_example_starts_the_local_test_server() -> None:
         "rag_speakers",
         "agent",
         "agent_memory",
+        "mcp_agent",
+        "deep_agent",
+        "supervisor",
     ],
 )
 def test_example_transcribes_the_sample(name: str) -> None:

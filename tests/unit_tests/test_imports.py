@@ -27,7 +27,12 @@ LAYERS = [
     ("_protocols",),
     ("_models",),
     ("_request", "_response"),
-    ("_transcription.subtitles", "_transcription.scripts"),
+    ("_transcription.columns",),
+    (
+        "_transcription.scripts",
+        "_transcription.spoken",
+        "_transcription.subtitles",
+    ),
     ("costs", "rate_limits", "transcripts", "_redaction", "redaction"),
     ("_service",),
     ("_settings", "_service_settings"),
@@ -37,10 +42,11 @@ LAYERS = [
     ("chat_models", "transcription_jobs", "chat_batches"),
     ("_transcription", "_notebook"),
     ("document_loaders",),
-    ("_agent_memory", "_evaluation", "evaluation"),
+    ("_agent_memory", "_audio_tools", "_evaluation", "evaluation"),
     ("chains", "tools", "middleware", "ray", "llama_index"),
+    ("mcp_server", "mcp_client", "mcp_adapters", "_mcp_content", "deep_agents"),
     ("_cli_inputs", "_cli_estimate", "_cli_models"),
-    ("_cli_ask", "_cli_transcribe", "_cli_evaluate", "_cli_sample", "cli"),
+    ("_cli_ask", "_cli_transcribe", "_cli_evaluate", "_cli_mcp", "_cli_sample", "cli"),
 ]
 KNOW_THE_SDK = {
     "_request/token_count.py",

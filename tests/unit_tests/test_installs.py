@@ -172,6 +172,16 @@ NEEDS_AN_EXTRA = {
         "agents",
         "langchain_qwen_audio.middleware needs LangChain's agents",
     ),
+    "deep_agents": (
+        "import langchain_qwen_audio.deep_agents",
+        "deep-agents",
+        "langchain_qwen_audio.deep_agents needs Deep Agents",
+    ),
+    "mcp": (
+        "import langchain_qwen_audio.mcp_server",
+        "mcp",
+        "langchain_qwen_audio.mcp_server needs the MCP SDK 2",
+    ),
     "llama_index": (
         "import langchain_qwen_audio.llama_index",
         "llama-index",
@@ -252,7 +262,7 @@ def test_the_base_install_transcribes_at_a_terminal(
     command = python(*COMMAND, "transcribe", SAMPLE)
     code, shown = run_at_terminal(command, cwd=tmp_path, env=environment(**service))
     assert code == 0, shown
-    assert "transcribing: 100%" in shown
+    assert "transcribing 1 of 1: 100%" in shown
     assert "welcome.txt" in shown
     assert (tmp_path / "welcome.txt").read_text() == "a text\n"
 
@@ -272,6 +282,26 @@ from langchain_qwen_audio.llama_index import QwenAudio, QwenAudioReader
 print(QwenAudio().chat([ChatMessage(blocks=[AudioBlock(path=sys.argv[1])])]))
 print(QwenAudioReader().load_data(sys.argv[1])[0].text)
 """
+DEEP_AGENTS = """
+import os, sys
+from deepagents.backends import FilesystemBackend
+from langchain_qwen_audio.deep_agents import ReadAudio
+tool = ReadAudio(backend=FilesystemBackend(os.path.dirname(sys.argv[1]), virtual_mode=True))
+call = {"type": "tool_call", "id": "1", "name": "read_audio", "args": {"file_path": "welcome.wav"}}
+print(tool.invoke(call).update["messages"][0].text)
+"""
+MCP = """
+import asyncio, os, sys
+from langchain_qwen_audio import ChatQwenAudio, QwenAudioToolkit
+from langchain_qwen_audio.mcp_server import create_mcp_server
+from mcp import Client
+toolkit = QwenAudioToolkit(root_dir=os.path.dirname(sys.argv[1]), llm=ChatQwenAudio())
+async def main():
+    async with Client(create_mcp_server(toolkit)) as client:
+        question = {"audio": "welcome.wav", "question": "?"}
+        print((await client.call_tool("ask_audio", question)).content[0].text)
+asyncio.run(main())
+"""
 EVALUATE = """
 import sys
 from langchain_qwen_audio import ChatQwenAudio, evaluate_transcripts
@@ -282,6 +312,8 @@ WORKS_WITH: dict[str, tuple[str, ...]] = {
     "local": (*COMMAND, "ask", SAMPLE, "--local"),
     "agents": ("-c", AGENTS, SAMPLE),
     "llama-index": ("-c", LLAMA_INDEX, SAMPLE),
+    "mcp": ("-c", MCP, SAMPLE),
+    "deep-agents": ("-c", DEEP_AGENTS, SAMPLE),
     "ray": ("-c", "import langchain_qwen_audio.ray as it; print(it.SCHEMA)"),
 }
 
@@ -305,7 +337,7 @@ def names_in(module: str) -> set[str]:
     return names | {str(it.value) for it in bound if isinstance(it, ast.Constant)}
 
 
-@pytest.mark.parametrize("name", ["IMPORT", "AUDIO", "LLAMA_INDEX", "RAY", "SERVE"])
+@pytest.mark.parametrize("name", ["IMPORT", "AUDIO", "LLAMA_INDEX", "MCP", "RAY", "SERVE"])
 def test_the_install_matrix_imports_what_there_is(name: str) -> None:
     for node in ast.walk(ast.parse(getattr(install_matrix, name))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
@@ -327,6 +359,8 @@ NAMED = {
     "pyarrow": "ray",
     "langgraph": "langchain",
     "jiwer": "evaluate",
+    "deepagents": "deep-agents",
+    "fastmcp": "mcp",
 }
 
 
@@ -350,4 +384,4 @@ def test_a_page_names_what_must_be_installed_for_it(page: Path) -> None:
         name = NAMED.get(module, module)
         assert re.search(rf"pip install [^\n]*\b{name}(?![\w-])", text), f"{page} imports {module}"
     if "LocalDashScope()" in code:
-        assert "[local]" in text, page
+        assert re.search(r"\[local[],]", text), page

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+import threading
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import numpy as np
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import (
     AgentMiddleware,
+    ClearToolUsesEdit,
+    ContextEditingMiddleware,
     ModelFallbackMiddleware,
     PIIMiddleware,
     SummarizationMiddleware,
@@ -19,17 +22,22 @@ from langchain.agents.middleware import (
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage, trim_messages
 from langchain_core.stores import InMemoryByteStore
-from langchain_core.tools import tool
+from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.store.memory import InMemoryStore
+from langgraph.store.sqlite.aio import AsyncSqliteStore
+from langgraph.types import Command
 from pydantic import Field
 
 from langchain_qwen_audio import Audio, ChatQwenAudio
+from langchain_qwen_audio._agent_memory.recordings import recording_id_of
 from langchain_qwen_audio.errors import AudioError, MessageError, QwenAudioError
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply
 from langchain_qwen_audio.middleware import AudioMiddleware
 from tests.unit_tests.recordings import tone, wav
+from tests.unit_tests.waiting import HANG_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -196,7 +204,34 @@ def test_what_cannot_be_transcribed_stays_sound(
         with caplog.at_level(logging.WARNING):
             ask(agent, text("two"))
         assert sounds_sent(server.requests[-1]) == [HELLO]
-    assert "no transcript (InvalidRequestError" in caplog.text
+    assert "no transcript; its sound is sent instead" in caplog.text
+    assert "InvalidRequestError: no" in caplog.text
+
+
+def test_four_old_recordings_at_most_are_transcribed_at_once(
+    ask: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clips = [wav(tone(2, 16_000, 300.0 + 100 * number)) for number in range(8)]
+    refused = RawReply(400, steps=[b'{"code": "InvalidParameter", "message": "no"}'])
+    meeting, busy, most = threading.Barrier(4), set[bytes](), [0]
+
+    def transcribe(request: ReceivedRequest) -> Any:
+        busy.add(request.body)
+        meeting.wait(HANG_S)
+        most[0] = max(most[0], len(busy))
+        meeting.wait(HANG_S)
+        busy.remove(request.body)
+        return refused if sounds_sent(request) == [clips[3]] else WORDS
+
+    with LocalDashScope(
+        reply=lambda it: transcribe(it) if it.json["model"] == ASR else "an answer"
+    ) as server:
+        state = ask(agent_of(server, memory_of(server, tmp_path, keep_turns=0)), *map(sound, clips))
+        assert sounds_sent(server.requests[-1]) == [clips[3]]
+    assert most == [4]
+    assert str(contents(state)[0]).count(WORDS) == 7
+    (warning,) = (it.message for it in caplog.records if it.levelno == logging.WARNING)
+    assert recording_id_of(Audio.from_bytes(clips[3])) in warning
 
 
 def test_urls_and_what_is_no_recording_stay_as_they_came(
@@ -208,6 +243,14 @@ def test_urls_and_what_is_no_recording_stay_as_they_came(
     broken = {"type": "audio", "base64": "bm9uc2Vuc2U=", "mime_type": "audio/wav"}
     with pytest.raises(AudioError, match="not usable audio"):
         ask(agent_of(server, memory_of(server, tmp_path)), broken, text("What is said?"))
+
+
+@pytest.mark.parametrize("odd", [{"type": ["audio"]}, {"type": "audio", "file_id": 1}])
+def test_odd_blocks_are_the_models_own_errors(
+    ask: Run, server: LocalDashScope, tmp_path: Path, odd: dict[str, Any]
+) -> None:
+    with pytest.raises(MessageError, match=r"^messages\[0\]"):
+        ask(agent_of(server, memory_of(server, tmp_path)), odd, text("What is said?"))
 
 
 def test_a_channel_that_was_chosen_is_all_that_is_stored_and_sent(
@@ -280,6 +323,41 @@ def test_what_a_tool_returns_is_stored(ask: Run, server: LocalDashScope, tmp_pat
     assert sounds_sent(server.requests[-1]) == [BYE]
 
 
+@tool(response_format="content_and_artifact")
+def record_twice() -> tuple[list[Any], dict[str, Any]]:
+    """Record with the microphone, twice."""
+    both = [Audio.from_bytes(HELLO), Audio.from_bytes(BYE)]
+    return ["Two recordings:", *both], {"both": both}
+
+
+@tool
+def record_and_go_on(tool_call_id: Annotated[str, InjectedToolCallId]) -> list[Any]:
+    """Record with the microphone, and update the state."""
+    block = Audio.from_bytes(HELLO).to_tool_block()
+    message = ToolMessage([text("recorded"), block], tool_call_id=tool_call_id)
+    return [Command(update={"messages": [message]})]
+
+
+@pytest.mark.parametrize(
+    ("recorder", "sent"),
+    [(record_twice, [HELLO, BYE]), (record_and_go_on, [HELLO])],
+    ids=["in a list", "in a command"],
+)
+def test_recordings_that_a_tool_returns_otherwise_are_stored_and_sent(
+    ask: Run, server: LocalDashScope, tmp_path: Path, recorder: Any, sent: list[bytes]
+) -> None:
+    saver = InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+    agent = agent_of(server, memory_of(server, tmp_path), tools=[recorder], checkpointer=saver)
+    server.script(Reply(tool_calls=[{"name": recorder.name, "arguments": {}}]))
+    state = ask(agent, text("Listen"))
+    (result,) = (it for it in state["messages"] if isinstance(it, ToolMessage))
+    ids = [recording_id_of(Audio.from_bytes(it)) for it in sent]
+    assert [it["file_id"] for it in result.content[1:] if "file_id" in it] == ids  # type: ignore[index]
+    assert result.artifact in (None, {"both": [{"file_id": it} for it in ids]})
+    assert sounds_sent(server.requests[-1]) == sent
+    assert not any(b"base64" in data for _, data in saver.blobs.values())
+
+
 # --- what the model says aloud ----------------------------------------------------------------
 
 
@@ -317,6 +395,21 @@ def test_a_store_of_any_kind_keeps_recordings(
     assert again.get_recording(recording_id).data == HELLO
 
 
+async def test_an_async_store_keeps_recordings(server: LocalDashScope) -> None:
+    async with AsyncSqliteStore.from_conn_string(":memory:") as store:
+        await store.setup()
+        memory = memory_of(server, store, keep_turns=1)
+        blocks = await memory.ato_blocks(Audio.from_bytes(HELLO))
+        agent = agent_of(server, memory)
+        for words in ("one", "two"):
+            state = await agent.ainvoke(
+                {"messages": [{"role": "user", "content": [*blocks, text(words)]}]}, THREAD
+            )
+        assert WORDS in str(contents(state)[0])
+        assert sounds_sent(server.requests[-1]) == [HELLO]
+        assert (await memory.aget_recording(blocks[1]["file_id"])).data == HELLO
+
+
 def test_another_store_is_an_error_that_says_so(
     ask: Run, server: LocalDashScope, tmp_path: Path
 ) -> None:
@@ -325,6 +418,25 @@ def test_another_store_is_an_error_that_says_so(
     with pytest.raises(AudioError, match="began with another store"):
         ask(agent, *blocks)
     assert server.requests == []
+
+
+def test_bytes_that_are_not_those_that_were_stored_are_not_sent(
+    ask: Run, server: LocalDashScope, tmp_path: Path
+) -> None:
+    memory = memory_of(server, tmp_path)
+    blocks = memory.to_blocks(Audio.from_bytes(HELLO))
+    (tmp_path / blocks[1]["file_id"]).write_bytes(BYE)
+    with pytest.raises(AudioError, match="something else has written there"):
+        ask(agent_of(server, memory), *blocks)
+    assert server.requests == []
+
+
+def test_a_model_without_the_middleware_says_where_the_sound_is(
+    server: LocalDashScope, tmp_path: Path
+) -> None:
+    message = HumanMessage([*memory_of(server, tmp_path).to_blocks(Audio.from_bytes(HELLO))])
+    with pytest.raises(MessageError, match=r"AudioMiddleware has stored use its get_recording"):
+        model_of(server).invoke([message])
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "audio-0000000000000000.txt", "audio-", ""])
@@ -341,6 +453,14 @@ def test_bad_arguments_are_errors(tmp_path: Path) -> None:
         AudioMiddleware({})  # type: ignore[arg-type]
 
 
+def test_without_a_key_the_transcriber_is_missed_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
+    with pytest.raises(ValueError, match="pass transcriber=ChatQwenAudio"):
+        AudioMiddleware(tmp_path)
+
+
 # --- beside other middleware ------------------------------------------------------------------
 
 
@@ -350,6 +470,10 @@ def test_tokens_are_those_of_the_model(server: LocalDashScope, tmp_path: Path) -
     texts = memory.token_counter()([HumanMessage([message.content[0], text("one")])])
     assert memory.token_counter()([message]) == texts + 60 * 25
     assert memory.token_counter(model_of(server))([message]) == texts + 60 * 7
+    raw = HumanMessage([message.content[0], sound(wav(tone(60))), text("one")])
+    assert memory.token_counter()([raw]) == texts + 60 * 25
+    odd = {**message.content[1], "extras": {"duration_s": "long"}}  # type: ignore[dict-item]
+    assert memory.token_counter()([HumanMessage([message.content[0], odd, text("one")])]) > texts
     short = HumanMessage([*memory.to_blocks(Audio.from_bytes(wav(tone(0.5))))])
     alone = memory.token_counter()([HumanMessage(short.content[:1])])
     assert memory.token_counter()([short]) == alone + 25
@@ -379,6 +503,22 @@ def test_a_summary_keeps_the_name_of_a_recording_and_its_transcript(
     _, summarized, _ = (request.body.decode() for request in server.requests)
     assert "[Transcript of audio-" in summarized
     assert WORDS in summarized
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["before", "after"])
+def test_results_with_recordings_are_cleared_by_their_length(
+    ask: Run, server: LocalDashScope, tmp_path: Path, is_first: bool
+) -> None:
+    memory = memory_of(server, tmp_path)
+    edits = [ClearToolUsesEdit(trigger=200, keep=0)]  # BYE is 75 tokens, and much longer in base64
+    editing = ContextEditingMiddleware(edits=edits, token_counter=memory.token_counter())
+    both = (memory, editing) if is_first else (editing, memory)
+    agent = agent_of(server, *both, tools=[record])
+    server.script(Reply(tool_calls=[{"name": "record", "arguments": {}}]))
+    ask(agent, text("Listen"))
+    assert sounds_sent(server.requests[-1]) == [BYE]
+    ask(agent, sound(wav(tone(20))), text("And here"))
+    assert sounds_sent(server.requests[-1]) == [wav(tone(20))]
 
 
 def test_redaction_redacts_transcripts(ask: Run, tmp_path: Path) -> None:

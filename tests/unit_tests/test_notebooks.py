@@ -45,9 +45,8 @@ NO_KEY = "There is no DASHSCOPE_API_KEY: the local test server answers, not Qwen
 WELCOME = "Welcome to the recording studio"
 TRANSCRIPT = f'[local test server: Whisper tiny.en, not Qwen-Audio] Transcript: "{WELCOME}'
 OMNI_TRANSCRIPT = TRANSCRIPT.replace("Qwen-Audio", "qwen3.5-omni-flash")
-SPEECH_OUTPUT = (
-    "write down what I hear"  # of the recording that is the local test server's speech output
-)
+# Of the recording that is the local test server's speech output.
+SPEECH_OUTPUT = "This is the local test server"
 MACHINE = re.compile(r"/(?:work|tmp|home|root|Users|var)/|site-packages|127\.0\.0\.1:\d|\bsk-")
 MAX_BYTES = 150_000
 
@@ -88,11 +87,14 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
         5: [TRANSCRIPT, "\nstop {", "'total_tokens': 219, 'input_token_details': {'audio': 179}"],
         6: ["ChatQwenAudio {'audio': 179}", "on_chat_model_stream", "on_parser_stream"],
         7: [f"answer: {TRANSCRIPT}", "failed: messages[1].content[0]: 3 bytes", SPEECH_OUTPUT],
-        8: ["qwen-audio-turbo-latest 361 tokens in, "],
+        8: ["qwen-audio-turbo-latest 362 tokens in, "],
         9: [f"Recording(words='{WELCOME}", "place='studio')"],
     },
     "04_agents_and_tools": {
-        2: ["speech_output.mp3 (25,364)\nwelcome.wav (229,004)\n", TRANSCRIPT],
+        2: [
+            "speech_output.mp3 (6.3 s, 25,556 bytes)\nwelcome.wav (7.2 s, 229,004 bytes)\n",
+            TRANSCRIPT,
+        ],
         3: ["welcome.wav from 0 s: 1.2 s, audio/wav", "['text', 'file']", "<audio controls"],
         4: ["error: ../__init__.py: there is no such", "URLs are not allowed", "Field required"],
         5: [
@@ -103,19 +105,19 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
         7: ["auto []\nany [('add', {'a': 2, 'b': 3})]\nnone []\n"],
         8: [f"{{'text': '{WELCOME}", "saved 19 words"],
         9: [
-            "ai: record\ntool: 6.2 s were recorded.\n",
+            "ai: record\ntool: 6.3 s were recorded.\n",
             *(SPEECH_OUTPUT, "<Audio 'audio'", "<svg"),
         ],
     },
     "05_long_recordings_and_rag": {
-        2: ["monday.wav: 14.4 s\ntuesday.wav: 6.2 s\n"],
+        2: ["monday.wav: 14.4 s\ntuesday.wav: 6.3 s\n"],
         3: [
             f"monday.wav 0.0 to 7.7 s:\n  {WELCOME}",
             "monday.wav 7.7 to 14.4 s:\n",
-            "tuesday.wav 0.0 to 6.2 s:\n",
+            "tuesday.wav 0.0 to 6.3 s:\n",
             "2 recordings, 00:20 in 3 segments (0 failed, 0 from the checkpoint)",
         ],
-        4: ["3 recordings, 00:26 in 4 segments (0 failed, 4 from the checkpoint): 0 tokens in, 0"],
+        4: ["3 recordings, 00:26 in 4 segments (0 failed, 4 from the checkpoint): 0 s billed, "],
         5: [f"1\n00:00:00,000 --> 00:00:05,299\n{WELCOME}", "\n00:00:07,680 --> "],
         6: ["[00:00 to 00:00 could not be transcribed: AudioError: broken.wav: 21 bytes"],
         7: [f"monday.wav from 0.0 s: {WELCOME}"],
@@ -139,18 +141,19 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
         6: ["welcome.wav 2.26 Please speak clearly into the microphone"],
         7: ["This conversation has no audio", "['welcome.wav']"],
         8: ['Transcript: "Please speak clearly into the microphone'],
-        9: ["['list_audio', 'load_audio', 'ask_audio']\nspeech_output.mp3 (25,364)"],
+        9: ["['list_audio', 'load_audio', 'ask_audio']\nspeech_output.mp3 (6.3 s, 25,556 bytes)"],
         10: ["load_audio {'audio': 'welcome.wav'}\n", f'Transcript: "{WELCOME}'],
     },
     "08_evaluate_transcripts": {
         2: [
+            "0.0%     19            0        0         0  speech_output.mp3",
             "0.0%     19            0        0         0  welcome.wav",
             "  total\ncompared after: Unicode NFKC, lower case",
             "qwen3-asr-flash: WER ",
-            "of 2 recordings; cost 0.00286 CNY",
+            "of 3 recordings; cost 0.00418 CNY",
         ],
         3: ["qwen3-asr-flash             ", "qwen-audio-3.1-asr-flash    ", " CNY"],
-        4: ["speech_output.mp3", "REF:", "HYP:"],
+        4: ["noisy.wav", "REF:", "HYP:"],
         5: ["failed: ['gone.wav']", "WER 0.0%", "1 failed; cost 0.00154 CNY"],
         6: ["character 33.3%"],
     },
@@ -161,7 +164,7 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
             "en None 7.0\nlocal-test-server/whisper-tiny.en",
         ],
         4: [OMNI_TRANSCRIPT, "['text', 'audio'] b'RIFF'"],
-        5: ["6.2 s, audio/wav, 24000 Hz", "<Audio 'answer from 0 s'", "<audio controls"],
+        5: ["6.3 s, audio/wav, 24000 Hz", "<Audio 'answer from 0 s'", "<audio controls"],
         6: [SPEECH_OUTPUT, OMNI_TRANSCRIPT],
         7: ["reasoning: [local test server: Whisper does not reason", f'Transcript: "{WELCOME}'],
         8: [
@@ -271,6 +274,14 @@ def test_notebook_says_nothing_of_the_machine_that_it_ran_on(path: Path) -> None
         assert cell["metadata"] == {}
         shown = shown_by(cell) if cell["cell_type"] == "code" else ""
         assert not MACHINE.search("".join(cell["source"]) + shown)
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_the_first_cell_says_what_to_install(path: Path) -> None:
+    first = json.loads(path.read_text())["cells"][0]
+    assert first["cell_type"] == "markdown"
+    command = r"^```console\n\$ pip install \"\.\[local[],].* jupyterlab\n```$"
+    assert re.search(command, "".join(first["source"]), re.MULTILINE)
 
 
 def test_every_notebook_is_tested() -> None:

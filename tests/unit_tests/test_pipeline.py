@@ -19,7 +19,7 @@ from langchain_qwen_audio.local import (
     compatible_stream_error_reply,
     error_reply,
 )
-from tests.unit_tests.calling_modes import ainvoke, astream, invoke, stream
+from tests.unit_tests.calling_modes import ainvoke, astream, calls_in, invoke, stream
 from tests.unit_tests.faults import SOON
 from tests.unit_tests.models import (
     ASR,
@@ -43,6 +43,8 @@ from tests.unit_tests.recordings import QUESTION, question_about, tone, wav
 
 if TYPE_CHECKING:
     from tests.unit_tests.calling_modes import CallModel
+
+call_model = calls_in(invoke, ainvoke, stream, astream)
 
 # --- every kind of model ----------------------------------------------------------------------
 

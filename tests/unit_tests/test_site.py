@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -13,14 +14,25 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from playwright.sync_api import sync_playwright
 
-from langchain_qwen_audio import errors
+import langchain_qwen_audio
+from langchain_qwen_audio import errors, transcripts
+
+from ._notebook.test_browser import CHROMIUM, FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
+COPY = ".md-clipboard, [data-md-type=copy]"
+# The browser's clipboard is not for pages without a window.
+KEEP_COPIED = """document.execCommand = () => {
+  window.copied = getSelection().toString() || document.activeElement.value;
+  return true;
+}"""
 
 
 class Page(HTMLParser):
@@ -42,6 +54,10 @@ class Page(HTMLParser):
             self.resources += links
 
 
+def english_pages() -> list[Path]:
+    return [page for page in DOCS.rglob("*.md") if not page.name.endswith(".zh.md")]
+
+
 def dead_links(path: Path, pages: dict[Path, Page]) -> Iterator[str]:
     for link in pages[path].links:
         url = urlsplit(link)
@@ -55,11 +71,13 @@ def dead_links(path: Path, pages: dict[Path, Page]) -> Iterator[str]:
             yield f"{path.name}: {link}"
 
 
-def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site, warnings as errors."""
     for module in ("material", "mkdocs", "mkdocstrings_handlers"):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is not installed: pip install -e '.[docs]'")
-    site = tmp_path / "site"
+    site = tmp_path_factory.mktemp("site")
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", site],
         cwd=ROOT,
@@ -69,13 +87,17 @@ def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return site
 
+
+def test_the_links_of_the_site_lead_somewhere(site: Path) -> None:
     # 404.html is served at any address, so that its links begin at the root.
     paths = [path for path in site.rglob("*.html") if path.name != "404.html"]
     pages = {path: Page(path) for path in paths}
-    assert len(pages) == len(list(DOCS.rglob("*.md")))
+    assert len(pages) == 2 * len([*english_pages(), *NOTEBOOKS])
     assert [link for path in pages for link in dead_links(path, pages)] == []
-    fetched = {link for page in pages.values() for link in page.resources if "//" in link}
+    loaded = {link for page in pages.values() for link in page.resources}
+    fetched = {link for link in loaded if "//" in link and not link.startswith("data:")}
     assert fetched == set()
     for style in site.rglob("*.css"):
         elsewhere = re.findall(r"url\(\s*['\"]?(?:https?:)?//|@import", style.read_text())
@@ -84,8 +106,64 @@ def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
 
 def test_every_page_is_in_the_navigation() -> None:
     listed = re.findall(r"[\w/-]+\.md\b", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
-    pages = [page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")]
-    assert sorted(listed) == sorted(pages)
+    pages = [page.relative_to(DOCS).as_posix() for page in english_pages()]
+    assert sorted(listed) == sorted([*pages, *(f"notebooks/{it.stem}.md" for it in NOTEBOOKS)])
+
+
+def test_a_notebook_is_a_page_with_its_outputs(site: Path) -> None:
+    page = (site / "notebooks" / "02_audio_in_any_form.html").read_text(encoding="utf-8")
+    assert "<audio controls" in page
+    assert "welcome.wav audio/wav pcm_s16le 16000 Hz 1 ch" in page
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_from_the_disk_commands_are_copied_and_pages_found(site: Path) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page()
+        page.add_init_script(KEEP_COPIED)
+        page.goto((site / "install.html").as_uri())
+        blocks = page.locator(".highlight:has(.gp)")
+        assert "\n$ pip install" in blocks.first.inner_text()
+        blocks.first.hover()
+        blocks.first.locator(COPY).click()
+        copied = page.wait_for_function("() => window.copied").json_value()
+        assert copied.startswith("pip install")
+        assert "$ " not in copied
+        page.fill(".md-search__input", "checkpoint")
+        page.wait_for_selector(".md-search-result__item a[href*='recordings.html']")
+        assert page.locator(".md-search-result__item a[href*='/zh/']").count() == 0
+        page.goto((site / "zh" / "reference" / "audio.html").as_uri())
+        page.fill(".md-search__input", "字幕")
+        page.wait_for_selector(".md-search-result__item a[href$='/zh/subtitles.html']")
+        browser.close()
+
+
+def test_the_reference_has_every_name_that_the_package_exports() -> None:
+    pages = [it.read_text(encoding="utf-8") for it in (DOCS / "reference").glob("*.md")]
+    named = set(re.findall(r"^::: langchain_qwen_audio\.(\S+)$", "\n".join(pages), re.MULTILINE))
+    of_modules = set(vars(transcripts))  # a page has all of this module
+    assert set(langchain_qwen_audio.__all__) - of_modules <= named
+
+
+def text_of(page: str) -> str:
+    """Read a page; of a notebook, the text that it begins with."""
+    if not page.startswith("notebooks/"):
+        return (DOCS / page).read_text(encoding="utf-8")
+    notebook = (ROOT / page).with_suffix(".ipynb").read_text(encoding="utf-8")
+    return "".join(json.loads(notebook)["cells"][0]["source"])
+
+
+def test_llms_txt_lists_the_pages_of_the_navigation() -> None:
+    """The file for language models has the sections, the order and the titles of the site."""
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    sections = re.findall(r"^  - ([\w ]+):", nav.partition("\n\n")[0], re.MULTILINE)
+    pages = re.findall(r"[\w/-]+\.md\b", nav)
+    titles = [text_of(it).partition("\n")[0][2:] for it in pages]
+    text = (DOCS / "llms.txt").read_text(encoding="utf-8")
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == sections
+    expected = [(title, page[:-3]) for title, page in zip(titles, pages, strict=True)]
+    assert re.findall(r"^- \[(.*)\]\((.*)\.html\): .+$", text, re.MULTILINE) == expected
 
 
 def table(page: str, heading: str) -> dict[str, list[str]]:

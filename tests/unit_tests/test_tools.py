@@ -25,6 +25,8 @@ from langchain_qwen_audio import (
     ListAudio,
     LoadAudio,
     QwenAudioToolkit,
+    TranscribeAudio,
+    TranscriptionJobs,
     errors,
 )
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, error_reply
@@ -554,21 +556,68 @@ def test_the_limit_on_length_is_of_all_that_was_joined(
     assert "it is longer than 5 s, at most 5 s are taken" in str(told.content)
 
 
+# --- transcribe_audio -------------------------------------------------------------------------
+
+
+def test_a_recording_is_transcribed_in_segments(
+    call: Call, server: LocalDashScope, folder: Path
+) -> None:
+    (folder / "long.wav").write_bytes(wav(np.concatenate([tone(290.0), 0 * tone(20.0), tone(9.0)])))
+    told = call(TranscribeAudio(llm=model_at(server, ASR), root_dir=folder), audio="long.wav")
+    assert (told.status, told.content) == ("success", "ok\n\nok")
+    assert len(server.requests) == 2
+
+
+def test_a_recording_without_speech_says_so(
+    call: Call, server: LocalDashScope, folder: Path
+) -> None:
+    server.script("")
+    told = call(TranscribeAudio(llm=model_at(server, ASR), root_dir=folder), audio="tone.wav")
+    assert (told.status, told.content) == ("success", "There is no speech.")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("../outside/secret.wav", "there is no such recording"),
+        ("out.wav", "there is no such recording"),
+        ("long.wav", "it is 3.0 s long, at most 2.5 s are taken"),
+        ("cut.wav", "it is truncated"),
+    ],
+)
+def test_what_cannot_be_transcribed_is_a_tool_error(
+    call: Call, server: LocalDashScope, folder: Path, name: str, words: str
+) -> None:
+    (folder / "long.wav").write_bytes(wav(tone(3.0)))
+    tool = TranscribeAudio(llm=model_at(server, ASR), root_dir=folder, max_duration_s=2.5)
+    told = call(tool, audio=name)
+    assert told.status == "error"
+    assert words in str(told.content)
+
+
+def test_jobs_transcribe_too(call: Call, server: LocalDashScope, folder: Path) -> None:
+    jobs = TranscriptionJobs(base_url=server.base_url, api_key="local", poll_interval=0.01)
+    tool = TranscribeAudio(llm=jobs, root_dir=folder)
+    assert call(tool, audio="tone.wav").content == "ok"
+
+
 # --- list_audio and the toolkit ---------------------------------------------------------------
 
 
-def test_the_folder_is_listed_by_name_and_size(call: Call, folder: Path) -> None:
+def test_the_folder_is_listed_with_lengths_and_sizes(call: Call, folder: Path) -> None:
     (folder / "notes.txt").write_text("x")
-    size = f"{len(TONE):,}"
+    (folder / "phone.amr").write_bytes(nodata_amr(1))
+    size = f"2.0 s, {len(TONE):,} bytes"
     lines = str(call(ListAudio(root_dir=folder)).content).splitlines()
     assert lines == [
-        f"cut.wav ({len(TONE) // 2:,})",
-        "empty.wav (0)",
+        f"cut.wav (2.0 s, {len(TONE) // 2:,} bytes)",
+        "empty.wav (cannot be read, 0 bytes)",
         f"half.wav ({size})",
         f"link.wav ({size})",
-        "notes.wav (20)",
-        "silence.wav (32,044)",
-        f"speech.mp3 ({len(read('speech.mp3')):,})",
+        "notes.wav (cannot be read, 20 bytes)",
+        f"phone.amr (length not known, {len(nodata_amr(1)):,} bytes)",
+        "silence.wav (1.0 s, 32,044 bytes)",
+        f"speech.mp3 (1.1 s, {len(read('speech.mp3')):,} bytes)",
         f"sub/日本 é.wav ({size})",
         f"tone.wav ({size})",
         "Files that are no recordings: 1",
@@ -613,7 +662,7 @@ def test_names_that_would_be_read_as_more_than_names_are_counted(
         (tmp_path / os.fsdecode(name)).write_bytes(b"x")
     content = str(call(ListAudio(root_dir=tmp_path)).content)
     assert content.splitlines() == [
-        "plain.wav (1)",
+        "plain.wav (cannot be read, 1 bytes)",
         "… and 4 whose names hold line breaks or cannot be shown",
     ]
     content.encode()
@@ -623,7 +672,10 @@ def test_a_large_folder_is_listed_in_part(call: Call, tmp_path: Path) -> None:
     for number in range(203):
         (tmp_path / f"{number:03}.WAV").write_bytes(b"x")
     lines = str(call(ListAudio(root_dir=tmp_path)).content).splitlines()
-    assert (lines[0], lines[199]) == ("000.WAV (1)", "199.WAV (1)")
+    assert (lines[0], lines[199]) == (
+        "000.WAV (cannot be read, 1 bytes)",
+        "199.WAV (cannot be read, 1 bytes)",
+    )
     assert lines[200:] == ["… and 3 more"]
 
 
@@ -632,11 +684,15 @@ def test_the_toolkit_makes_tools_of_one_folder(model: ChatQwenAudio, folder: Pat
     assert [tool.name for tool in tools] == ["list_audio", "load_audio"]
     tools = QwenAudioToolkit(root_dir=folder, llm=model, allow_urls=True).get_tools()
     assert [tool.name for tool in tools] == ["list_audio", "load_audio", "ask_audio"]
-    _, load, ask_audio = tools
+    tools = QwenAudioToolkit(root_dir=folder, transcriber=model, allow_urls=True).get_tools()
+    assert [tool.name for tool in tools] == ["list_audio", "load_audio", "transcribe_audio"]
+    toolkit = QwenAudioToolkit(root_dir=folder, llm=model, transcriber=model, allow_urls=True)
+    _, load, ask_audio, transcribe = toolkit.get_tools()
     assert isinstance(load, LoadAudio)
     assert isinstance(ask_audio, AskAudio)
-    assert load.root_dir == ask_audio.root_dir == folder
-    assert load.allow_urls is ask_audio.allow_urls is True
+    assert isinstance(transcribe, TranscribeAudio)
+    assert load.root_dir == ask_audio.root_dir == transcribe.root_dir == folder
+    assert load.allow_urls is ask_audio.allow_urls is transcribe.allow_urls is True
 
 
 @pytest.mark.parametrize("path_type", [str, Path])
@@ -648,11 +704,13 @@ def test_a_folder_may_be_a_string(call: Call, folder: Path, path_type: type) -> 
 def test_the_model_is_told_of_the_arguments_and_of_nothing_else(
     model: ChatQwenAudio, folder: Path
 ) -> None:
-    listing, load, ask_audio = QwenAudioToolkit(root_dir=folder, llm=model).get_tools()
+    toolkit = QwenAudioToolkit(root_dir=folder, llm=model, transcriber=model)
+    listing, load, ask_audio, transcribe = toolkit.get_tools()
     assert set(listing.args) == set()
     assert set(load.args) == {"audio", "start_s", "end_s"}
     assert set(ask_audio.args) == {"audio", "question"}
-    for tool in (listing, load, ask_audio):
+    assert set(transcribe.args) == {"audio"}
+    for tool in (listing, load, ask_audio, transcribe):
         assert tool.description
         assert all(argument["description"] for argument in tool.args.values())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 HANDLE = f"[{len(CLIP):,} bytes, sha256:{hashlib.sha256(CLIP).hexdigest()}]"
 TEXT = "What is said in it? " * 100  # a long text, of short words
+LINES = base64.encodebytes(CLIP).decode().rstrip()
+NAMES = "\n".join(f"recordings/2026/customer-calls-{number:03}.wav" for number in range(200))
 FORMATS: dict[str, tuple[Any, Any]] = {
     "a standard block": (BLOCK, {**BLOCK, "base64": HANDLE}),
     "a data URI": (
@@ -35,6 +38,10 @@ FORMATS: dict[str, tuple[Any, Any]] = {
         {"type": "input_audio", "input_audio": {"data": HANDLE, "format": "wav"}},
     ),
     "without its padding": ([RAW.rstrip("=")], [HANDLE]),
+    "URL-safe": (RAW.replace("+", "-").replace("/", "_"), HANDLE),
+    "in lines": (LINES, HANDLE),
+    "in lines, in JSON": (json.dumps({"audio": LINES}), json.dumps({"audio": HANDLE})),
+    "long names, each in a line": (NAMES, NAMES),
     "within a text": (
         f'{{"audio": "{URI}"}}, and {URI}.',
         f'{{"audio": "{HANDLE}"}}, and {HANDLE}.',

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from langchain_core.messages import AIMessage
 
@@ -18,7 +20,7 @@ SPOKEN = Transcript(
     ],
 )
 WRITTEN = {
-    "with times": (SPOKEN, "[00:00.0 - 01:00.0] Speaker 0: Hi.\n[01:01.5 - ?] Oh!"),
+    "with times": (SPOKEN, "[00:00.0 - 01:00.0] Speaker 0: Hi.\n[01:01.5 - ?] Channel 1: Oh!"),
     "without times": (Transcript(text="a", sentences=[Sentence(text="a")]), "a"),
     "text alone": (Transcript(text="Hi."), "Hi."),
     "nothing": (Transcript(), ""),
@@ -110,6 +112,56 @@ def test_the_sentences_of_channels_are_merged_by_time() -> None:
     assert [it.channel for it in merged.sentences] == [1, 0]
 
 
+def sentence(text: str, begin: object = None, end: object = None, **more: object) -> dict[str, Any]:
+    return {"text": text, "begin_time": begin, "end_time": end, **more}
+
+
+ODD_RESULTS: dict[str, tuple[list[dict[str, Any]], str]] = {
+    "no text of the channel": (
+        [{"sentences": [sentence("Hi.", 0, 500), sentence("Oh.", 500, 900)]}],
+        "[00:00.0 - 00:00.5] Hi.\n[00:00.5 - 00:00.9] Oh.",
+    ),
+    "times before the recording": (
+        [{"sentences": [sentence("Hi.", -90_000, -10)]}],
+        "[00:00.0 - 00:00.0] Hi.",
+    ),
+    "an end before the start": (
+        [{"sentences": [sentence("Hi.", 900, 500)]}],
+        "[00:00.9 - 00:00.9] Hi.",
+    ),
+    "a channel that its sentences do not know": (
+        [
+            {"channel_id": 1, "sentences": [sentence("Hi.", 0, 500, channel_id=None)]},
+            {"channel_id": 0, "sentences": [sentence("Oh.", 100, 500, channel_id=None)]},
+        ],
+        "[00:00.0 - 00:00.5] Channel 1: Hi.\n[00:00.1 - 00:00.5] Channel 0: Oh.",
+    ),
+    "a time that is not known, in one of two channels": (
+        [
+            {"channel_id": 0, "sentences": [sentence("A.", 1000, 2000), sentence("B.")]},
+            {"channel_id": 1, "sentences": [sentence("C.", 500, 900), sentence("D.", 1500, 1600)]},
+        ],
+        (
+            "[00:00.5 - 00:00.9] Channel 1: C.\n[00:01.0 - 00:02.0] Channel 0: A.\n"
+            "Channel 0: B.\n[00:01.5 - 00:01.6] Channel 1: D."
+        ),
+    ),
+    "a channel in which nobody speaks": (
+        [{"channel_id": 0, "text": ""}, {"channel_id": 1, "text": "Hi."}],
+        "Hi.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("channels", "text"), ODD_RESULTS.values(), ids=ODD_RESULTS)
+def test_odd_results_are_read_as_far_as_they_go(channels: list[dict[str, Any]], text: str) -> None:
+    transcript = Transcript.from_job_result({"transcripts": channels})
+    assert str(transcript) == text
+    assert transcript.text.split() == [
+        it for line in transcript.sentences for it in line.text.split()
+    ]
+
+
 def test_a_result_without_transcripts_is_an_error() -> None:
     with pytest.raises(APIError, match="no transcripts in it, only file_url"):
         Transcript.from_job_result({"file_url": "x"})
@@ -132,6 +184,15 @@ def test_turns_join_what_one_speaker_says() -> None:
         text="Hi. How are you?", start_s=0, end_s=2, speaker=0, words=[Word(text="Hi")]
     )
     assert second == TURNS.sentences[2]
+
+
+def test_a_turn_has_what_its_sentences_have_in_common() -> None:
+    said = [
+        Sentence(text="早。", start_s=1, end_s=4, speaker=0, language="zh", emotion="happy"),
+        Sentence(text="你好。", start_s=3, end_s=3.5, speaker=0, language="zh", emotion="sad"),
+    ]
+    (turn,) = Transcript(sentences=said).turns()
+    assert turn == Sentence(text="早。你好。", start_s=1, end_s=4, speaker=0, language="zh")
 
 
 def test_a_text_of_one_speaker_is_the_text() -> None:

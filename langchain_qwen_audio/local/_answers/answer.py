@@ -1,23 +1,25 @@
 """A request with no scripted reply → the reply that the server makes of it.
 
 It calls tools or writes JSON where that is requested, by rules; otherwise it answers with the
-transcripts of the recordings, behind a label that says what it is. In speech recognition, whose
-text is data, the reply's `model` says it.
+transcripts of the recordings, behind a label that says what it is. In speech recognition and in
+structured output, whose text is data, the reply's `model` says it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from langchain_qwen_audio.local._answers.conversation import (
     count_audios,
     read_question,
     read_results,
 )
+from langchain_qwen_audio.local._answers.recording_facts import RecordingFacts
 from langchain_qwen_audio.local._answers.schema_values import SchemaFiller
 from langchain_qwen_audio.local._answers.speech import read_speech_output
-from langchain_qwen_audio.local._answers.tool_calls import choose_tools
+from langchain_qwen_audio.local._answers.tool_calls import choose_tools, is_call_forced
+from langchain_qwen_audio.local._audio_input import SAMPLE_RATE
 from langchain_qwen_audio.local._model_request import ModelRequest
 from langchain_qwen_audio.local._replies import Reply
 
@@ -40,26 +42,28 @@ def answer_request(
         recordings: Every recording of the conversation, in order.
         transcriber: What transcribes them.
     """
-    if request.model.family == "asr":
-        # Emotions are not recognised. The .en models know one language.
-        return Reply(
-            transcriber.transcribe(recordings[0]),
-            annotations=[{"type": "audio_info", "language": "en"}],
-            model=f"local-test-server/whisper-{transcriber.name}",
-        )
-    if request.model.family == "recognition":
-        sentences = transcriber.transcribe_sentences(recordings[0])
-        return Reply(
-            "".join(sentence["text"] for sentence in sentences),
-            sentences=sentences,
-            model=f"local-test-server/whisper-{transcriber.name}",
-        )
+    if request.model.family in ("asr", "recognition"):
+        return _recognize(request, recordings[0], transcriber)
     answer = _Answer(request, recordings, transcriber)
     return replace(
         answer.act() or answer.describe(),
         reasoning=_REASONING if request.thinking else "",
         audio=read_speech_output() if request.speech else b"",
     )
+
+
+def _recognize(
+    request: ModelRequest, recording: "Samples", transcriber: "WhisperTranscriber"
+) -> Reply:
+    if request.model.family == "recognition":
+        found = transcriber.transcribe(recording, times=True)
+        sentences = found.write_sentences()
+        text = "".join(sentence["text"] for sentence in sentences)
+        return Reply(text, sentences=sentences, model=transcriber.label)
+    found = transcriber.transcribe(recording)
+    # Emotions are not recognised.
+    annotations = [{"type": "audio_info", "language": found.language}] if found.language else []
+    return Reply(found.text, annotations=annotations, model=transcriber.label)
 
 
 @dataclass
@@ -74,9 +78,17 @@ class _Answer:
         tools = choose_tools(question)
         if not tools and not self.request.json_mode and _JSON not in question.rules:
             return None
-        filler = SchemaFiller(question.text, question.answers, self._transcribe(question.audios))
-        if not tools:
-            return Reply(_write_json(question.rules, filler))
+        is_structured = not tools or is_call_forced(question)
+        filler = SchemaFiller(
+            question.text,
+            question.answers,
+            self._facts(question.audios),
+            is_structured_output=is_structured,
+        )
+        reply = self._call(tools, filler) if tools else Reply(_write_json(question.rules, filler))
+        return replace(reply, model=self.transcriber.label) if is_structured else reply
+
+    def _call(self, tools: "Sequence[Mapping[str, Any]]", filler: SchemaFiller) -> Reply:
         calls = [
             {
                 "name": tool["name"],
@@ -109,8 +121,21 @@ class _Answer:
 
     def _transcribe(self, count: int) -> list[str]:
         """Transcribe so many of the last recordings."""
-        last = self.recordings[len(self.recordings) - count :]
-        return [self.transcriber.transcribe(samples) for samples in last]
+        return [self.transcriber.transcribe(samples).text for samples in self._last(count)]
+
+    def _facts(self, count: int) -> RecordingFacts:
+        """Say what is known of so many of the last recordings."""
+        last = self._last(count)
+        found = [self.transcriber.transcribe(samples) for samples in last]
+        return RecordingFacts(
+            transcripts=[it.text for it in found],
+            language=next((it.language for it in found if it.language), None),
+            duration_s=round(sum(map(len, last)) / SAMPLE_RATE, 2),
+            whisper=self.transcriber.name,
+        )
+
+    def _last(self, count: int) -> "Sequence[Samples]":
+        return self.recordings[len(self.recordings) - count :]
 
 
 def _write_json(rules: str, filler: SchemaFiller) -> str:

@@ -38,13 +38,11 @@ def answer_job(
     for number in channels_of(request):
         if number not in range(len(recording.samples)):
             raise Refusal(400, "InvalidParameter", f"The recording has no channel {number}.")
-        spoken = transcriber.transcribe_sentences(recording.samples[number])
-        sentences += [{**sentence, "channel_id": number} for sentence in spoken]
+        found = transcriber.transcribe(recording.samples[number], times=True)
+        language = {"language": found.language} if request.model.job_input == "file_url" else {}
+        about = {"channel_id": number, **language}
+        sentences += [{**about, **sentence} for sentence in found.write_sentences()]
     if not sentences:
         return JobFailure("SUCCESS_WITH_NO_VALID_FRAGMENT", "No speech was found.", in_subtask=True)
-    language = {"language": "en"} if request.model.job_input == "file_url" else {}
-    reply = Reply(
-        sentences=[{**language, **sentence} for sentence in sentences],
-        model=f"local-test-server/whisper-{transcriber.name}",
-    )
+    reply = Reply(sentences=sentences, model=transcriber.label)
     return reply, recording

@@ -33,6 +33,11 @@ def choose_tools(question: OpenQuestion) -> _Tools:
     return chosen[:1] if "Call at most one function" in rules else chosen
 
 
+def is_call_forced(question: OpenQuestion) -> bool:
+    """Say whether a certain function must be called: so is structured output requested."""
+    return _FORCED.search(question.rules) is not None
+
+
 def _find_named(tools: _Tools, text: str) -> _Tools:
     """Find the tools that a text names, in its order."""
     places = {tool["name"]: re.search(rf"\b{re.escape(tool['name'])}\b", text) for tool in tools}

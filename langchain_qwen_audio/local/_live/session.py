@@ -102,7 +102,17 @@ class ServerSession:
         """Do the jobs, one after another, until the session is over."""
         with contextlib.suppress(ClosedError):
             while True:
-                await (await self._jobs.get())()
+                await self._do(await self._jobs.get())
+
+    async def _do(self, job: Job) -> None:
+        """Do one job; a failure of this server ends the session."""
+        try:
+            await job()
+        except (TypeError, ValueError, AttributeError, LookupError) as error:
+            msg = f"The local test server failed: {error!r}"
+            await self.wire.send(error_event(Refusal(500, "InternalError", msg)))
+            await self.wire.close(1011, "")
+            raise ClosedError from error
 
     async def take(self, text: str) -> None:
         """Take one event of the client; what is wrong with it is an error event."""

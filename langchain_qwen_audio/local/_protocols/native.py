@@ -110,6 +110,14 @@ def sse_event(
     r"""Frame one native event: no blank after a colon, the status in a comment line.
 
     A `str` payload is sent as it is, to make broken ones.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.local import RESET, RawReply, sse_event
+
+        event = sse_event({"output": {"choices": []}}, 1)
+        broken = RawReply(headers={"content-type": "text/event-stream"}, steps=(event, RESET))
+        ```
     """
     data = payload if isinstance(payload, str) else write_json(payload)
     return f"id:{event_id}\nevent:{event}\n:HTTP_STATUS/{status}\ndata:{data}\n\n".encode()
@@ -209,6 +217,22 @@ def error_reply(
     Example:
         `error_reply(429, "Throttling.RateQuota", "Requests rate limit exceeded.",
         headers={"retry-after": "1"})`
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import RateLimitError
+        from langchain_qwen_audio.local import LocalDashScope, error_reply
+
+        with LocalDashScope() as server:
+            server.script(error_reply(429, "Throttling.RateQuota", "Slow down."))
+            local_model = ChatQwenAudio(
+                base_url=server.base_url, api_key="local", max_retries=0
+            )
+            try:
+                local_model.invoke("?")
+            except RateLimitError as error:
+                print(error)
+        ```
     """
     request_id = request_id or new_request_id()
     body = {"code": code, "message": message, "request_id": request_id}
@@ -221,6 +245,22 @@ def stream_error_reply(
     """Stream some fragments, then fail with `event:error` inside the 200 response.
 
     Its bytes are known from third parties, not from the official pages.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import APIError
+        from langchain_qwen_audio.local import LocalDashScope, stream_error_reply
+
+        with LocalDashScope() as server:
+            server.script(stream_error_reply(["It "], "InternalError", "It failed."))
+            local_model = ChatQwenAudio(
+                base_url=server.base_url, api_key="local", max_retries=0
+            )
+            try:
+                list(local_model.stream("?"))
+            except APIError as error:
+                print(error)
+        ```
     """
     request_id = new_request_id()
     begun = Reply(fragments=tuple(fragments), request_id=request_id)

@@ -358,6 +358,22 @@ def compatible_error_reply(
 
     Example:
         `compatible_error_reply(429, "limit_requests", "You exceeded your current quota.")`
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import AuthenticationError
+        from langchain_qwen_audio.local import LocalDashScope, compatible_error_reply
+
+        with LocalDashScope() as server:
+            server.script(compatible_error_reply(401, "invalid_api_key", "Wrong key."))
+            local_model = ChatQwenAudio(
+                model="qwen3.5-omni-flash", base_url=server.base_url, api_key="local", max_retries=0
+            )
+            try:
+                local_model.invoke("?")
+            except AuthenticationError as error:
+                print(error)
+        ```
     """
     request_id = request_id or new_request_id()
     body = _error_body(status, code, message, request_id)
@@ -375,6 +391,22 @@ def compatible_stream_error_reply(
     """Stream some fragments, then fail with an error inside the 200 response, without `[DONE]`.
 
     That it comes in an event of its own and in the shape of an error body is inferred.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.errors import APIError
+        from langchain_qwen_audio.local import LocalDashScope, compatible_stream_error_reply
+
+        with LocalDashScope() as server:
+            server.script(compatible_stream_error_reply(["It "], "internal_error", "It failed."))
+            local_model = ChatQwenAudio(
+                model="qwen3.5-omni-flash", base_url=server.base_url, api_key="local", max_retries=0
+            )
+            try:
+                list(local_model.stream("?"))
+            except APIError as error:
+                print(error)
+        ```
     """
     request_id = new_request_id()
     envelope = _Envelope(request_id, model, int(time.time()))

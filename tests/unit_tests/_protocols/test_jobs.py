@@ -48,6 +48,12 @@ READ: dict[str, tuple[dict[str, Any], bool, str | None, str | None]] = {
         None,
         "r.json",
     ),
+    "a result of which no state is told": (
+        {"task_status": "SUCCEEDED", "results": [{**AT, "subtask_status": None}]},
+        True,
+        None,
+        "r.json",
+    ),
     "failed": ({"task_status": "FAILED", "code": "A", "message": "m"}, True, "A", None),
     "failed, and its file says why": (
         {"task_status": "FAILED", "results": [{"subtask_status": "FAILED", "code": "B"}]},

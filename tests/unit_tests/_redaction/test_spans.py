@@ -45,8 +45,18 @@ def test_a_sentence_is_split_if_each_word_has_a_time_and_a_place(
     assert [span.word for span in split_sentence(it)] == numbers
 
 
+def test_a_word_that_takes_no_time_has_that_of_its_neighbours() -> None:
+    times = [("Hi", 0, 1), ("Ada", 1, 1), ("Byron", 1, 2)]
+    words = [Word(text=text, start_s=start_s, end_s=end_s) for text, start_s, end_s in times]
+    spans = split_sentence(Sentence(text="Hi Ada Byron", words=words))
+    assert [(it.word, it.start_s, it.end_s) for it in spans] == [(0, 0, 1), (1, 0, 2), (2, 1, 2)]
+
+
 HI = sentence("Hi, I am Ada Byron.", "Hi", "I", "am", "Ada", "Byron")
 NUMBER = [sentence("It is 555.", "It", "is", "555"), sentence("1234, yes.", "1234", "yes")]
+YES = sentence("Yes.", "Yes").model_copy(update={"speaker": 1})
+BETWEEN = [NUMBER[0], YES, NUMBER[1]]  # somebody else says yes
+CHINESE = [sentence("我叫张", "我", "叫", "张"), sentence("伟。", "伟")]
 NO_WORDS = Sentence(text="Ada, are you there?", start_s=1, end_s=2)
 
 
@@ -61,6 +71,8 @@ NO_WORDS = Sentence(text="Ada, are you there?", start_s=1, end_s=2)
         ([HI], re.compile("Grace"), [[]]),
         (NUMBER, re.compile(r"\d{3}\W+\d{4}"), [[2], [0]]),
         (NUMBER, re.compile(r"^\d+"), [[], [0]]),
+        (BETWEEN, re.compile(r"\d{3}\W+\d{4}"), [[2], [], [0]]),
+        (CHINESE, re.compile("张伟"), [[2], [0]]),
         ([NO_WORDS], re.compile("Ada"), [[None]]),
         ([HI, NO_WORDS], str.istitle, [[0, 1, 3, 4], [None]]),
         ([sentence("Ada's, ok", "Ada's,", "ok")], lambda word: word == "Ada's", [[0]]),

@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from langchain_qwen_audio import errors
 from tests.unit_tests.models import CLIP, OMNI_3_8, QWEN_AUDIO, URI, model_at
@@ -31,6 +31,7 @@ IN_WORDS: dict[str, tuple[AIMessage, str]] = {
     "the same with a text": (answer(OPENAI, "Hello", audio=SPOKEN), "Hello"),
     "ChatOpenAI's refusal": (answer(OPENAI, refusal="No."), "No."),
     "the same beside blocks": (answer(OPENAI, [], refusal="No."), "No."),
+    "the same of an unknown provider": (AIMessage("", additional_kwargs={"refusal": "No."}), "No."),
     "Anthropic's refusal": (
         answer(
             ANTHROPIC,
@@ -71,6 +72,21 @@ def test_what_an_answer_says_is_sent_in_words(
         content = sent(server)
         written = content if name == OMNI_3_8 else "".join(part["text"] for part in content)
         assert written == text
+
+
+def test_thoughts_and_calls_of_other_providers_stay(server: LocalDashScope) -> None:
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
+    block = {"type": "custom_tool_call", "call_id": "c", "name": "run", "input": "x", "id": "i"}
+    call = {"name": "run", "args": {"__arg1": "x"}, "id": "c"}
+    history = [
+        AIMessage([thinking, {"type": "text", "text": "Well."}]),
+        AIMessage([block], tool_calls=[call], response_metadata={"model_provider": OPENAI}),
+        ToolMessage("y", tool_call_id="c"),
+    ]
+    model_at(server, OMNI_3_8).invoke([HumanMessage("a"), *history, HumanMessage("b")])
+    _, thought, called, *_ = server.requests[-1].messages
+    assert (thought["content"], thought["reasoning_content"]) == ("Well.", "Hm.")
+    assert (called["content"], called["tool_calls"][0]["function"]["name"]) == ("", "run")
 
 
 @pytest.mark.parametrize("message", AUDIO_ALONE.values(), ids=AUDIO_ALONE)

@@ -193,6 +193,8 @@ def test_beyond_the_context_the_error_says_how_long_and_what_to_do(
     message = str(caught.value)
     assert "messages[0].content[0] is 250.0 s long" in message
     assert "at most 245.8 s of audio (6,144 tokens, 25 a second)" in message
+    larger = "qwen3.8-omni-flash or qwen3.5-omni-plus or qwen3.5-omni-flash"
+    assert f"use a model with a larger context ({larger}), or send one part at a time" in message
     assert "QwenAudioLoader" in message
     assert server.requests == []
 

@@ -175,8 +175,15 @@ def test_the_local_test_server_refuses_json_as_the_service_does(server: LocalDas
     model = model_at(server, OMNI_3_5_PLUS)
     with pytest.raises(errors.InvalidRequestError, match="must contain the word 'json'"):
         model.invoke("Hi", response_format=JSON_MODE)
-    with pytest.raises(errors.InvalidRequestError, match="'json_schema' is not supported"):
-        model.invoke("Hi", response_format={"type": "json_schema"})
+
+
+@pytest.mark.parametrize(
+    "name", ["qwen-audio-turbo-latest", "qwen3.5-omni-flash", "qwen3.8-omni-flash"]
+)
+def test_a_schema_is_refused_where_no_model_has_it(server: LocalDashScope, name: str) -> None:
+    with pytest.raises(errors.InvalidRequestError, match=r"pass ToolStrategy\(…\) to create_agent"):
+        model_at(server, name).invoke("Hi", response_format={"type": "json_schema"})
+    assert server.requests == []
 
 
 def test_the_local_test_server_answers_with_json_where_that_is_requested() -> None:

@@ -301,6 +301,7 @@ def test_calls_on_one_clip_share_the_outcome_of_its_upload(
     assert counted(server) == {"policy": 3}
 
 
+@TWO_WAYS
 def test_no_clip_is_kept_once_it_is_uploaded(call_model: CallModel, server: LocalDashScope) -> None:
     model, clip = model_of(server), fresh_clip()
     call_model(model, question_about(clip))

@@ -116,7 +116,7 @@ def last(values: list[Any]) -> Any:
     return values[-1]
 
 
-@pytest.fixture(params=[invoke, ainvoke, stream, astream], ids=lambda way: way.__name__)
+@pytest.fixture(params=[invoke, astream], ids=lambda way: way.__name__)
 def run(request: pytest.FixtureRequest) -> Run:
     way: Run = request.param
     return way

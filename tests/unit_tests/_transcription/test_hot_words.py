@@ -51,12 +51,14 @@ def test_a_file_has_a_word_a_line(
 def test_a_list_has_each_word_once() -> None:
     assert read_hot_words([" Qwen", "Ada", "Qwen "]) == ("Qwen", "Ada")
     assert read_hot_words([]) == read_hot_words(None) == ()
+    assert read_hot_words(it for it in WORDS) == tuple(WORDS)  # type: ignore[arg-type]
 
 
 WRONG: dict[str, tuple[Any, str]] = {
     "no such file": ("no.txt", r"no\.txt, which cannot be read .* expected a text file"),
     "a word alone": ("Qwen", "or a list of words"),
     "no file name at all": ("a\0b", "cannot be read"),
+    "words with weights": ({"Qwen": 5}, r"is a mapping.*asr_options=\{'vocabulary'"),
     "a number": ([1], "has 1 in it; expected words"),
     "an empty word": (["Qwen", " "], "has ' ' in it"),
 }

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pysubs2
@@ -271,6 +272,29 @@ def test_a_run_that_was_killed_between_submission_and_result_submits_no_second_j
     for load in (sync, asynchronous):
         jobs = jobs_of(server)
         assert texts(load(QwenAudioLoader(three, llm=jobs, checkpoint=kept))) == ["ok"]
+    assert len(submissions(server)) == 1
+
+
+def test_copies_of_a_recording_share_one_job(
+    load: Load, server: LocalDashScope, three: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.wav"
+    copy.write_bytes(three.read_bytes())
+    loader = loader_of(server, [three, copy], checkpoint=InMemoryByteStore())
+    documents = load(loader)
+    assert [it.metadata["source"] for it in documents] == [str(three), str(copy)]
+    assert [it.page_content for it in documents] == ["ok", "ok"]
+    assert len(submissions(server)) == 1
+    assert loader.summary.from_checkpoint == 1
+
+
+def test_two_loaders_at_once_with_one_checkpoint_submit_one_job(
+    server: LocalDashScope, three: Path, tmp_path: Path
+) -> None:
+    loaders = [loader_of(server, three, checkpoint=tmp_path / "kept") for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        documents = list(pool.map(sync, loaders))
+    assert documents[0] == documents[1]
     assert len(submissions(server)) == 1
 
 

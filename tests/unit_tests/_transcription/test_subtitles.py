@@ -7,14 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_qwen_audio._transcription.subtitles import (
+from langchain_qwen_audio._transcription.columns import (
     LINE_COLUMNS,
-    MAX_CUE_S,
-    MAX_LINES,
-    Cue,
     columns,
-    cues_of,
+    split_characters,
 )
+from langchain_qwen_audio._transcription.subtitles import MAX_CUE_S, MAX_LINES, Cue, cues_of
 from langchain_qwen_audio.transcripts import Sentence, Transcript, Word
 
 LONG = (
@@ -71,6 +69,12 @@ CUES: dict[str, tuple[list[Sentence], list[Cue]]] = {
         [timed("Hello.", ("Bye", 1, 2))],
         [Cue(1, 2, ["Hello."])],
     ),
+    "words whose times are out of order": (
+        [timed("One two.", ("One", 5, 6), ("two", 3, 4))],
+        [Cue(3, 6, ["One two."])],
+    ),
+    "what takes no time is shown for a second": ([of("Hi.", 0)], [Cue(0, 1, ["Hi."])]),
+    "what ends before it starts, too": ([of("Hi, Ada.", -5)], [Cue(0, 1, ["Hi, Ada."])]),
     "a text of white space has none": ([of(" \n "), of("")], []),
     "one speaker has no label": ([of("Hi.", 1, speaker=0)], [Cue(0, 1, ["Hi."])]),
     "several speakers have one": (
@@ -95,7 +99,10 @@ def assert_can_be_read(cues: list[Cue]) -> None:
             assert 0 < columns(line) <= LINE_COLUMNS
 
 
-texts = st.text(st.sampled_from("abc .,!?一二。，\n😀-"), max_size=400)  # noqa: RUF001
+texts = st.text(
+    st.sampled_from("abc .,!?一二。，\n😀-\u200d\u0301ที่ำ🏽مר"),  # noqa: RUF001
+    max_size=400,
+)
 
 
 @given(texts, st.floats(0.0, 100.0))
@@ -104,6 +111,19 @@ def test_any_text_can_be_read_and_nothing_of_it_is_lost(text: str, length_s: flo
     assert_can_be_read(cues)
     assert "".join("".join(cue.lines) for cue in cues).replace(" ", "") == "".join(text.split())
     assert [it.start_s for it in cues] == sorted(it.start_s for it in cues)
+
+
+THAI = "ที่นี่มีน้ำที่ดีที่สุดในโลกและผู้คนก็ใจดีมากที่สุดเท่าที่เคยพบมาในชีวิตนี้"
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+
+
+@pytest.mark.parametrize("text", [THAI * 3, FAMILY * 50, "e\u0301" * 100])
+def test_no_character_is_divided(text: str) -> None:
+    cues = list(cues_of([of(text, 30.0)]))
+    assert_can_be_read(cues)
+    lines = [line for cue in cues for line in cue.lines]
+    shown = [character for line in lines for character in split_characters(line)]
+    assert shown == split_characters(text)
 
 
 @pytest.mark.parametrize("text", [LONG, CHINESE, "x" * 300, "한국어 " * 40])
@@ -146,6 +166,12 @@ def test_lrc_has_the_times_of_words() -> None:
     assert Transcript(sentences=spoken).to_lrc() == (
         "[01:01.50]<01:01.50>Hi, <01:02.25>Ada!\n[00:00.00]La la.\n"
     )
+
+
+def test_nothing_is_shown_before_the_recording() -> None:
+    early = Transcript(sentences=[Sentence(text="Hi.", start_s=-1.5, end_s=1)])
+    assert early.to_vtt() == "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nHi.\n"
+    assert early.to_lrc() == "[00:00.00]Hi.\n"
 
 
 @pytest.mark.parametrize("write", [Transcript.to_srt, Transcript.to_vtt, Transcript.to_lrc])

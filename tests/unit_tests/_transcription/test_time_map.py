@@ -39,6 +39,8 @@ def test_a_sentence_is_placed_with_its_words() -> None:
     assert (placed.start_s, placed.end_s) == (6.0, 60.5)
     assert [(it.start_s, it.end_s) for it in placed.words] == [(6.0, 7.0), (60.0, 60.5)]
     assert TIMES.place(Sentence(text="when?")) == Sentence(text="when?")
+    at_once = TIMES.place(Sentence(text="a", start_s=2.0, end_s=2.0))
+    assert (at_once.start_s, at_once.end_s) == (60.0, 60.0), "no end before the start"
 
 
 @given(

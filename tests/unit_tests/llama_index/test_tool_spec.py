@@ -138,7 +138,7 @@ def test_ask_audio(call: Call, server: LocalDashScope, folder: Path, *, as_langc
 def test_list_audio(call: Call, folder: Path) -> None:
     tool = tools_of(QwenAudioToolSpec(folder))["list_audio"]
     listed = call(tool).content.splitlines()
-    assert f"tone.wav ({len(TONE):,})" in listed
+    assert f"tone.wav (2.0 s, {len(TONE):,} bytes)" in listed
     assert not any("secret" in line or "out.wav" in line for line in listed)
 
 

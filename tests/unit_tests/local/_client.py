@@ -17,6 +17,7 @@ import httpx
 
 import langchain_qwen_audio.local
 from langchain_qwen_audio.local import LocalDashScope
+from langchain_qwen_audio.local._answers.whisper_models import choose_whisper
 
 SAMPLES = Path(langchain_qwen_audio.local.__file__).parents[1] / "samples"
 
@@ -28,6 +29,7 @@ CAPTIONER = "qwen3-omni-30b-a3b-captioner"
 OMNI_TURBO, OMNI_3 = "qwen-omni-turbo", "qwen3-omni-flash"
 OMNI_35, OMNI_38 = "qwen3.5-omni-plus", "qwen3.8-omni-flash"
 QUESTION = {"text": "What is said?"}
+WHISPER = choose_whisper(None).name  # tiny.en, or base where the extra of it is installed
 RESOLVE = {"x-dashscope-ossresourceresolve": "enable"}
 
 # Loading the certificate authorities takes 30 ms a call, and nothing here is encrypted.

@@ -19,6 +19,7 @@ from tests.unit_tests.local._client import (
     QUESTION,
     WELCOME,
     WELCOME_WAV,
+    WHISPER,
     assert_chunks,
     assert_events,
     assistant,
@@ -38,13 +39,13 @@ from tests.unit_tests.local._client import (
 )
 
 SPEECH, SILENCE = data_uri(WELCOME_WAV), data_uri(wav(2, amplitude=0))
-WHISPER = "local-test-server/whisper-tiny.en"
+DATA_LABEL = f"local-test-server/whisper-{WHISPER}"
 ENGLISH = [{"type": "audio_info", "language": "en"}]
 INTEGER, STRING = {"type": "integer"}, {"type": "string"}
 
 
 def label(model: str = "Qwen-Audio") -> str:
-    return f"[local test server: Whisper tiny.en, not {model}]"
+    return f"[local test server: Whisper {WHISPER}, not {model}]"
 
 
 LABEL = label()
@@ -131,10 +132,10 @@ def test_in_recognition_the_transcript_is_the_whole_text_and_the_model_says_what
 ) -> None:
     response = generate(unscripted, user({"audio": SPEECH}), model=ASR)
     assert words(text_of(response)) == WELCOME
-    assert response.json()["model"] == WHISPER
+    assert response.json()["model"] == DATA_LABEL
     assert message_of(response)["annotations"] == ENGLISH
     chunks = assert_chunks(chat(unscripted, user(clip(SPEECH)), model=ASR, stream=True))
-    assert {chunk["model"] for chunk in chunks} == {WHISPER}
+    assert {chunk["model"] for chunk in chunks} == {DATA_LABEL}
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
     assert words("".join(it["content"] for it in deltas)) == WELCOME
     assert all(it["annotations"] == ENGLISH for it in deltas)
@@ -341,8 +342,9 @@ def test_json_by_a_schema(unscripted: LocalDashScope) -> None:
     schema = {"title": "T", "properties": {"n": INTEGER, "s": STRING}, "required": ["n", "s"]}
     prompt = f"{JSON} It must satisfy this JSON Schema:\n{json.dumps(schema)}"
     system = {"role": "system", "content": [{"text": prompt}]}
-    answer = text_of(generate(unscripted, system, user({"text": "Give 5 '你好'"})))
-    assert answer == '{"n": 5, "s": "你好"}'
+    response = generate(unscripted, system, user({"text": "Give 5 '你好'"}))
+    assert text_of(response) == '{"n": 5, "s": "你好"}'
+    assert response.json()["model"] == DATA_LABEL
 
 
 def test_json_without_a_schema_once_no_tool_is_left_to_call(unscripted: LocalDashScope) -> None:
@@ -352,4 +354,20 @@ def test_json_without_a_schema_once_no_tool_is_left_to_call(unscripted: LocalDas
     assert call["name"] == "load_audio"
     done = [calling(LOADING), result(0, "2.0 s")]
     answer = message_of(chat(unscripted, system, message, *done, **TOOLS))["content"]
-    assert json.loads(answer) == {"time": "load_audio, then a 'time'"}
+    assert json.loads(answer) == {
+        "time": f'[local test server: Whisper {WHISPER} has no value for "time"]'
+    }
+
+
+def test_in_structured_output_only_what_is_known_is_filled(unscripted: LocalDashScope) -> None:
+    tool = function("note", transcript=STRING, language=STRING, duration_s=INTEGER, mood=STRING)
+    forced = {"type": "function", "function": {"name": "note"}}
+    response = chat(unscripted, user(clip(SPEECH)), tools=[tool], tool_choice=forced)
+    (call,) = calls_of(response)
+    assert words(call["arguments"].pop("transcript")) == WELCOME
+    assert call["arguments"] == {
+        "language": "en",
+        "duration_s": 7,
+        "mood": f'[local test server: Whisper {WHISPER} has no value for "mood"]',
+    }
+    assert response.json()["model"] == DATA_LABEL

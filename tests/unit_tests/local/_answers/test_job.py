@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from langchain_qwen_audio.local import LocalDashScope
-from tests.unit_tests.local._client import WELCOME, WELCOME_WAV, get, make_wav, wav, words
+from tests.unit_tests.local._client import WELCOME, WELCOME_WAV, WHISPER, get, make_wav, wav, words
 from tests.unit_tests.local._job_client import LISTED, ONE, address, finish, submit, web
 
 
@@ -27,7 +27,7 @@ def test_whisper_transcribes_each_channel_and_the_result_says_so(
     assert sentence["speaker_id"] == 0
     assert sentence["words"][0].keys() == {"begin_time", "end_time", "text", "punctuation"}
     assert result["properties"]["channels"] == [0, 1]
-    assert result["model"] == "local-test-server/whisper-tiny.en"
+    assert result["model"] == f"local-test-server/whisper-{WHISPER}"
     assert body["usage"] == {"duration": 16}
 
 

@@ -11,6 +11,7 @@ from tests.unit_tests.local._client import (
     GENERATION,
     WELCOME,
     WELCOME_WAV,
+    WHISPER,
     data_uri,
     post,
     wav,
@@ -119,7 +120,7 @@ def test_whisper_has_times_and_says_what_it_is() -> None:
     with LocalDashScope() as server:
         clip = {"data": data_uri(WELCOME_WAV)}
         body = recognize(server, recording(clip), format="wav").json()
-    assert body["model"] == "local-test-server/whisper-tiny.en"
+    assert body["model"] == f"local-test-server/whisper-{WHISPER}"
     assert words(body["output"]["text"]) == WELCOME
     output = body["output"]
     spoken = [

@@ -1,0 +1,1 @@
+"""What tools for recordings share: limits on recordings, and parts of them."""

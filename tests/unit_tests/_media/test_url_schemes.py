@@ -1,0 +1,64 @@
+"""Which http(s) URLs lead nowhere; the same before each kind of request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import ValidationError
+
+from langchain_qwen_audio import Audio, ChatQwenAudio, TranscriptionJobs
+from langchain_qwen_audio._media.url_schemes import address_fault
+from langchain_qwen_audio.errors import AudioError, MessageError
+from langchain_qwen_audio.local import LocalDashScope
+
+if TYPE_CHECKING:
+    from tests.unit_tests.calling_modes import CallModel
+
+NOWHERE = "http://host:70000/a.wav"
+TOO_LARGE = "Port out of range 0-65535"
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        (NOWHERE, TOO_LARGE),
+        ("HTTPS://host:65536/", TOO_LARGE),
+        ("http://host:65535/", ""),
+        ("http://host/", ""),
+        ("http://[::1]:80/", ""),
+        ("http://[::1/", "Invalid IPv6 URL"),
+        ("http:///a.wav", "it names no host"),
+        ("oss://a", ""),
+        ("data:audio/wav;base64,AAAA", ""),
+        (b"bytes", ""),
+    ],
+)
+def test_addresses(url: Any, fault: str) -> None:
+    assert address_fault(url) == fault
+
+
+@pytest.mark.parametrize("fetch", ["service", "client"])
+@pytest.mark.parametrize("kind", ["audio", "image", "video"])
+def test_such_a_url_in_a_message_is_refused_before_anything_is_sent(
+    call_model: CallModel, server: LocalDashScope, kind: str, fetch: str
+) -> None:
+    settings: dict[str, Any] = {"base_url": server.base_url, "api_key": "local", "fetch": fetch}
+    model = ChatQwenAudio(model="qwen3.5-omni-flash", **settings)
+    message = {"role": "user", "content": [{"type": kind, "url": NOWHERE}]}
+    words = r"content\[0\]: 'http://host:70000/a.wav' came, which leads nowhere \(Port out of range"
+    with pytest.raises(MessageError, match=words):
+        call_model(model, [message])
+    assert server.requests == []
+
+
+def test_such_a_url_is_refused_wherever_one_is_given(server: LocalDashScope) -> None:
+    with pytest.raises(AudioError, match="it cannot be fetched: it leads nowhere"):
+        Audio.from_url(NOWHERE)
+    jobs = TranscriptionJobs(base_url=server.base_url, api_key="local")
+    with pytest.raises(MessageError, match=r"the recording: 'http://host:70000/a\.wav' came"):
+        jobs.transcribe(NOWHERE)
+    with pytest.raises(ValidationError, match="base_url is no valid URL") as caught:
+        ChatQwenAudio(base_url="http://me:secret@host:70000/v1", api_key="local")
+    assert "secret" not in str(caught.value)
+    assert server.requests == []

@@ -1,0 +1,5 @@
+"""How an answer is read is tested in all four modes of calling a model."""
+
+from tests.unit_tests.calling_modes import ainvoke, astream, calls_in, invoke, stream
+
+call_model = calls_in(invoke, ainvoke, stream, astream)

@@ -1,0 +1,220 @@
+"""`qwen-audio mcp`, with MCP's own client, over stdio and over HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+from mcp import Client, StdioServerParameters, stdio_client
+from mcp.types import AudioContent, TextContent
+
+from langchain_qwen_audio import TranscriptionJobs
+from langchain_qwen_audio._cli_mcp import _make_toolkit
+from langchain_qwen_audio.cli import main
+
+from .installs import ROOT, environment
+from .programs import STRICT
+from .recordings import sent_clips
+from .waiting import HANG_S
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+    from langchain_qwen_audio.local import LocalDashScope
+
+SAMPLES = ROOT / "langchain_qwen_audio" / "samples"
+WELCOME = (SAMPLES / "welcome.wav").read_bytes()
+COMMAND = [*STRICT, "-m", "langchain_qwen_audio.cli", "mcp"]
+
+
+@pytest.fixture
+def variables(server: LocalDashScope) -> dict[str, str]:
+    return environment(DASHSCOPE_API_KEY="sk-1", DASHSCOPE_BASE_URL=server.base_url)
+
+
+def start(*arguments: str, env: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *COMMAND, "--root", str(SAMPLES), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,
+    )
+
+
+@contextlib.contextmanager
+def http_server(env: dict[str, str]) -> Iterator[str]:
+    """Run the command with HTTP; yield its address, and stop it as Ctrl-C does."""
+    with start("--http", "--port", "0", env=env) as it:
+        try:
+            assert it.stdout is not None
+            found = re.search(r"http://127\.0\.0\.1:\d+/mcp", it.stdout.readline())
+            assert found
+            yield found[0]
+            it.send_signal(signal.SIGINT)
+            assert it.wait(timeout=HANG_S) == 130
+        finally:
+            it.kill()
+
+
+@contextlib.asynccontextmanager
+async def connect(transport: str, env: dict[str, str]) -> AsyncIterator[Client]:
+    if transport == "stdio":
+        arguments = [*COMMAND, "--root", str(SAMPLES)]
+        program = StdioServerParameters(command=sys.executable, args=arguments, env=env)
+        async with Client(stdio_client(program)) as client:
+            yield client
+    else:
+        with http_server(env) as address:
+            async with Client(address) as client:
+                yield client
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+async def test_a_client_lists_loads_asks_and_transcribes(
+    server: LocalDashScope, variables: dict[str, str], transport: str
+) -> None:
+    async with connect(transport, variables) as client:
+        listed = await client.call_tool("list_audio", {})
+        loaded = await client.call_tool("load_audio", {"audio": "welcome.wav"})
+        refused = await client.call_tool("load_audio", {"audio": "../cli.py"})
+        question = {"audio": "welcome.wav", "question": "What is said?"}
+        answered = await client.call_tool("ask_audio", question)
+        transcribed = await client.call_tool("transcribe_audio", {"audio": "welcome.wav"})
+    texts = [it.content[0] for it in (listed, refused, answered, transcribed)]
+    assert [it.text.splitlines()[-2:] for it in texts if isinstance(it, TextContent)] == [
+        [f"welcome.wav (7.2 s, {len(WELCOME):,} bytes)", "Files that are no recordings: 3"],
+        ["../cli.py: there is no such recording in the folder"],
+        ["ok"],
+        ["ok"],
+    ]
+    audio = loaded.content[1]
+    assert isinstance(audio, AudioContent)
+    assert base64.b64decode(audio.data) == WELCOME
+    assert [it.json["model"] for it in server.requests] == [
+        "qwen-audio-turbo-latest",
+        "qwen3-asr-flash",
+    ]
+    assert sent_clips(server) == [WELCOME]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_page_of_another_site_cannot_use_the_server(variables: dict[str, str]) -> None:
+    with http_server(variables) as address:
+        for code, header in (
+            (421, {"Host": "evil.example"}),
+            (403, {"Origin": "http://evil.example"}),
+        ):
+            headers = {"Content-Type": "application/json", **header}
+            request = urllib.request.Request(address, b"{}", headers)  # noqa: S310
+            with pytest.raises(urllib.error.HTTPError, match=str(code)) as refused:
+                urllib.request.urlopen(request, timeout=HANG_S)  # noqa: S310
+            refused.value.close()
+
+
+def test_over_stdio_it_ends_with_its_input(variables: dict[str, str]) -> None:
+    with start(env=variables) as it:
+        output, errors = it.communicate(timeout=HANG_S)
+    assert (it.returncode, output, errors) == (0, "", "")
+
+
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "a test", "version": "1"},
+    },
+}
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_over_stdio_it_ends_at_an_interrupt(variables: dict[str, str]) -> None:
+    with start(env=variables) as it:
+        assert it.stdin is not None
+        assert it.stdout is not None
+        it.stdin.write(json.dumps(INITIALIZE) + "\n")
+        it.stdin.flush()
+        try:
+            assert json.loads(it.stdout.readline())["result"]["serverInfo"]["name"] == "qwen-audio"
+            it.send_signal(signal.SIGINT)
+            assert it.wait(timeout=HANG_S) == -signal.SIGINT
+        finally:
+            it.kill()
+
+
+@pytest.fixture
+def run(
+    variables: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> Callable[..., tuple[int, str]]:
+    """Run the command in this process; return its exit code and its last line of errors."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(os, "environ", variables)
+        with contextlib.chdir(tmp_path):
+            try:
+                code = main(["mcp", *arguments])
+            except SystemExit as error:
+                code = int(str(error.code))
+        output, errors = capsys.readouterr()
+        assert output == ""
+        return code, errors.splitlines()[-1]
+
+    return run
+
+
+WRONG = [
+    (["--root", "nowhere"], "--root nowhere: there is no such folder"),
+    (["--root", ".", "--model", "qwen3-asr-flash-filetrans"], "transcribes in jobs"),
+    (["--root", ".", "--port", "8000"], "--port: it is for HTTP; add --http"),
+    ([], "the following arguments are required: --root"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), WRONG)
+def test_a_wrong_call_is_one_line(
+    run: Callable[..., tuple[int, str]], arguments: list[str], words: str
+) -> None:
+    code, line = run(*arguments)
+    assert code == 2
+    assert words in line
+
+
+def test_a_model_of_jobs_transcribes_in_jobs(server: LocalDashScope) -> None:
+    args = argparse.Namespace(
+        root=".",
+        model="qwen-audio-turbo-latest",
+        transcriber="qwen3-asr-flash-filetrans",
+        language="en",
+        local=False,
+    )
+    toolkit = _make_toolkit(args, base_url=server.base_url, api_key="local")
+    assert isinstance(toolkit.transcriber, TranscriptionJobs)
+    assert toolkit.transcriber.parameters == {"language": "en"}
+
+
+def test_a_port_in_use_is_one_line(run: Callable[..., tuple[int, str]]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = run("--root", ".", "--http", "--port", str(port))
+    assert told == (1, f"qwen-audio: port {port}: it is in use; choose another with --port")
