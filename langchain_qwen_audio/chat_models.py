@@ -20,14 +20,13 @@ from langchain_core.language_models import LangSmithParams, ModelProfile
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.utils import LC_ID_PREFIX
 
+from langchain_qwen_audio._live.calls import LiveCalls
 from langchain_qwen_audio._models.langchain_profile import model_profile
 from langchain_qwen_audio._models.routes import profile_at, provider_of
-from langchain_qwen_audio._settings import BaseChatQwenAudio
 
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
-        AsyncIterable,
         AsyncIterator,
         Callable,
         Generator,
@@ -43,15 +42,11 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langchain_protocol.protocol import MessagesData
 
-    from langchain_qwen_audio._live.events import LiveSentence
-    from langchain_qwen_audio._live.session import LiveSession
-    from langchain_qwen_audio._live.session_settings import TurnDetection
     from langchain_qwen_audio._models.prices import Prices
-    from langchain_qwen_audio.audio import Audio
     from langchain_qwen_audio.costs import Cost
 
 
-class ChatQwenAudio(BaseChatQwenAudio):
+class ChatQwenAudio(LiveCalls):
     """Chat model over Alibaba Cloud's models that take audio: Qwen-Audio, Qwen-Omni and Qwen-ASR.
 
     One class and one message format for all of them, and for open-weights models on a server of
@@ -415,78 +410,6 @@ class ChatQwenAudio(BaseChatQwenAudio):
         return structured(
             llm, parser, self, include_raw=include_raw, corrective_retry=corrective_retry
         )
-
-    def session(
-        self,
-        *,
-        instructions: str | None = None,
-        tools: Sequence[BaseTool | Callable[..., Any]] = (),
-        voice: str | None = None,
-        turn_detection: TurnDetection = "server_vad",
-        modalities: Sequence[Literal["text", "audio"]] = ("text", "audio"),
-    ) -> LiveSession:
-        """Begin a live voice session, with a model whose name ends in `-realtime`.
-
-        It connects in `async with`, and has this model's key, address, `timeout` and parameters.
-        https://help.aliyun.com/zh/model-studio/realtime
-
-        Args:
-            instructions: The system message.
-            tools: LangChain tools, or functions with a docstring; the session runs those that the
-                model calls, and sends the results.
-            voice: The voice; by default that of this model, or what the service has.
-            turn_detection: Who finds the end of the user's turn: the service, by silence
-                ("server_vad") or by meaning ("semantic_vad", not Qwen3), or in the service's own
-                words (`{"type": "server_vad", "silence_duration_ms": 500}`); None: your `commit`.
-            modalities: What it answers with; `["text"]` is not spoken.
-
-        Returns:
-            A `langchain_qwen_audio.live.LiveSession`.
-
-        Raises:
-            NotFoundError: The model has no live voice sessions.
-            InvalidRequestError: It does not take one of these settings.
-        """
-        from langchain_qwen_audio._live.session import LiveSession
-        from langchain_qwen_audio._live.session_settings import session_parameters
-
-        return LiveSession(
-            self,
-            instructions=instructions,
-            tools=tools,
-            voice=voice or self.voice,
-            turn_detection=turn_detection,
-            modalities=modalities,
-            parameters=session_parameters(self),
-        )
-
-    def transcribe_live(
-        self,
-        source: Audio | AsyncIterable[bytes],
-        *,
-        sample_rate: int = 16_000,
-        silence_ms: int = 400,
-    ) -> AsyncGenerator[LiveSentence]:
-        """Transcribe speech while it is recorded, with `qwen3-asr-flash-realtime`.
-
-        Close what is returned if you leave it before its end (`contextlib.aclosing`).
-        https://help.aliyun.com/zh/model-studio/qwen-real-time-speech-recognition
-
-        Args:
-            source: An `Audio`, or an async iterator of raw samples: 16-bit, little endian, mono, in
-                pieces of any size. `asr_options={"language": …}` of this model says the language.
-            sample_rate: Samples per second of raw samples; a recording knows its own.
-            silence_ms: How long a pause ends a sentence, from 200 to 6,000 milliseconds.
-
-        Yields:
-            Each sentence, several times while it grows, and once with `is_final`.
-
-        Raises:
-            QwenAudioError: The session does not open, or breaks; what the source raises is raised.
-        """
-        from langchain_qwen_audio._live.transcribing import transcribe_live
-
-        return transcribe_live(self, source, sample_rate=sample_rate, silence_ms=silence_ms)
 
     @property
     def _llm_type(self) -> str:
