@@ -20,9 +20,9 @@ from langchain_core.language_models import LangSmithParams, ModelProfile
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.utils import LC_ID_PREFIX
 
+from langchain_qwen_audio._live.calls import LiveCalls
 from langchain_qwen_audio._models.langchain_profile import model_profile
 from langchain_qwen_audio._models.routes import profile_at, provider_of
-from langchain_qwen_audio._settings import BaseChatQwenAudio
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from langchain_qwen_audio.costs import Cost
 
 
-class ChatQwenAudio(BaseChatQwenAudio):
+class ChatQwenAudio(LiveCalls):
     """Chat model over Alibaba Cloud's models that take audio: Qwen-Audio, Qwen-Omni and Qwen-ASR.
 
     One class and one message format for all of them, and for open-weights models on a server of

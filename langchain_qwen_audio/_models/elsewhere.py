@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from langchain_qwen_audio._models.profiles import FILES, SPEECH, TRANSCRIPTS, UNDERSTANDING
+from langchain_qwen_audio._models.live_models import LIVE, LIVE_TRANSCRIPTS
+from langchain_qwen_audio._models.profiles import FILES, SPEECH, UNDERSTANDING
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,6 @@ class OtherWay:
 
 # The end of a name, or of the part of it before a date or a region.
 _END = r"(-latest|-us|-\d{4}-\d{2}-\d{2}|-\d{4})*$"
-_TRANSCRIBES = f"`ChatQwenAudio(model={TRANSCRIPTS!r})` transcribes recordings of up to 5 minutes"
-_UNDERSTANDS = f"`ChatQwenAudio(model={UNDERSTANDING!r})` answers questions about recordings"
 _TRANSLATES = f"`ChatQwenAudio(model={UNDERSTANDING!r})` translates speech if the prompt says so"
 _SPEAKS = f"`ChatQwenAudio(model={SPEECH!r}, modalities=['text', 'audio'])` speaks its answers"
 _JOBS = "transcribes files in jobs (POST /api/v1/services/audio/asr/transcription)"
@@ -52,15 +51,27 @@ OTHER_WAYS: tuple[OtherWay, ...] = (
         _TRANSLATES,
     ),
     OtherWay(
+        re.compile(r"^qwen3(\.\d)?-omni-.*-realtime(-|$)"),
+        "answers over a WebSocket",
+        "use `async with ChatQwenAudio(model=…).session() as session`",
+        has_class=True,
+    ),
+    OtherWay(
         re.compile(r"^(qwen-audio-|.*omni).*-realtime(-|$)"),
         "answers over a WebSocket (wss://…/api-ws/v1/realtime; `OmniRealtimeConversation` of the "
         "DashScope SDK 1.x, `client.audio.realtime` of 2.x)",
-        _UNDERSTANDS,
+        f"`ChatQwenAudio(model={LIVE!r}).session()` is a live voice session",
+    ),
+    OtherWay(
+        re.compile(r"^qwen3-asr-flash-realtime" + _END),
+        "transcribes over a WebSocket",
+        "use `ChatQwenAudio(model=…).transcribe_live(source)`",
+        has_class=True,
     ),
     OtherWay(
         re.compile(r"-realtime(-|$)|-streaming" + _END + "|-asr-flash-message" + _END),
         "transcribes over a WebSocket (wss://…/api-ws/v1; `Recognition` of the DashScope SDK)",
-        _TRANSCRIBES,
+        f"`ChatQwenAudio(model={LIVE_TRANSCRIPTS!r})` transcribes live",
     ),
     OtherWay(
         re.compile(r"-livetranslate-"),

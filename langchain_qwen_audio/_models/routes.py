@@ -90,6 +90,11 @@ def service_address(region: str, workspace: str | None) -> str:
     return host + _PATHS["native"]
 
 
+def is_shared_host(address: str) -> bool:
+    """Tell an address on a host that accounts share, from those of workspaces and all others."""
+    return address.startswith(tuple(SHARED_HOSTS.values()))
+
+
 def native_address(address: str) -> str:
     """Name the native base URL of the host that an address of the service is on."""
     return _SERVICE.sub(_PATHS["native"], address)

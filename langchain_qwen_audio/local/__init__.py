@@ -6,6 +6,7 @@ the base install alone; transcripts and uploads need `pip install "langchain-qwe
 and transcripts of other languages than English `"langchain-qwen-audio[local-multilingual]"`.
 """
 
+from langchain_qwen_audio.local._live.endpoint import LiveRecord
 from langchain_qwen_audio.local._protocols.native import (
     error_reply,
     sse_event,
@@ -16,13 +17,25 @@ from langchain_qwen_audio.local._protocols.openai import (
     compatible_stream_error_reply,
 )
 from langchain_qwen_audio.local._received_request import ReceivedRequest
-from langchain_qwen_audio.local._replies import END, RESET, JobFailure, RawReply, Reply, Scripted
+from langchain_qwen_audio.local._replies import (
+    END,
+    RESET,
+    CloseCode,
+    JobFailure,
+    LiveReply,
+    RawReply,
+    Reply,
+    Scripted,
+)
 from langchain_qwen_audio.local._server import LocalDashScope
 
 __all__ = [
     "END",
     "RESET",
+    "CloseCode",
     "JobFailure",
+    "LiveRecord",
+    "LiveReply",
     "LocalDashScope",
     "RawReply",
     "ReceivedRequest",

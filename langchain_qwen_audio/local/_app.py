@@ -8,6 +8,7 @@ POST /api/v1/services/audio/asr/transcription (jobs; also GET /api/v1/tasks/ID, 
 GET  /results/...                             (the transcription_url that a job names)
 POST /compatible-mode/v1/files                (also GET .../ID/content, DELETE .../ID)
 POST /compatible-mode/v1/batches              (also GET .../ID, POST .../ID/cancel)
+WebSocket /api-ws/v1/realtime?model=...       (live sessions)
 """
 
 import asyncio
@@ -29,6 +30,16 @@ from langchain_qwen_audio.local._audio_input import (
     read_audio,
 )
 from langchain_qwen_audio.local._jobs import failure_of, is_result
+from langchain_qwen_audio.local._live.endpoint import (
+    LIVE_PATH,
+    LiveAnswers,
+    LiveRecord,
+    LiveSocket,
+    check_live,
+    refuse_live,
+    serve_live,
+)
+from langchain_qwen_audio.local._live.session import ServerSession
 from langchain_qwen_audio.local._model_request import ModelRequest
 from langchain_qwen_audio.local._models.limits import check_limits
 from langchain_qwen_audio.local._models.table import Models
@@ -58,6 +69,7 @@ from langchain_qwen_audio.local._replies import (
     END,
     RESET,
     JobFailure,
+    LiveReply,
     RawReply,
     Reply,
     Scripted,
@@ -72,6 +84,11 @@ if TYPE_CHECKING:
     from langchain_qwen_audio.local._jobs import Jobs, Outcome
     from langchain_qwen_audio.local._traffic import RequestLog
     from langchain_qwen_audio.local._uploads import Uploads
+
+_NO_WEBSOCKETS = (
+    "The local test server cannot serve live sessions: wsproto is not installed. Run: "
+    'pip install "langchain-qwen-audio[local]"'
+)
 
 T = TypeVar("T")
 Scope: TypeAlias = dict[str, Any]
@@ -112,6 +129,8 @@ class App:
     parameters: Collection[str]
     check_audio: bool
     workers: Executor
+    live_sessions: deque[LiveRecord]
+    max_live_events: int
 
     def missing(self) -> str:
         """Say what is not installed for the replies that no script gives; "" if nothing is."""
@@ -119,8 +138,11 @@ class App:
         return "" if scripted and not self.check_audio else self.transcriber.missing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request, or serve one live session."""
         try:
+            if scope["type"] == "websocket":
+                await self._serve_live(scope, receive, send)
+                return
             if early := self._early_reply(scope):
                 await _receive_body(receive, early.after_bytes)
                 await _play(early, scope["state"]["connection"], receive, send)
@@ -131,6 +153,26 @@ class App:
             await _play(reply, scope["state"]["connection"], receive, send)
         except (ClientLeftError, asyncio.CancelledError):
             return  # The client left, or the server stops: uvicorn would log either as an error.
+
+    async def _serve_live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = _read_head(scope, "GET", b"")
+        self.log.append(request)
+        try:
+            settings = check_live(request, self.api_keys)
+        except Refusal as refusal:
+            await refuse_live(write_error(request.path, refusal), receive, send)
+            return
+        scripts = self.scripts.models
+        if scripts and isinstance(scripts[0], RawReply):
+            await refuse_live(scripts.popleft(), receive, send)  # type: ignore[arg-type]
+            return
+        record = LiveRecord(request, self.max_live_events)
+        self.live_sessions.append(record)
+        answers = LiveAnswers(
+            *(request, scripts, self.reply, self.transcriber), self._run_script, self._in_worker
+        )
+        socket = LiveSocket(send, scope["state"]["connection"], record)
+        await serve_live(ServerSession(settings, answers, socket), record, receive, send)
 
     def _early_reply(self, scope: Scope) -> RawReply | None:
         """Take the scripted answer to an upload that does not wait for the whole file."""
@@ -157,8 +199,8 @@ class App:
                     return write_models(self.models)
                 case kind if kind in FILE_KINDS | BATCH_KINDS:
                     return self._answer_batch_request(request)
-                case "other":
-                    raise refuse_path(request)
+                case "live" | "other":
+                    raise _refuse_plain(request)
                 case _:
                     return await self._answer_model_request(request)
         except Refusal as refusal:
@@ -186,15 +228,16 @@ class App:
                 lambda: [read_audio(url, request.model, files) for url in request.audios]
             )
         if scripted is None:
-            reply: Reply | RawReply | JobFailure = await self._in_worker(
+            reply: Reply | RawReply | JobFailure | LiveReply = await self._in_worker(
                 lambda: answer_request(request, recordings or [], self.transcriber)
             )
         else:
             reply = await self._run_script(scripted, received)
         if isinstance(reply, RawReply):
             return reply
-        if isinstance(reply, JobFailure):
-            raise Refusal(500, "InternalError", "A JobFailure was scripted for what is no job.")
+        if isinstance(reply, JobFailure | LiveReply):
+            msg = f"A {type(reply).__name__} was scripted, and a request to a model came."
+            raise Refusal(500, "InternalError", msg)
         if recordings is None:
             seconds = await self._in_worker(
                 lambda: [measure_audio(url, request.model, files) for url in request.audios]
@@ -232,6 +275,8 @@ class App:
         reply = None if scripted is None else await self._run_script(scripted, received)
         if isinstance(reply, RawReply):
             return reply
+        if isinstance(reply, LiveReply):
+            raise Refusal(500, "InternalError", "A LiveReply was scripted, and a job came.")
         if (reply is None or self.check_audio) and (missing := self.transcriber.missing()):
             raise Refusal(400, "NotInstalled", missing)
         work = asyncio.ensure_future(self._work_at_job(request, reply, api_key))
@@ -278,7 +323,7 @@ class App:
 
     async def _run_script(
         self, scripted: Scripted, received: ReceivedRequest
-    ) -> Reply | RawReply | JobFailure:
+    ) -> Reply | RawReply | JobFailure | LiveReply:
         if callable(scripted):
             make = scripted
             scripted = await self._in_worker(lambda: make(received))
@@ -325,6 +370,13 @@ class App:
         return RawReply(200, {"content-length": "0"})
 
 
+def _refuse_plain(request: ReceivedRequest) -> Refusal:
+    """Refuse a request that nothing here answers, which a WebSocket is without wsproto."""
+    if request.kind == "live":
+        return Refusal(400, "NotInstalled", _NO_WEBSOCKETS)
+    return refuse_path(request)
+
+
 def _find_kind(method: str, path: str) -> str:
     match method, path:
         case "GET", "/api/v1/uploads":
@@ -335,6 +387,8 @@ def _find_kind(method: str, path: str) -> str:
             return "models"
         case "POST", jobs.SUBMIT_PATH:
             return "job"
+        case "GET", path if path == LIVE_PATH:
+            return "live"
     if path.startswith(TASKS_PATH) and path != TASKS_PATH:
         is_cancel = path.endswith("/cancel")
         return {("GET", False): "task", ("POST", True): "cancel"}.get((method, is_cancel), "other")
@@ -360,8 +414,11 @@ async def _receive_body(receive: Receive, enough: int | None = None) -> bytes:
 
 
 async def _receive_request(scope: Scope, receive: Receive) -> ReceivedRequest:
-    body = await _receive_body(receive)
-    method, path = scope["method"], scope["path"]
+    return _read_head(scope, scope["method"], await _receive_body(receive))
+
+
+def _read_head(scope: Scope, method: str, body: bytes) -> ReceivedRequest:
+    path = scope["path"]
     return ReceivedRequest(
         kind=_find_kind(method, path),
         method=method,

@@ -1,24 +1,22 @@
 """The connections of the clients: counted, and able to break on purpose.
 
-All that is used of uvicorn, private parts included, is here.
+All that is used of uvicorn, private parts included, is here and in `_live_connection.py`.
 """
 
 import asyncio
 import logging
 import socket
-import struct
-import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from langchain_qwen_audio.local._linger import LINGER_0
 from langchain_qwen_audio.local._traffic import Traffic
 
-# struct linger {on, 0 seconds}: closing then discards what is unsent and sends a TCP RST.
-_LINGER_0 = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 _KEEP_ALIVE_S = 75
 _HEADERS = [(b"server", b"langchain-qwen-audio local test server")]
 
@@ -32,7 +30,8 @@ class Connections:
             app,
             interface="asgi3",
             lifespan="off",
-            ws="none",
+            ws=_live_connection(),
+            ws_per_message_deflate=False,
             proxy_headers=False,
             log_config=None,
             timeout_keep_alive=_KEEP_ALIVE_S,
@@ -56,6 +55,15 @@ class Connections:
             await asyncio.sleep(0)
 
 
+def _live_connection() -> Any:
+    """Find what serves WebSockets; without wsproto, requests for one are plain GETs."""
+    if find_spec("wsproto") is None:
+        return "none"
+    from langchain_qwen_audio.local._live_connection import WebSocketConnection
+
+    return WebSocketConnection
+
+
 class Connection(H11Protocol):
     """Uvicorn's HTTP/1.1 on one socket.
 
@@ -69,29 +77,29 @@ class Connection(H11Protocol):
         # Our own logger: uvicorn's belong to the application, which may run under uvicorn itself.
         self.logger = logging.getLogger("langchain_qwen_audio.local")
         self.access_log = False
-        self._traffic = traffic
+        self.traffic = traffic
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count a new connection."""
         # asyncio sets this only on sockets made with proto=IPPROTO_TCP, which create_server's are
         # not; without it every reply on a kept connection waits 40 ms for a delayed ACK.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._traffic.accepted += 1
-        self._traffic.open += 1
+        self.traffic.accepted += 1
+        self.traffic.open += 1
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count a closed connection."""
-        self._traffic.open -= 1
+        self.traffic.open -= 1
         if self._is_answering():
-            self._traffic.disconnects += 1
+            self.traffic.disconnects += 1
         super().connection_lost(exc)
 
     def reset(self) -> None:
         """Break the connection with a TCP RST."""
         if self._is_answering():  # otherwise the client left first, and the socket is closed
             self.transport.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0
+                socket.SOL_SOCKET, socket.SO_LINGER, LINGER_0
             )
         self.shutdown()
 

@@ -19,8 +19,8 @@ class ReceivedRequest:
             and "upload" are those of temporary files; "job" submits a transcription job, "task"
             looks at one, "cancel" cancels it, "result" is the download of its result; "file",
             "content" and "deletion" upload, download and delete the files of batches; "batch",
-            "batch_query" and "batch_cancel" submit a batch, look at it and cancel it; "other" is
-            none of them.
+            "batch_query" and "batch_cancel" submit a batch, look at it and cancel it; "live"
+            opens a live session; "other" is none of them.
         method: HTTP method, in capitals.
         path: Without the query.
         query: The last value of every query parameter.

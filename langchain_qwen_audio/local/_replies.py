@@ -49,6 +49,8 @@ class Reply:
             compatible path alone. It is sent as one base64 text, split anywhere.
         audio_piece: How many characters of that text each chunk of a stream holds.
         model: The reply's `model`; by default that of the request, and none natively.
+        input_transcript: Of a live session: what the user has said; by default no transcript is
+            sent before this reply.
 
     Example:
         ```python
@@ -75,6 +77,7 @@ class Reply:
     audio: bytes = b""
     audio_piece: int = 4096
     model: str | None = None
+    input_transcript: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse two texts, and pieces of speech that hold nothing."""
@@ -164,6 +167,43 @@ class JobFailure:
     in_subtask: bool = False
 
 
-AnyReply: TypeAlias = str | Reply | RawReply | JobFailure
+@dataclass(frozen=True)
+class CloseCode:
+    """A way to end a live session, as a step of a `LiveReply`: the code and reason of the close.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.local import CloseCode, LiveReply, LocalDashScope
+
+        server = LocalDashScope(replies=[LiveReply([CloseCode(1013, "busy")])])
+        ```
+    """
+
+    code: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class LiveReply:
+    """Exactly what a live session sends in place of a response, so that every fault is data.
+
+    Attributes:
+        steps: Events, which are sent as JSON; texts, which are sent as they are; seconds to wait
+            (`math.inf`: until the client leaves); a `CloseCode`; or `RESET` or `END` to break the
+            connection there.
+
+    Example:
+        ```python
+        from langchain_qwen_audio.local import RESET, LiveReply, LocalDashScope
+
+        created = {"type": "response.created", "response": {"id": "resp_1"}}
+        server = LocalDashScope(replies=[LiveReply([created, RESET])])
+        ```
+    """
+
+    steps: Sequence[Mapping[str, Any] | str | float | CloseCode | Break] = ()
+
+
+AnyReply: TypeAlias = str | Reply | RawReply | JobFailure | LiveReply
 Scripted: TypeAlias = AnyReply | Callable[[ReceivedRequest], AnyReply]
 """A reply, its text alone, or a function that makes it; the function runs in a worker thread."""

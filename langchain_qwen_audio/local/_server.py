@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+from collections import deque
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -13,6 +14,7 @@ from langchain_qwen_audio.local._answers.transcription import WhisperTranscriber
 from langchain_qwen_audio.local._app import App, Scripts
 from langchain_qwen_audio.local._batches import Batches
 from langchain_qwen_audio.local._jobs import Jobs
+from langchain_qwen_audio.local._live.endpoint import LiveRecord
 from langchain_qwen_audio.local._models.table import serve_models
 from langchain_qwen_audio.local._received_request import ReceivedRequest
 from langchain_qwen_audio.local._replies import RawReply, Scripted
@@ -55,6 +57,12 @@ class LocalDashScope:
     in_progress at the next, until each line is answered as its request would have been. A line
     takes one reply from the script, and an error there is the error of the line. If a `JobFailure`
     is next when a batch is submitted, the batch fails with it as a whole.
+
+    It serves live sessions over WebSockets too: `qwen3*-omni-*-realtime`, and
+    `qwen3-asr-flash-realtime`, which only transcribes. Speech is told from silence by its loudness,
+    whatever the `threshold`. Each response takes one reply of the script, and so does each sentence
+    of a model that only transcribes; a `LiveReply` there is sent as it is. A `RawReply` answers the
+    next request for a WebSocket.
 
     The protocols follow what the service's pages say, and third parties where those are silent;
     none of it was measured against the live service. Where a page has a limit but not the text of
@@ -108,10 +116,12 @@ class LocalDashScope:
                 to count its tokens. Otherwise each audio there counts as one second.
             policy_expires_in_s: How long an upload policy lasts, in seconds.
             port: The port to listen on; a free one by default.
-            max_log: How many requests `requests` keeps.
+            max_log: How many requests `requests` keeps; also how many live sessions
+                `live_sessions` keeps, and how many events of each.
         """
         self._port = port
         self._log = RequestLog(max_log)
+        self._live_sessions: deque[LiveRecord] = deque(maxlen=max_log)
         self._traffic = Traffic()
         self._scripts = Scripts()
         self._uploads = Uploads(policy_expires_in_s)
@@ -132,6 +142,8 @@ class LocalDashScope:
             parameters=parameters,
             check_audio=check_audio,
             workers=self._workers,
+            live_sessions=self._live_sessions,
+            max_live_events=max_log,
         )
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop
@@ -269,9 +281,15 @@ class LocalDashScope:
         """The latest requests whose bodies have fully arrived, oldest first."""
         return self._log.snapshot()
 
+    @property
+    def live_sessions(self) -> list[LiveRecord]:
+        """The latest live sessions, oldest first."""
+        return list(self._live_sessions)
+
     def clear(self) -> None:
-        """Forget `requests`; scripted replies stay."""
+        """Forget `requests` and `live_sessions`; scripted replies stay."""
         self._log.clear()
+        self._live_sessions.clear()
 
     @property
     def open_connections(self) -> int:

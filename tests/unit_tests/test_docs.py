@@ -66,6 +66,7 @@ def python_blocks(page: Path) -> list[str]:
         ("docs/audio.md", 3),
         ("docs/formats.md", 1),
         ("docs/streaming.md", 5),
+        ("docs/live.md", 2),
         ("docs/agents.md", 1),
         ("docs/models.md", 2),
         ("docs/costs.md", 0),

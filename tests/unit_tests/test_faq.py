@@ -96,7 +96,7 @@ CAUSES: dict[str, Callable[[LocalDashScope], Any]] = {
     "the free quota is used up": refused(403, "AllocationQuota.FreeTierOnly"),
     "is retired; its successor is": invoked(TEXT, "qwen-audio-chat"),
     "check the name, and that the model is offered in this region": refused(404, "ModelNotFound"),
-    "which this package has no class for": invoked(TEXT, "qwen3-asr-flash-realtime"),
+    "which this package has no class for": invoked(TEXT, "qwen-mt-plus"),
     "has no speech output": invoked(TEXT, "qwen3.8-omni-flash", modalities=["text", "audio"]),
     "takes a recording and no text from users": invoked(TEXT, ASR),
     "it calls no tools and writes no JSON": lambda server: (

@@ -36,6 +36,7 @@ LAYERS = [
     ("costs", "rate_limits", "transcripts", "_redaction", "redaction"),
     ("_service",),
     ("_settings", "_service_settings"),
+    ("_live", "live"),
     ("_pipeline",),
     ("_job_pipeline", "_batch_pipeline"),
     ("chat_models", "transcription_jobs", "chat_batches"),
@@ -63,6 +64,10 @@ HEAVY = ["dashscope", "av", "numpy", "fastapi", "uvicorn", "faster_whisper", "si
         "from langchain_qwen_audio import ChatQwenAudio; ChatQwenAudio(api_key='x')",
         "from langchain_qwen_audio import TranscriptionJobs; TranscriptionJobs(api_key='x')",
         "from langchain_qwen_audio import ChatBatches as B, ChatQwenAudio as C; B(C(api_key='x'))",
+        (
+            "from langchain_qwen_audio import ChatQwenAudio as C, live; "
+            "C(api_key='x', model='qwen3.5-omni-flash-realtime').session()"
+        ),
         "from langchain_qwen_audio import Audio; Audio.from_bytes(b'x')",
         "from langchain_qwen_audio.local import LocalDashScope; LocalDashScope()",
     ],

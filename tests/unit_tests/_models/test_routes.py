@@ -176,20 +176,28 @@ NOT_HERE: dict[str, tuple[list[str], str, str]] = {
         [
             *("qwen3-omni-flash-realtime", "qwen3-omni-flash-realtime-2025-09-15"),
             *("qwen3.5-omni-plus-realtime", "qwen3.8-omni-flash-realtime"),
-            "qwen-audio-3.1-realtime-plus",
         ],
+        "answers over a WebSocket; use",
+        "ChatQwenAudio(model=…).session()",
+    ),
+    "live answers in another protocol": (
+        ["qwen-audio-3.1-realtime-plus"],
         "OmniRealtimeConversation",
-        "ChatQwenAudio(model='qwen3.8-omni-flash')",
+        "ChatQwenAudio(model='qwen3.5-omni-flash-realtime').session()",
     ),
     "live transcripts": (
+        ["qwen3-asr-flash-realtime", "qwen3-asr-flash-realtime-2025-10-27"],
+        "transcribes over a WebSocket; use",
+        "ChatQwenAudio(model=…).transcribe_live(source)",
+    ),
+    "live transcripts in another protocol": (
         [
-            *("qwen3-asr-flash-realtime", "qwen3-asr-flash-realtime-2025-10-27"),
             *("qwen-audio-3.1-asr-flash-streaming", "qwen-audio-3.1-asr-flash-message"),
             *("fun-asr-realtime", "fun-asr-realtime-2026-02-28", "paraformer-realtime-v2"),
             "gummy-realtime-v1",
         ],
         "`Recognition`",
-        "ChatQwenAudio(model='qwen3-asr-flash')",
+        "ChatQwenAudio(model='qwen3-asr-flash-realtime')",
     ),
     "live interpreting": (
         [
@@ -234,7 +242,7 @@ def test_a_name_that_is_served_in_another_way_is_refused_with_that_way_and_what_
         text = caught.value.message
         assert text.startswith(f"{name} ")
         assert service in text
-        assert ("this package has no class for" in text) != ("use `TranscriptionJobs" in text)
+        assert ("this package has no class for" in text) != ("; use `" in text)
         assert instead in text.partition(";")[2]
 
 

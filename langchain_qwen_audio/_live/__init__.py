@@ -1,0 +1,1 @@
+"""Live sessions: sound and text both ways over one WebSocket."""

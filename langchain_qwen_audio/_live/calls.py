@@ -1,0 +1,91 @@
+"""The methods of a chat model that begin something live; what they do is imported when called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_qwen_audio._settings import BaseChatQwenAudio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+
+    from langchain_core.tools import BaseTool
+
+    from langchain_qwen_audio._live.events import LiveSentence
+    from langchain_qwen_audio._live.session import LiveSession
+    from langchain_qwen_audio._live.session_settings import TurnDetection
+    from langchain_qwen_audio.audio import Audio
+
+
+class LiveCalls(BaseChatQwenAudio):
+    """Live voice and live transcription, over a WebSocket."""
+
+    def session(
+        self,
+        *,
+        instructions: str | None = None,
+        tools: Sequence[BaseTool | Callable[..., Any]] = (),
+        voice: str | None = None,
+        turn_detection: TurnDetection = "server_vad",
+        modalities: Sequence[Literal["text", "audio"]] = ("text", "audio"),
+    ) -> LiveSession:
+        """Begin a live voice session, with a model whose name ends in `-realtime`.
+
+        It connects in `async with`, and has this model's key, address, `timeout` and parameters.
+        https://help.aliyun.com/zh/model-studio/realtime
+
+        Args:
+            instructions: The system message.
+            tools: LangChain tools, or functions with a docstring; the session runs them.
+            voice: The voice; by default that of this model, or what the service has.
+            turn_detection: How the service finds the end of a turn: "server_vad", "semantic_vad"
+                (not Qwen3), or a dict of the service's own; None: by your `commit`.
+            modalities: What it answers with; `["text"]` is not spoken.
+
+        Returns:
+            A `langchain_qwen_audio.live.LiveSession`.
+
+        Raises:
+            NotFoundError: The model has no live voice sessions.
+            InvalidRequestError: It does not take one of these settings.
+        """
+        from langchain_qwen_audio._live.session import LiveSession
+        from langchain_qwen_audio._live.session_settings import session_parameters
+
+        return LiveSession(
+            self,
+            instructions=instructions,
+            tools=tools,
+            voice=voice or self.voice,
+            turn_detection=turn_detection,
+            modalities=modalities,
+            parameters=session_parameters(self),
+        )
+
+    def transcribe_live(
+        self,
+        source: Audio | AsyncIterable[bytes],
+        *,
+        sample_rate: int = 16_000,
+        silence_ms: int = 400,
+    ) -> AsyncGenerator[LiveSentence]:
+        """Transcribe speech while it is recorded, with `qwen3-asr-flash-realtime`.
+
+        Close what is returned if you leave it before its end (`contextlib.aclosing`).
+        https://help.aliyun.com/zh/model-studio/qwen-real-time-speech-recognition
+
+        Args:
+            source: An `Audio`, or an async iterator of raw samples: 16-bit, little endian, mono, in
+                pieces of any size. `asr_options={"language": …}` of this model says the language.
+            sample_rate: Samples per second of raw samples; a recording knows its own.
+            silence_ms: How long a pause ends a sentence, from 200 to 6,000 milliseconds.
+
+        Yields:
+            Each sentence, several times while it grows, and once with `is_final`.
+
+        Raises:
+            QwenAudioError: The session does not open, or breaks; what the source raises is raised.
+        """
+        from langchain_qwen_audio._live.transcribing import transcribe_live
+
+        return transcribe_live(self, source, sample_rate=sample_rate, silence_ms=silence_ms)

@@ -1,0 +1,194 @@
+"""The task that reads a live session: events in, until its end; how long it waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from langchain_qwen_audio._live.connection import PING_S, LiveConnection
+from langchain_qwen_audio._live.events import ErrorReported
+from langchain_qwen_audio.errors import (
+    APITimeoutError,
+    InvalidRequestError,
+    QwenAudioError,
+    StreamTimeoutError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from langchain_qwen_audio._live.client_events import RawEvent
+    from langchain_qwen_audio._live.event_queue import EventQueue
+
+E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
+
+_SILENT_S = 2.5 * PING_S  # without a sign of life a connection is gone
+_NORMAL = 1000  # the close code
+_END_S = 3.0  # more than closing takes
+_UNCONFIRMED_END_S = 5.0  # of a model that does not confirm the end
+
+
+class EventReader(Protocol[E_co]):
+    """What reads the events of one protocol."""
+
+    @property
+    def text(self) -> str:
+        """The text so far of what is being sent."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the service has said that the session is over."""
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the service must say something next."""
+
+    def read(self, event: RawEvent, /) -> Sequence[E_co]:
+        """Read one event."""
+
+
+class ReaderTask(Generic[E]):
+    """Reads one connection, and says when it is silent for too long.
+
+    While an answer is awaited, `timeout` is the longest silence. Otherwise a session may be silent
+    as long as its connection lives, which pings find out.
+    """
+
+    def __init__(
+        self,
+        connection: LiveConnection,
+        reader: EventReader[E],
+        events: EventQueue[E],
+        timeout: float,
+    ) -> None:
+        """Take what is read, by what, and where to."""
+        self._connection = connection
+        self._reader = reader
+        self._events = events
+        self._timeout = timeout
+        self._pass_on: Callable[[E], Awaitable[None]] = events.put
+        self._limit = asyncio.timeout(None)
+        self._task: asyncio.Task[None] | None = None
+        self._is_confirmed = True
+        self.is_finishing = False
+
+    async def begin(self, settings: RawEvent) -> None:
+        """Send the settings of the session, and wait until they are in force.
+
+        Raises:
+            QwenAudioError: The service does not take them.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._wait_for("session.created")
+                await self._connection.send(settings)
+                await self._wait_for("session.updated")
+        except TimeoutError as error:
+            raise APITimeoutError(
+                f"the service did not begin the session within {self._timeout:g} s"
+            ) from error
+
+    async def _wait_for(self, kind: str) -> None:
+        while True:
+            event = await self._connection.receive()
+            for read in self._reader.read(event) if event else ():
+                if isinstance(read, ErrorReported):
+                    raise read.error
+            if event and event["type"] == kind:
+                return
+
+    def start(self, pass_on: Callable[[E], Awaitable[None]]) -> None:
+        """Read from now on."""
+        self._pass_on = pass_on
+        self._task = asyncio.create_task(self._run())
+
+    def expect(self) -> None:
+        """Note that something was requested: the time for it begins now."""
+        if self._task and not self._task.done() and self._limit.when() is not None:
+            self._reschedule(is_answer=True)
+
+    def finish(self, *, is_confirmed: bool) -> None:
+        """Note that the end was requested, and whether the service confirms it."""
+        self.is_finishing, self._is_confirmed = True, is_confirmed
+        self.expect()
+
+    def check_open(self) -> None:
+        """Refuse to send more when the session is over.
+
+        Raises:
+            QwenAudioError: It is.
+        """
+        if self._events.error is not None:
+            raise self._events.error
+        if self._task is None or self._events.is_ended:
+            raise InvalidRequestError("the session is not open: nothing can be sent")
+
+    async def wait_end(self) -> None:
+        """Wait until the end of a broken connection was read; it comes at once."""
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=_END_S)
+
+    def fail(self, error: BaseException) -> None:
+        """End the session with an error."""
+        self._events.end(error)
+        if self._task is not None:
+            self._task.cancel()
+
+    async def stop(self) -> None:
+        """End the session."""
+        self._events.end()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.timeout(None) as self._limit:
+                self._reschedule(is_answer=self._awaits)
+                while not self._reader.is_finished:
+                    await self._read_next()
+            self._events.end()
+        except TimeoutError:
+            self._events.end(self._silence_error())
+        except QwenAudioError as error:
+            self._events.end(self._explained(error))
+        except Exception as error:  # noqa: BLE001  # a bug: whoever reads the events sees it
+            self._events.end(error)
+        await self._connection.close()  # who still sends must not wait for a service that is silent
+
+    async def _read_next(self) -> None:
+        event = await self._connection.receive()
+        if event is None:
+            if not self._awaits:
+                self._reschedule()
+            return
+        self._limit.reschedule(None)  # a slow reader is no silence of the service
+        for read in self._reader.read(event):
+            await self._pass_on(read)
+        self._reschedule(is_answer=self._awaits)
+
+    @property
+    def _awaits(self) -> bool:
+        return self._reader.awaits_answer or self.is_finishing
+
+    def _reschedule(self, *, is_answer: bool = False) -> None:
+        wait_s = _SILENT_S
+        if is_answer:
+            wait_s = self._timeout if self._is_confirmed else _UNCONFIRMED_END_S
+        self._limit.reschedule(asyncio.get_running_loop().time() + wait_s)
+
+    def _silence_error(self) -> QwenAudioError | None:
+        if self.is_finishing and not self._is_confirmed:
+            return None
+        waited_s = self._timeout if self._awaits else _SILENT_S
+        error = StreamTimeoutError(f"the service fell silent for {waited_s:g} s")
+        error.text = self._reader.text
+        return error
+
+    def _explained(self, error: QwenAudioError) -> QwenAudioError | None:
+        """Say what a broken session means: nothing, where the end was requested and came."""
+        if self.is_finishing and self._connection.close_code == _NORMAL:
+            return None
+        error.text = self._reader.text
+        return error

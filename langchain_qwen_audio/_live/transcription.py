@@ -1,0 +1,97 @@
+"""The events of live transcription → sentences. Pure.
+
+https://help.aliyun.com/zh/model-studio/qwen-asr-realtime-client-events
+https://help.aliyun.com/zh/model-studio/qwen-asr-realtime-server-events
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen_audio._live.events import LiveSentence
+from langchain_qwen_audio._live.service_errors import event_error
+from langchain_qwen_audio.errors import APIError
+
+if TYPE_CHECKING:
+    from langchain_qwen_audio._live.client_events import RawEvent
+
+
+class TranscriptionReader:
+    """A state machine: the service's events in, sentences out.
+
+    Attributes:
+        is_finished: Whether the service has said that the session is over.
+    """
+
+    def __init__(self, model: str) -> None:
+        """Take the model's name."""
+        self._model = model
+        self._started_s: dict[str, float] = {}
+        self._stopped_s: dict[str, float] = {}
+        self.is_finished = False
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the service must say something next: never, before the end."""
+        return False
+
+    @property
+    def text(self) -> str:
+        """What of a sentence was sent so far: it is in the sentence that is not final."""
+        return ""
+
+    def read(self, event: RawEvent) -> list[LiveSentence]:
+        """Read one event; those of no interest give none.
+
+        Raises:
+            QwenAudioError: It reports an error, or is not as documented.
+        """
+        try:
+            return self._read(event)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise APIError(
+                f"an event came that cannot be read ({error!r}): {event!r:.300}"
+            ) from error
+
+    def _read(self, event: RawEvent) -> list[LiveSentence]:
+        match event["type"].split("."):
+            case ["error"]:
+                raise event_error(event["error"], self._model, event)
+            case ["session", "finished"]:
+                self.is_finished = True
+            case ["input_audio_buffer", "speech_started"]:
+                self._started_s[event["item_id"]] = event["audio_start_ms"] / 1000
+            case ["input_audio_buffer", "speech_stopped"]:
+                self._stopped_s[event["item_id"]] = event["audio_end_ms"] / 1000
+            case ["conversation", "item", "input_audio_transcription", step]:
+                return self._read_sentence(step, event)
+        return []
+
+    def _read_sentence(self, step: str, event: RawEvent) -> list[LiveSentence]:
+        match step:
+            case "text":
+                return [self._sentence(event, event["text"] + event.get("stash", ""))]
+            case "completed":
+                return [self._sentence(event, event["transcript"], is_final=True)]
+            case "failed":
+                error = event_error(event["error"], self._model, event)
+                return [self._sentence(event, "", is_final=True, error=error)]
+        return []
+
+    def _sentence(
+        self, event: RawEvent, text: str, *, is_final: bool = False, **more: Any
+    ) -> LiveSentence:
+        item_id = event["item_id"]
+        times = (self._started_s, self._stopped_s)
+        find = dict.pop if is_final else dict.get
+        start_s, end_s = (find(known, item_id, None) for known in times)
+        return LiveSentence(
+            text=text,
+            is_final=is_final,
+            start_s=start_s,
+            end_s=end_s,
+            language=event.get("language"),
+            emotion=event.get("emotion"),
+            item_id=item_id,
+            **more,
+        )

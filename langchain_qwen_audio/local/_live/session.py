@@ -1,0 +1,325 @@
+"""One live session on the server's side: the client's events in, the service's events out.
+
+Events of the client are taken one by one, at once. What takes long, which is to transcribe and to
+answer, is a queue of jobs, so that a response can be cancelled while it is sent.
+"""
+
+import asyncio
+import binascii
+import contextlib
+import json
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import pybase64
+
+from langchain_qwen_audio.local._live.conversation import LiveConversation
+from langchain_qwen_audio.local._live.events import (
+    Event,
+    ResponseWriter,
+    completed_event,
+    delta_events,
+    error_event,
+    input_item,
+    new_id,
+    partial_events,
+)
+from langchain_qwen_audio.local._live.settings import InvalidSettingError, Settings
+from langchain_qwen_audio.local._live.voice_activity import SAMPLES_PER_MS, VoiceActivity
+from langchain_qwen_audio.local._refusal import Refusal
+from langchain_qwen_audio.local._replies import END, RESET, CloseCode, LiveReply, Reply
+
+_PADDING_MS = 300  # of speech, before it was noticed
+_BYTES_PER_MS = 2 * SAMPLES_PER_MS
+
+
+class Answers(Protocol):
+    """What a session takes from the server."""
+
+    def expected_transcript(self) -> str | None:
+        """Say what the next reply of the script says was spoken; None if there is a script."""
+
+    def is_scripted(self) -> bool:
+        """Tell whether the next reply is scripted."""
+
+    async def transcribe(self, pcm: bytes) -> str:
+        """Transcribe samples."""
+
+    async def next_reply(self, conversation: LiveConversation, settings: Settings) -> Any:
+        """Make or take the next reply: a `Reply` or a `LiveReply`."""
+
+
+class Wire(Protocol):
+    """The socket of a session."""
+
+    async def send(self, event: Event | str) -> None:
+        """Send an event, or a text as it is."""
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close with a code."""
+
+    def reset(self) -> None:
+        """Break the connection (TCP RST)."""
+
+    def end(self) -> None:
+        """Close the socket without a closing frame."""
+
+
+Job: TypeAlias = Callable[[], Awaitable[None]]
+
+
+class ClosedError(Exception):
+    """The session is over."""
+
+
+@dataclass
+class ServerSession:
+    """A session: its settings, its audio buffer, its jobs."""
+
+    settings: Settings
+    answers: Answers
+    wire: Wire
+
+    def __post_init__(self) -> None:
+        """Begin with an empty buffer."""
+        self._conversation = LiveConversation()
+        self._buffer = bytearray()
+        self._buffer_at_ms = 0  # when the first sample of the buffer came
+        self._activity = VoiceActivity(self.settings.silence_ms or 800)
+        self._item_id = new_id("item")
+        self._previous: str | None = None
+        self._jobs: asyncio.Queue[Job] = asyncio.Queue()
+        self._response: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Say hello."""
+        session = {"id": new_id("sess"), **self.settings.values}
+        await self.wire.send({"type": "session.created", "session": session})
+
+    async def work(self) -> None:
+        """Do the jobs, one after another, until the session is over."""
+        with contextlib.suppress(ClosedError):
+            while True:
+                await self._do(await self._jobs.get())
+
+    async def _do(self, job: Job) -> None:
+        """Do one job; a failure of this server ends the session."""
+        try:
+            await job()
+        except (TypeError, ValueError, AttributeError, LookupError) as error:
+            msg = f"The local test server failed: {error!r}"
+            await self.wire.send(error_event(Refusal(500, "InternalError", msg)))
+            await self.wire.close(1011, "")
+            raise ClosedError from error
+
+    async def take(self, text: str) -> None:
+        """Take one event of the client; what is wrong with it is an error event."""
+        event_id = None
+        try:
+            event = json.loads(text)
+            event_id = event.get("event_id")
+            await self._take(event)
+        except InvalidSettingError as error:
+            await self.wire.send(error_event(error.refusal, error.param, event_id))
+        except Refusal as refusal:
+            await self.wire.send(error_event(refusal, None, event_id))
+        except (ValueError, AttributeError, TypeError, KeyError) as error:
+            unreadable = Refusal(400, "invalid_event", f"The event cannot be read: {error!r}")
+            await self.wire.send(error_event(unreadable, None, event_id))
+
+    async def _take(self, event: Event) -> None:
+        match event["type"]:
+            case "session.update":
+                await self._update(event.get("session"))
+            case "input_audio_buffer.append":
+                await self._append(_read_samples(event["audio"]))
+            case "input_audio_buffer.commit":
+                self._require_no_detection("input_audio_buffer.commit")
+                await self._commit(bytes(self._buffer))
+            case "input_audio_buffer.clear":
+                self._drop(len(self._buffer))
+                await self.wire.send({"type": "input_audio_buffer.cleared"})
+            case "session.finish":
+                await self._finish()
+            case "conversation.item.create" if self._is_omni:
+                await self._add_item(event["item"])
+            case "response.create" if self._is_omni:
+                self._jobs.put_nowait(self._respond)
+            case "response.cancel" if self._is_omni:
+                self._cancel()
+            case kind:
+                raise Refusal(400, "invalid_value", f"Unsupported event type: {kind!r}.")
+
+    @property
+    def _is_omni(self) -> bool:
+        return self.settings.model.kind == "omni"
+
+    def _require_no_detection(self, name: str) -> None:
+        if self.settings.silence_ms is not None:
+            raise Refusal(400, "invalid_value", f"{name} is for turn_detection null.")
+
+    async def _update(self, session: object) -> None:
+        self.settings.update(session)
+        self._activity = VoiceActivity(self.settings.silence_ms or 800)
+        await self.wire.send({"type": "session.updated", "session": self.settings.values})
+
+    # --- audio ---
+
+    async def _append(self, pcm: bytes) -> None:
+        self._buffer += pcm
+        if self.settings.silence_ms is None:
+            return
+        for edge, at_ms in self._activity.feed(pcm):
+            await (self._on_started if edge == "started" else self._on_stopped)(at_ms)
+        if not self._activity.is_speaking:
+            self._drop(len(self._buffer) - _PADDING_MS * _BYTES_PER_MS)
+
+    async def _on_started(self, at_ms: int) -> None:
+        event = {"type": "input_audio_buffer.speech_started", "audio_start_ms": at_ms}
+        await self.wire.send(event | {"item_id": self._item_id})
+        if self._response is not None:
+            self._response.cancel()
+
+    async def _on_stopped(self, at_ms: int) -> None:
+        event = {"type": "input_audio_buffer.speech_stopped", "audio_end_ms": at_ms}
+        await self.wire.send(event | {"item_id": self._item_id})
+        size = (at_ms - self._buffer_at_ms) * _BYTES_PER_MS
+        await self._commit(bytes(self._buffer[:size]))
+        if self._is_omni:
+            self._jobs.put_nowait(self._respond)
+
+    async def _commit(self, pcm: bytes) -> None:
+        if not pcm:
+            raise Refusal(400, "invalid_value", "The audio buffer is empty: nothing to commit.")
+        self._drop(len(pcm))
+        item_id, self._item_id = self._item_id, new_id("item")
+        event = {"type": "input_audio_buffer.committed", "item_id": item_id}
+        await self.wire.send(event | {"previous_item_id": self._previous})
+        content = [{"type": "input_audio", "transcript": None}]
+        await self._send_item(input_item(item_id, content))
+        if self._is_omni:
+            self._conversation.add_speech(pcm)
+        if self.settings.transcribes:
+            self._jobs.put_nowait(lambda: self._transcribe(item_id, pcm))
+
+    def _drop(self, size: int) -> None:
+        """Forget the beginning of the buffer."""
+        if size > 0:
+            self._buffer_at_ms += size // _BYTES_PER_MS
+            del self._buffer[:size]
+
+    # --- items ---
+
+    async def _add_item(self, item: Event) -> None:
+        match item:
+            case {"type": "message", "role": "user", "content": [{"text": str(text)}]}:
+                self._conversation.add_text(text)
+            case {"type": "function_call_output", "call_id": str(), "output": str(text)}:
+                self._conversation.add_result(text)
+            case _:
+                raise Refusal(400, "invalid_value", "Invalid item: item.type")
+        await self._send_item({"id": new_id("item"), "object": "realtime.item", **item})
+
+    async def _send_item(self, item: Event) -> None:
+        event = {"type": "conversation.item.created", "previous_item_id": self._previous}
+        self._previous = item["id"]
+        await self.wire.send(event | {"item": item})
+
+    # --- jobs ---
+
+    async def _transcribe(self, item_id: str, pcm: bytes) -> None:
+        if not self._is_omni:
+            await self._recognize(item_id, pcm)
+            return
+        scripted = self.answers.is_scripted()
+        transcript = (
+            self.answers.expected_transcript() if scripted else await self.answers.transcribe(pcm)
+        )
+        if transcript is not None:
+            for event in delta_events(item_id, transcript):
+                await self.wire.send(event)
+            await self.wire.send(completed_event(item_id, transcript))
+
+    async def _recognize(self, item_id: str, pcm: bytes) -> None:
+        """Send what was said, of a model that only transcribes."""
+        if self.answers.is_scripted():
+            reply = await self.answers.next_reply(self._conversation, self.settings)
+        else:
+            reply = Reply(await self.answers.transcribe(pcm))
+        if isinstance(reply, LiveReply):
+            await self._play(reply)
+            return
+        for event in partial_events(item_id, reply):
+            await self.wire.send(event)
+        more = {"language": "en", "emotion": "neutral"}
+        await self.wire.send(completed_event(item_id, reply.whole_text, **more))
+
+    async def _respond(self) -> None:
+        try:
+            reply = await self.answers.next_reply(self._conversation, self.settings)
+        except Refusal as refusal:
+            await self.wire.send(error_event(refusal))
+            return
+        if isinstance(reply, LiveReply):
+            await self._play(reply)
+            return
+        writer = ResponseWriter(self.settings, reply, self._conversation.tokens(self.settings))
+        self._conversation.add_answer(reply)
+        await self.wire.send(writer.created())
+        self._response = asyncio.ensure_future(self._send_parts(writer, reply))
+        await asyncio.wait([self._response])
+        status = "cancelled" if self._response.cancelled() else "completed"
+        self._response = None
+        await self.wire.send(writer.done(status))
+
+    async def _send_parts(self, writer: ResponseWriter, reply: Reply) -> None:
+        await asyncio.sleep(reply.delay_s)
+        for event in writer.parts():
+            await self.wire.send(event)
+            await asyncio.sleep(reply.pause_s)
+
+    def _cancel(self) -> None:
+        if self._response is None:
+            raise Refusal(400, "invalid_value", "There is no active response to cancel.")
+        self._response.cancel()
+
+    async def _play(self, reply: LiveReply) -> None:
+        """Send exactly what is scripted."""
+        for step in reply.steps:
+            match step:
+                case str() | dict():
+                    await self.wire.send(step)
+                case CloseCode(code, reason):
+                    await self.wire.close(code, reason)
+                    raise ClosedError
+                case float() | int():
+                    await (asyncio.sleep(step) if step < math.inf else asyncio.Event().wait())
+                case _ if step is RESET:
+                    self.wire.reset()
+                    raise ClosedError
+                case _ if step is END:
+                    self.wire.end()
+                    raise ClosedError
+
+    async def _finish(self) -> None:
+        for _, at_ms in self._activity.stop():
+            await self._on_stopped(at_ms)
+        self._jobs.put_nowait(self._say_goodbye)
+
+    async def _say_goodbye(self) -> None:
+        if self.settings.model.confirms_finish:
+            await self.wire.send({"type": "session.finished"})
+        await self.wire.close(1000, "")
+        raise ClosedError
+
+
+def _read_samples(text: object) -> bytes:
+    try:
+        pcm = pybase64.b64decode(text, validate=True) if isinstance(text, str) else b""
+    except (binascii.Error, ValueError):
+        pcm = b""
+    if not pcm or len(pcm) % 2:
+        raise Refusal(400, "invalid_value", "Invalid audio: expected 16-bit PCM in base64.")
+    return pcm

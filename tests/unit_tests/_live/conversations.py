@@ -1,0 +1,64 @@
+"""What tests of live sessions share: models, tones, and what a session yields."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen_audio import ChatQwenAudio
+from langchain_qwen_audio.live import LiveEvent, LiveSession, ResponseFinished
+
+if TYPE_CHECKING:
+    from langchain_qwen_audio.local import LiveRecord, LocalDashScope
+
+MODEL = "qwen3.5-omni-flash-realtime"
+
+
+def live_model(server: LocalDashScope, **settings: Any) -> ChatQwenAudio:
+    given = {"model": MODEL, "base_url": server.base_url, "api_key": "local", **settings}
+    return ChatQwenAudio(**given)
+
+
+def tone(length_s: float, sample_rate: int = 16_000) -> bytes:
+    count = int(length_s * sample_rate)
+    wave = (int(9_000 * math.sin(2 * math.pi * 440 * at / sample_rate)) for at in range(count))
+    return array("h", wave).tobytes()
+
+
+def silence(length_s: float) -> bytes:
+    return bytes(2 * int(length_s * 16_000))
+
+
+async def read_answer(session: LiveSession) -> list[LiveEvent]:
+    """Read up to the end of an answer."""
+    events: list[LiveEvent] = []
+    async for event in session:
+        events.append(event)
+        if isinstance(event, ResponseFinished):
+            break
+    return events
+
+
+def end_of(events: list[LiveEvent]) -> ResponseFinished:
+    """The end of an answer."""
+    last = events[-1]
+    assert isinstance(last, ResponseFinished)
+    return last
+
+
+async def say(session: LiveSession) -> list[LiveEvent]:
+    """Take a turn, and read the answer."""
+    await session.send_audio(tone(0.1))
+    await session.commit()
+    return await read_answer(session)
+
+
+def received(record: LiveRecord) -> list[dict[str, Any]]:
+    """What the server received, without the ids of events, and audio by its length."""
+    return [_bare(event) for event in record.received]
+
+
+def _bare(event: dict[str, Any]) -> dict[str, Any]:
+    rest = {name: value for name, value in event.items() if name != "event_id"}
+    return rest | ({"audio": len(rest["audio"])} if "audio" in rest else {})
