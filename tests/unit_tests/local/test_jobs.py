@@ -58,7 +58,7 @@ def test_a_failure_of_a_job_is_no_reply_to_anything_else(server: LocalDashScope)
         generate(server, user({"text": "?"})),
         500,
         "InternalError",
-        "A JobFailure was scripted for what is no job.",
+        "A JobFailure was scripted, and a request to a model came.",
     )
 
 
