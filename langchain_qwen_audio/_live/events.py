@@ -19,6 +19,13 @@ class SpeechStarted:
 
     Attributes:
         at_s: When, in seconds of the audio that was sent.
+
+    Example:
+        ```python
+        match event:  # of `async for event in session`
+            case SpeechStarted(at_s):
+                print(f"the user speaks from {at_s} s on: stop the player")
+        ```
     """
 
     at_s: float
@@ -30,6 +37,13 @@ class SpeechStopped:
 
     Attributes:
         at_s: When, in seconds of the audio that was sent.
+
+    Example:
+        ```python
+        match event:  # of `async for event in session`
+            case SpeechStopped(at_s):
+                print(f"the user spoke until {at_s} s")
+        ```
     """
 
     at_s: float
@@ -42,6 +56,13 @@ class InputTranscriptDelta:
     Attributes:
         text: The new words.
         item_id: Which turn of the user it is.
+
+    Example:
+        ```python
+        match event:  # of `async for event in session`
+            case InputTranscriptDelta(text):
+                print(text, end="")
+        ```
     """
 
     text: str
@@ -55,6 +76,13 @@ class InputTranscript:
     Attributes:
         text: All of it.
         item_id: Which turn of the user it is.
+
+    Example:
+        ```python
+        match event:  # of `async for event in session`
+            case InputTranscript(text):
+                print("user:", text)
+        ```
     """
 
     text: str
@@ -67,6 +95,13 @@ class ResponseStarted:
 
     Attributes:
         response_id: Which answer it is.
+
+    Example:
+        ```python
+        match event:  # of `async for event in session`
+            case ResponseStarted(response_id):
+                print("answer", response_id)
+        ```
     """
 
     response_id: str
@@ -79,6 +114,13 @@ class TextDelta:
     Attributes:
         text: The new words.
         response_id: Which answer it is.
+
+    Example:
+        ```python
+        match event:  # of `async for event in session`
+            case TextDelta(text):
+                print(text, end="")
+        ```
     """
 
     text: str
@@ -93,6 +135,13 @@ class AudioDelta:
         pcm: Samples: 16-bit, little endian, mono.
         response_id: Which answer it is.
         sample_rate: Samples per second.
+
+    Example:
+        ```python
+        match event:  # of `async for event in session`
+            case AudioDelta(pcm):
+                speech += pcm  # to your player
+        ```
     """
 
     pcm: bytes = field(repr=False)
@@ -106,6 +155,13 @@ class ToolStarted:
 
     Attributes:
         call: The call.
+
+    Example:
+        ```python
+        match event:  # of `async for event in session`
+            case ToolStarted(call):
+                print("tool:", call["name"], call["args"])
+        ```
     """
 
     call: ToolCall
@@ -117,6 +173,13 @@ class ToolFinished:
 
     Attributes:
         message: The result; its `status` is "error" where the tool failed.
+
+    Example:
+        ```python
+        match event:  # of `async for event in session`
+            case ToolFinished(message):
+                print("result:", message.text, message.status)
+        ```
     """
 
     message: ToolMessage
@@ -129,6 +192,13 @@ class ResponseFinished:
     Attributes:
         message: The answer: its text, its tool calls, its `usage_metadata`.
         status: "completed", "cancelled" (it was interrupted), or what else the service says.
+
+    Example:
+        ```python
+        match event:  # of `async for event in session`
+            case ResponseFinished(message, status):
+                print(status, message.text, message.usage_metadata)
+        ```
     """
 
     message: AIMessage
@@ -141,6 +211,13 @@ class ErrorReported:
 
     Attributes:
         error: The error, of the class that the same error of a request has.
+
+    Example:
+        ```python
+        match event:  # of `async for event in session`
+            case ErrorReported(error):
+                print("the session goes on:", error)
+        ```
     """
 
     error: QwenAudioError
@@ -159,6 +236,17 @@ class LiveSentence:
         emotion: The emotion, as the service names it.
         item_id: Which sentence it is: all that is yielded of a sentence has the same.
         error: Why it was not transcribed, if it was not; its text is empty then.
+
+    Example:
+        ```python
+        asr = ChatQwenAudio(model="qwen3-asr-flash-realtime")
+
+
+        async def caption():
+            async for sentence in asr.transcribe_live(Audio.from_path("welcome.wav")):
+                if sentence.is_final:
+                    print(sentence.start_s, sentence.text)
+        ```
     """
 
     text: str

@@ -14,7 +14,7 @@ import pytest
 from langchain_core.document_loaders import Blob
 
 import langchain_qwen_audio
-from langchain_qwen_audio import llama_index
+from langchain_qwen_audio import live, llama_index
 from langchain_qwen_audio._media.container import DEMUXERS
 from langchain_qwen_audio._models.elsewhere import OTHER_WAYS
 from langchain_qwen_audio._models.profiles import PROFILES
@@ -33,7 +33,15 @@ PUBLIC_MODULES = [
     for it in (
         *("audio", "chat_batches", "costs", "deep_agents", "document_loaders", "errors"),
         "evaluation",
-        *("llama_index", "local", "middleware", "redaction", "tracing", "transcription_jobs"),
+        *(
+            "live",
+            "llama_index",
+            "local",
+            "middleware",
+            "redaction",
+            "tracing",
+            "transcription_jobs",
+        ),
         "transcripts",
     )
 ]
@@ -154,7 +162,8 @@ def example_names() -> dict[str, object]:
     """Make what the examples of docstrings may use without saying where it is from."""
     names = {name: getattr(langchain_qwen_audio, name) for name in langchain_qwen_audio.__all__}
     names |= {name: getattr(llama_index, name) for name in llama_index.__all__}
-    names |= {"Blob": Blob, "LocalDashScope": LocalDashScope}
+    names |= {name: getattr(live, name) for name in live.__all__}
+    names |= {"Blob": Blob, "LocalDashScope": LocalDashScope, "event": live.SpeechStarted(1.0)}
     model = langchain_qwen_audio.ChatQwenAudio(model="qwen3.5-omni-flash")
     block = langchain_qwen_audio.Audio.from_path("welcome.wav").to_block()
     transcript = langchain_qwen_audio.Transcript.model_validate(
