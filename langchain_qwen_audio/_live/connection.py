@@ -20,7 +20,7 @@ from langchain_qwen_audio._live.service_errors import close_error, handshake_err
 from langchain_qwen_audio._service.proxies import Proxies
 from langchain_qwen_audio._service.retries import Attempts
 from langchain_qwen_audio._service.time_limits import MAX_CONNECT_S
-from langchain_qwen_audio._service.transport_errors import translated
+from langchain_qwen_audio._service.transport_errors import redacted, translated
 from langchain_qwen_audio.errors import (
     APIConnectionError,
     APIError,
@@ -135,7 +135,7 @@ class LiveConnection:
             message = await self._socket.receive()
             match message.type:
                 case aiohttp.WSMsgType.TEXT:
-                    return _read_event(message.data)
+                    return _read_event(redacted(self.address.api_key, message.data))
                 case aiohttp.WSMsgType.PING:
                     await self._socket.pong(message.data)
                     return None

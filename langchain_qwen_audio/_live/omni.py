@@ -28,7 +28,6 @@ from langchain_qwen_audio._live.events import (
 from langchain_qwen_audio._live.service_errors import event_error, is_fatal
 from langchain_qwen_audio._response.messages import Origin, response_metadata
 from langchain_qwen_audio._response.usage import to_usage_metadata
-from langchain_qwen_audio.errors import APIError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,16 +89,9 @@ class OmniReader:
         """Read one event; those of no interest give none.
 
         Raises:
-            APIError: It is not as documented.
+            QwenAudioError: It reports an error that ends the session.
+            KeyError: It is not as documented; so with what else such an event leads to.
         """
-        try:
-            return self._read(event)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise APIError(
-                f"an event came that cannot be read ({error!r}): {event!r:.300}"
-            ) from error
-
-    def _read(self, event: RawEvent) -> list[LiveEvent]:
         match event["type"].split("."):
             case ["session", step]:
                 return self._read_session(step, event)

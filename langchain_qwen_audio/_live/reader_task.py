@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from langchain_qwen_audio._live.connection import PING_S, LiveConnection
 from langchain_qwen_audio._live.events import ErrorReported
 from langchain_qwen_audio.errors import (
+    APIError,
     APITimeoutError,
     InvalidRequestError,
     QwenAudioError,
@@ -92,7 +93,7 @@ class ReaderTask(Generic[E]):
     async def _wait_for(self, kind: str) -> None:
         while True:
             event = await self._connection.receive()
-            for read in self._reader.read(event) if event else ():
+            for read in self._read(event) if event else ():
                 if isinstance(read, ErrorReported):
                     raise read.error
             if event and event["type"] == kind:
@@ -164,9 +165,17 @@ class ReaderTask(Generic[E]):
                 self._reschedule()
             return
         self._limit.reschedule(None)  # a slow reader is no silence of the service
-        for read in self._reader.read(event):
+        for read in self._read(event):
             await self._pass_on(read)
         self._reschedule(is_answer=self._awaits)
+
+    def _read(self, event: RawEvent) -> Sequence[E]:
+        try:
+            return self._reader.read(event)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise APIError(
+                f"an event came that cannot be read ({error!r}): {event!r:.300}"
+            ) from error
 
     @property
     def _awaits(self) -> bool:

@@ -36,6 +36,10 @@ class ToolRunner:
         except Exception as error:  # of the user's own code
             logger.warning("the tool %s failed", tool.name, exc_info=True)
             return _failed(call, f"{type(error).__name__}: {error}")
+        if others := sorted({block["type"] for block in message.content_blocks} - {"text"}):
+            reason = f"it returned {', '.join(others)}, and a live session sends text alone"
+            logger.warning("the tool %s failed: %s", tool.name, reason)
+            return _failed(call, reason)
         return message
 
     def refuse(self, call: InvalidToolCall) -> ToolMessage:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_qwen_audio._live.events import LiveSentence
 from langchain_qwen_audio._live.service_errors import event_error
-from langchain_qwen_audio.errors import APIError
 
 if TYPE_CHECKING:
     from langchain_qwen_audio._live.client_events import RawEvent
@@ -44,16 +43,9 @@ class TranscriptionReader:
         """Read one event; those of no interest give none.
 
         Raises:
-            QwenAudioError: It reports an error, or is not as documented.
+            QwenAudioError: It reports an error.
+            KeyError: It is not as documented; so with what else such an event leads to.
         """
-        try:
-            return self._read(event)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise APIError(
-                f"an event came that cannot be read ({error!r}): {event!r:.300}"
-            ) from error
-
-    def _read(self, event: RawEvent) -> list[LiveSentence]:
         match event["type"].split("."):
             case ["error"]:
                 raise event_error(event["error"], self._model, event)

@@ -122,6 +122,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__
 
 
+def redacted(api_key: str, text: str) -> str:
+    """Return what the service sent without the key, should it have repeated it."""
+    return text if len(api_key) < MIN_SECRET_CHARS else text.replace(api_key, "[key]")
+
+
 def _redact(api_key: str, error: errors.QwenAudioError) -> None:
     """Take the key out of an error, should the service have repeated it."""
     if len(api_key) < MIN_SECRET_CHARS:

@@ -62,7 +62,7 @@ def backoff_s(monkeypatch: pytest.MonkeyPatch) -> float:
 
 
 @pytest.fixture
-def impatient_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+def fast_polling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at jobs again at once, where nothing says how often: the default is 3 s."""
     monkeypatch.setattr(Polling, "wait_s", lambda *_: 0.01)
 

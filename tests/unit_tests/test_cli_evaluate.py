@@ -72,7 +72,7 @@ def test_json_is_an_object_a_line(folder: Path, capsys: pytest.CaptureFixture[st
     assert TranscriptEvaluation.model_validate_json(lines[1]).model == RECOGNITION
 
 
-@pytest.mark.usefixtures("impatient_jobs")
+@pytest.mark.usefixtures("fast_polling")
 def test_a_model_of_jobs_is_evaluated_by_jobs(
     folder: Path, capsys: pytest.CaptureFixture[str], service: LocalDashScope
 ) -> None:

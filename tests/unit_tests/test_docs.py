@@ -99,7 +99,7 @@ def python_blocks(page: Path) -> list[str]:
 # LangSmith's own warning of a parameter, and LangChain's of a module.
 @pytest.mark.filterwarnings("ignore:'upload_runs' parameter is in beta")
 @pytest.mark.filterwarnings("ignore:`langchain.mcp` is in beta")
-@pytest.mark.usefixtures("impatient_jobs", "own_log_level")
+@pytest.mark.usefixtures("fast_polling", "own_log_level")
 def test_code_blocks_run(
     page: str,
     transcripts: int,
@@ -178,7 +178,7 @@ def example_names() -> dict[str, object]:
 @pytest.mark.filterwarnings("ignore:The `__fields")
 @pytest.mark.filterwarnings("ignore:Accessing the 'model_")
 @pytest.mark.filterwarnings("ignore:`langchain-community` is being sunset")
-@pytest.mark.usefixtures("impatient_jobs")
+@pytest.mark.usefixtures("fast_polling")
 def test_each_public_name_has_an_example_that_runs(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transcribing: LocalDashScope
 ) -> None:

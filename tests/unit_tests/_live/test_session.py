@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -56,11 +57,12 @@ from langchain_qwen_audio.local import (
     error_reply,
 )
 from tests.unit_tests.test_docs import SAMPLE
+from tests.unit_tests.waiting import HANG_S
 
 from .conversations import MODEL, end_of, live_model, read_answer, received, say, silence, tone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from langchain_core.outputs import LLMResult
 
@@ -332,6 +334,22 @@ async def test_tools_are_run_and_answered(
     assert "the tool fail failed" in caplog.text
 
 
+async def test_a_recording_that_a_tool_returns_is_no_empty_result(server: LocalDashScope) -> None:
+    def record() -> Audio:
+        """Record with the microphone."""
+        return Audio.from_path(SAMPLE)
+
+    server.script(Reply(tool_calls=[{"name": "record", "arguments": {}, "id": "c1"}]), "Sorry.")
+    async with live_model(server).session(tools=[record], turn_detection=None) as session:
+        await say(session)
+        answered = await read_answer(session)
+    (result,) = [it.message for it in answered if isinstance(it, ToolFinished)]
+    reason = "Error: it returned file, and a live session sends text alone"
+    assert (result.status, result.text) == ("error", reason)
+    (sent,) = [it["item"] for it in server.live_sessions[0].received if "call_id" in str(it)]
+    assert sent["output"] == reason
+
+
 async def test_a_finished_session_ends_after_the_results_of_tools(server: LocalDashScope) -> None:
     call = {"name": "add", "arguments": {"a": 2, "b": 3}}
     server.script(Reply(tool_calls=[call]), "It is 5.")
@@ -458,6 +476,37 @@ async def test_an_error_of_one_event_does_not_end_the_session(
         answer = await say(session)
     assert end_of(answer).message.text == "fine"
     assert "bad (x)" in caplog.text
+
+
+KEY = "sk-swordfish-0123456789"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"type": "error", "error": {"type": "invalid_request_error", "message": f"key {KEY}"}},
+        {"type": "error", "error": {"type": "server_error", "message": f"key {KEY}"}},
+        {"type": "response.created", "nonsense": KEY},
+        f"no JSON: {KEY}",
+        CloseCode(1008, f"Incorrect API key provided: {KEY}"),
+    ],
+    ids=["of one event", "of the session", "unreadable", "no JSON", "close code"],
+)
+async def test_the_key_is_in_no_error_and_in_no_log_even_if_the_service_repeats_it(
+    server: LocalDashScope, caplog: pytest.LogCaptureFixture, step: Any
+) -> None:
+    caplog.set_level("DEBUG")
+    server.script(LiveReply([step, CloseCode(1000)]))
+    told: list[object] = []
+    async with live_model(server, api_key=KEY).session(turn_detection=None) as session:
+        await session.send_text("?")
+        try:
+            async for event in session:
+                told.append(event)  # noqa: PERF401  # what came before an error counts too
+        except QwenAudioError as error:
+            told += [error, vars(error), error.__cause__]
+    assert KEY not in f"{told}{caplog.text}"
+    assert "[key]" in f"{told}"
 
 
 async def test_a_response_that_failed_says_why(server: LocalDashScope) -> None:
@@ -603,34 +652,92 @@ async def test_a_connection_that_is_gone_is_noticed(
             await anext(session)
 
 
+@contextlib.asynccontextmanager
+async def service_that_goes_on(
+    port: int, go_on: Callable[[web.WebSocketResponse], Awaitable[None]]
+) -> AsyncIterator[str]:
+    """Run a service that begins a session, and then does something else; yield its address."""
+
+    async def begin(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(autoping=False)
+        await socket.prepare(request)
+        await socket.send_json({"type": "session.created", "session": {}})
+        await socket.receive()
+        await socket.send_json({"type": "session.updated", "session": {}})
+        await go_on(socket)
+        return socket
+
+    application = web.Application()
+    application.router.add_get("/api-ws/v1/realtime", begin)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    yield f"http://127.0.0.1:{port}/api/v1"
+    await runner.cleanup()
+
+
 async def test_a_service_that_does_not_read_is_an_error_for_who_sends(
     unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_connection, "_CLOSE_S", 0.05)
     left = asyncio.Event()
 
-    async def take_nothing(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        await socket.send_json({"type": "session.created", "session": {}})
-        await socket.receive()
-        await socket.send_json({"type": "session.updated", "session": {}})
+    async def take_nothing(_: web.WebSocketResponse) -> None:
         await left.wait()
-        return socket
 
-    application = web.Application()
-    application.router.add_get("/api-ws/v1/realtime", take_nothing)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", unused_tcp_port).start()
-    address = f"http://127.0.0.1:{unused_tcp_port}/api/v1"
-    model = ChatQwenAudio(model=MODEL, base_url=address, api_key="x", timeout=0.3)
-    async with model.session(turn_detection=None) as session:
-        await session.commit()
-        with pytest.raises(StreamTimeoutError, match=r"silent for 0\.3 s"):
-            await session.send_audio(bytes(64_000_000))
-    left.set()
-    await runner.cleanup()
+    async with service_that_goes_on(unused_tcp_port, take_nothing) as address:
+        model = ChatQwenAudio(model=MODEL, base_url=address, api_key="x", timeout=0.3)
+        async with model.session(turn_detection=None) as session:
+            await session.commit()
+            with pytest.raises(StreamTimeoutError, match=r"silent for 0\.3 s"):
+                await session.send_audio(bytes(64_000_000))
+        left.set()
+
+
+async def test_signs_of_life_are_requested_and_given(
+    unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_connection, "PING_S", 0.01)
+    kinds: asyncio.Queue[web.WSMsgType] = asyncio.Queue()
+
+    async def ping(socket: web.WebSocketResponse) -> None:
+        await socket.ping()
+        async for message in socket:
+            kinds.put_nowait(message.type)
+
+    async with service_that_goes_on(unused_tcp_port, ping) as address:
+        model = ChatQwenAudio(model=MODEL, base_url=address, api_key="x")
+        async with model.session(), asyncio.timeout(HANG_S):
+            missing = {web.WSMsgType.PING, web.WSMsgType.PONG}
+            while missing:
+                missing.discard(await kinds.get())
+
+
+async def test_a_session_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append(await reader.readline())
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+        address = "http://service.invalid/api/v1"
+        model = ChatQwenAudio(model=MODEL, base_url=address, api_key="x", max_retries=0)
+        with pytest.raises(QwenAudioError):
+            await model.session().__aenter__()
+    assert b"service.invalid" in lines[0]
+
+
+async def test_a_slow_reader_is_no_silence_of_the_service(server: LocalDashScope) -> None:
+    server.script(Reply(fragments=("a ", "slow ", "reader")))
+    async with live_model(server, timeout=3.0).session(turn_detection=None) as session:
+        session._events._max_bytes = 1
+        await session.send_text("?")
+        await asyncio.sleep(3.3)
+        assert end_of(await read_answer(session)).message.text == "a slow reader"
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def films(path: str, url: str) -> dict[str, bytes]:
     endless, long = (table(b"trun", count) for count in (50_000_000, 50_000))
     fragment, many = (
         box(b"moof", table(b"mfhd", 1), box(b"traf", table(b"tfhd", 1), *runs))
-        for runs in ([endless], [long] * 10)
+        for runs in ([endless], [long] * 25)
     )
     sound = box(b"mdat", bytes(60_000))
     return {
