@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_qwen_audio._cli_inputs import CommandError
 from langchain_qwen_audio._media.durations import format_time
+from langchain_qwen_audio._plurals import counted
 from langchain_qwen_audio._request.token_count import Counts
 from langchain_qwen_audio.chat_models import ChatQwenAudio
 from langchain_qwen_audio.costs import estimate
@@ -29,13 +30,13 @@ def write_estimate(
         CommandError: One is at a URL.
     """
     lengths = [_length_s(it, options) for it in found]
-    audio_s, tokens, counted = sum(lengths), 0, ""
+    audio_s, tokens, audio = sum(lengths), 0, ""
     if isinstance(model, ChatQwenAudio):
         profile = model.route().profile
         tokens = sum(profile.clip_tokens(it) or 0 for it in lengths)
-        counted = "" if profile.transcribes else f", {tokens} tokens of audio"
+        audio = "" if profile.transcribes else f", {tokens} tokens of audio"
     cost = estimate(Counts(0, tokens, audio_s), model.model, model.billing_region)
-    return f"{len(found)} recordings, {format_time(audio_s)}{counted}; cost {cost}"
+    return f"{counted(len(found), 'recording')}, {format_time(audio_s)}{audio}; cost {cost}"
 
 
 def _length_s(recording: Recording, options: dict[str, Any]) -> float:

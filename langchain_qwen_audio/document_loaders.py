@@ -17,6 +17,7 @@ from typing_extensions import Unpack
 
 from langchain_qwen_audio._media.durations import format_time
 from langchain_qwen_audio._models.prices import PRICES, SecondPrice
+from langchain_qwen_audio._plurals import counted
 from langchain_qwen_audio._transcription.choose_backend import make_transcriber
 from langchain_qwen_audio._transcription.cut_segments import CutMerger
 from langchain_qwen_audio._transcription.documents import DocumentWriter
@@ -134,9 +135,10 @@ class LoadSummary:
         silence = skipped if self.skipped_s >= 0.5 else ""
         stored = f"{self.from_checkpoint} from the checkpoint"
         incomplete = f", {self.incomplete} incomplete" if self.incomplete else ""
-        others = f"; {len(self.left_out)} other files left out" if self.left_out else ""
+        others = f"; {counted(len(self.left_out), 'other file')} left out" if self.left_out else ""
         return (
-            f"{self.recordings} recordings, {length} in {self.segments} segments "
+            f"{counted(self.recordings, 'recording')}, "
+            f"{length} in {counted(self.segments, 'segment')} "
             f"({self.failed} failed{incomplete}, {stored}){silence}: "
             f"{self._billed}{self.usage['input_tokens']} tokens in, "
             f"{self.usage['output_tokens']} out{others}"

@@ -30,6 +30,7 @@ from langchain_qwen_audio._evaluation.references import (
     read_references,
 )
 from langchain_qwen_audio._evaluation.table import write_table
+from langchain_qwen_audio._plurals import counted
 from langchain_qwen_audio._transcription.formats import join_segments
 from langchain_qwen_audio._transcription.sources import recordings
 from langchain_qwen_audio.chat_models import ChatQwenAudio
@@ -128,10 +129,12 @@ class TranscriptEvaluation(BaseModel):
         total = self.total
         rate = "none" if total.rate is None else f"{total.rate:.1%}"
         failed = f", {len(self.failed)} failed" if self.failed else ""
-        free = f", {self.from_checkpoint} segments from the checkpoint" * bool(self.from_checkpoint)
+        stored = counted(self.from_checkpoint, "segment")
+        free = f", {stored} from the checkpoint" * bool(self.from_checkpoint)
         return (
-            f"{self.model}: {_METRICS[self.unit]} {rate}, {total.errors} errors in {total.length} "
-            f"{self.unit}s of {len(self.recordings)} recordings{failed}; cost {self.cost}{free}"
+            f"{self.model}: {_METRICS[self.unit]} {rate}, {counted(total.errors, 'error')} in "
+            f"{counted(total.length, self.unit)} of {counted(len(self.recordings), 'recording')}"
+            f"{failed}; cost {self.cost}{free}"
         )
 
     def __str__(self) -> str:

@@ -652,7 +652,7 @@ def test_what_of_a_folder_is_no_recording_is_named_and_counted(
     assert done.returncode == 0
     assert "left out: in/notes.txt: it is text, not a recording: 'Buy milk.'" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("3 recordings, ")
-    assert done.stderr.splitlines()[-1].split("; ")[1] == "1 other files left out"
+    assert done.stderr.splitlines()[-1].split("; ")[1] == "1 other file left out"
 
 
 TAKEN = {
@@ -913,7 +913,7 @@ def test_an_estimate_names_what_it_leaves_out(run: Run, tmp_path: Path) -> None:
     shutil.copy(SAMPLE, tmp_path)
     (tmp_path / "notes.txt").write_text("no recording")
     done = run("transcribe", "--estimate", str(tmp_path), env=BEIJING)
-    assert done.stdout.startswith("1 recordings, 00:07; cost 0.001")
+    assert done.stdout.startswith("1 recording, 00:07; cost 0.001")
     assert re.match(r"left out: \S+notes\.txt: ", done.stderr)
 
 

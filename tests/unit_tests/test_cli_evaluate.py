@@ -48,7 +48,7 @@ def test_a_table_for_the_default_model(folder: Path, capsys: pytest.CaptureFixtu
     assert main(["evaluate", str(folder)]) == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[1] == "0.0%      3            0        0         0  a.wav"
-    assert f"{ASR}: WER 0.0%, 0 errors in 3 words of 1 recordings; cost 0.00" in out
+    assert f"{ASR}: WER 0.0%, 0 errors in 3 words of 1 recording; cost 0.00" in out
     assert err == ""
 
 

@@ -136,7 +136,7 @@ EXPECTED: dict[str, dict[int, list[str]]] = {
         4: ["qwen3-omni-flash 65536 16384 True", "qwen3-asr-flash ", " False"],
         5: [
             f"0.0 to 2.3 s: {WELCOME}.\n2.3 to 7.2 s: Please speak",
-            "1 recordings, 00:07 in 2 segments",
+            "1 recording, 00:07 in 2 segments",
         ],
         6: ["welcome.wav 2.26 Please speak clearly into the microphone"],
         7: ["This conversation has no audio", "['welcome.wav']"],
