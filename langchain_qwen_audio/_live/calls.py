@@ -29,17 +29,19 @@ class LiveCalls(BaseChatQwenAudio):
         turn_detection: TurnDetection = "server_vad",
         modalities: Sequence[Literal["text", "audio"]] = ("text", "audio"),
     ) -> LiveSession:
-        """Begin a live voice session, with a model whose name ends in `-realtime`.
+        """Begin a live voice session, with an Omni or Qwen-Audio model of `-realtime`.
 
         It connects in `async with`, and has this model's key, address, `timeout` and parameters.
         https://help.aliyun.com/zh/model-studio/realtime
+        https://help.aliyun.com/zh/model-studio/qwen-audio-realtime-user-guides
 
         Args:
             instructions: The system message.
             tools: LangChain tools, or functions with a docstring; the session runs them.
             voice: The voice; by default that of this model, or what the service has.
             turn_detection: How the service finds the end of a turn: "server_vad", "semantic_vad"
-                (not Qwen3), or a dict of the service's own; None: by your `commit`.
+                (not Qwen3, not Qwen-Audio), "smart_turn" (Qwen-Audio), or a dict of the service's
+                own; None: by your `commit`.
             modalities: What it answers with; `["text"]` is not spoken.
 
         Returns:
@@ -51,6 +53,7 @@ class LiveCalls(BaseChatQwenAudio):
         """
         from langchain_qwen_audio._live.session import LiveSession
         from langchain_qwen_audio._live.session_settings import session_parameters
+        from langchain_qwen_audio._models.live_models import voice_profile
 
         return LiveSession(
             self,
@@ -59,7 +62,7 @@ class LiveCalls(BaseChatQwenAudio):
             voice=voice or self.voice,
             turn_detection=turn_detection,
             modalities=modalities,
-            parameters=session_parameters(self),
+            parameters=session_parameters(self, voice_profile(self.model)),
         )
 
     def transcribe_live(

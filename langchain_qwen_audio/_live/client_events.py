@@ -1,6 +1,7 @@
 """What a client says in a live session → the events that say it. Pure.
 
 https://help.aliyun.com/zh/model-studio/client-events
+https://help.aliyun.com/zh/model-studio/fun-audiochat-client-events
 https://help.aliyun.com/zh/model-studio/qwen-asr-realtime-client-events
 """
 
@@ -27,6 +28,11 @@ def append_audio(pcm: bytes) -> RawEvent:
     """Send samples."""
     audio = pybase64.b64encode_as_string(pcm)
     return _event("input_audio_buffer.append", audio=audio)
+
+
+def append_image(jpeg: str) -> RawEvent:
+    """Send an image, in base64."""
+    return _event("input_image_buffer.append", image=jpeg)
 
 
 def commit_audio() -> RawEvent:

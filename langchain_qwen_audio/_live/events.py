@@ -37,6 +37,8 @@ class SpeechStopped:
 
     Attributes:
         at_s: When, in seconds of the audio that was sent.
+        is_turn: False where no answer follows, since what was said has no meaning, such as "hm"
+            ("smart_turn" alone).
 
     Example:
         ```python
@@ -47,6 +49,7 @@ class SpeechStopped:
     """
 
     at_s: float
+    is_turn: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,9 @@ class InputTranscriptDelta:
     """More of what the user says.
 
     Attributes:
-        text: The new words.
+        text: The new words that will not change any more.
         item_id: Which turn of the user it is.
+        draft: The words after them, so far; the next event replaces them.
 
     Example:
         ```python
@@ -67,6 +71,7 @@ class InputTranscriptDelta:
 
     text: str
     item_id: str
+    draft: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """The events of a live voice session → typed ones, and the state that follows from them. Pure.
 
+Qwen-Audio sends the events of Omni, and some more.
 https://help.aliyun.com/zh/model-studio/server-events
+https://help.aliyun.com/zh/model-studio/qwen-audio-realtime-server-events
 """
 
 from __future__ import annotations
@@ -45,13 +47,13 @@ class _Response:
     calls: list[ToolCall] = field(default_factory=list)
     invalid_calls: list[InvalidToolCall] = field(default_factory=list)
     odd_byte: bytes = b""
+    is_interrupted: bool = False
 
 
 class OmniReader:
     """A state machine: the service's events in, typed events out.
 
     Attributes:
-        cancellations: The ids of events that interrupt answers.
         session_id: The service's id of the session, once it is known.
         is_finished: Whether the service has said that the session is over.
     """
@@ -62,7 +64,10 @@ class OmniReader:
         self._conversation = conversation
         self._active: _Response | None = None
         self._is_requested = False
-        self.cancellations: set[str] = set()
+        self._ended_id: str | None = None
+        self._sure: dict[str, str] = {}  # of turns whose transcript is not complete
+        self._untranscribed: set[str] = set()
+        self._interruptions: set[str] = set()
         self.session_id: str | None = None
         self.is_finished = False
 
@@ -71,9 +76,20 @@ class OmniReader:
         """Whether an answer was requested, or has begun."""
         return self._is_requested or self._active is not None
 
+    @property
+    def awaits_transcript(self) -> bool:
+        """Whether a turn of the user has ended whose transcript has not come."""
+        return bool(self._untranscribed)
+
     def expect_answer(self) -> None:
         """Note that an answer was requested."""
         self._is_requested = True
+
+    def expect_end(self, event_id: str) -> None:
+        """Note the event that interrupts the answer that is being sent."""
+        self._interruptions.add(event_id)
+        if self._active is not None:
+            self._active.is_interrupted = True
 
     @property
     def active_id(self) -> str | None:
@@ -103,13 +119,16 @@ class OmniReader:
                 return self._read_response(steps, event)
             case ["error"]:
                 return self._read_error(event)
+            case ["voiceprint_audio_list", "failed"]:
+                error = {"message": f"a voice of turn_detection is not used: {event['reason']}"}
+                return [ErrorReported(event_error(error, self._origin.model, event))]
         return []
 
     def _read_error(self, event: RawEvent) -> list[LiveEvent]:
         error = event["error"]
         if is_fatal(error):
             raise event_error(error, self._origin.model, event)
-        if error.get("event_id") in self.cancellations:  # the answer had just ended by itself
+        if error.get("event_id") in self._interruptions:  # the answer had just ended by itself
             return []
         self._is_requested = False
         return [ErrorReported(event_error(error, self._origin.model, event))]
@@ -125,16 +144,22 @@ class OmniReader:
             case "speech_started":
                 return [SpeechStarted(event["audio_start_ms"] / 1000)]
             case "speech_stopped":
-                return [SpeechStopped(event["audio_end_ms"] / 1000)]
+                is_turn = event.get("reason") != "turn_invalid"
+                return [SpeechStopped(event["audio_end_ms"] / 1000, is_turn)]
             case "committed":
+                self._untranscribed.add(event["item_id"])
                 self._conversation.begin_speech(event["item_id"])
         return []
 
     def _read_transcript(self, step: str, event: RawEvent) -> list[LiveEvent]:
         item_id = event["item_id"]
+        if step == "delta":
+            before, sure = self._sure.get(item_id, ""), event["text"]
+            self._sure[item_id] = sure
+            return [InputTranscriptDelta(sure.removeprefix(before), item_id, event["stash"])]
+        self._sure.pop(item_id, None)
+        self._untranscribed.discard(item_id)
         match step:
-            case "delta":
-                return [InputTranscriptDelta(event["delta"], item_id)]
             case "completed":
                 self._conversation.set_transcript(item_id, event["transcript"])
                 return [InputTranscript(event["transcript"], item_id)]
@@ -143,12 +168,12 @@ class OmniReader:
         return []
 
     def _read_response(self, steps: list[str], event: RawEvent) -> list[LiveEvent]:
+        if steps == ["created"]:
+            return self._begin(event["response"])
+        ids = (event.get("response_id"), event.get("response", {}).get("id"))
+        if self._ended_id is not None and self._ended_id in ids:
+            return []  # what comes after its end
         match steps:
-            case ["created"]:
-                self._active = _Response(event["response"]["id"])
-                self._is_requested = False
-                self._conversation.begin_answer(self._active.id)
-                return [ResponseStarted(self._active.id)]
             case ["text" | "audio_transcript", "delta"]:
                 response = self._of(event)
                 response.text += event["delta"]
@@ -157,9 +182,22 @@ class OmniReader:
                 return self._read_audio(event)
             case ["function_call_arguments", "done"]:
                 self._read_call(event)
+            case ["output_item", "done"] if self._of(event).is_interrupted:
+                return self._cut_off()  # the service may send no `response.done`
             case ["done"]:
                 return self._end(event["response"])
         return []
+
+    def _begin(self, response: Mapping[str, Any]) -> list[LiveEvent]:
+        events = self._cut_off()
+        self._active, self._is_requested = _Response(response["id"]), False
+        self._ended_id = None
+        self._conversation.begin_answer(self._active.id)
+        return [*events, ResponseStarted(self._active.id)]
+
+    def _cut_off(self) -> list[LiveEvent]:
+        """End an answer that the service does not end itself."""
+        return self._end({"id": self.active_id, "status": "cancelled"}) if self._active else []
 
     def _read_audio(self, event: RawEvent) -> list[LiveEvent]:
         response = self._of(event)
@@ -189,6 +227,7 @@ class OmniReader:
 
     def _end(self, response: Mapping[str, Any]) -> list[LiveEvent]:
         began, self._active = self._active or _Response(response["id"]), None
+        self._ended_id = began.id
         status = response.get("status") or "completed"
         message = self._message(began, status, response.get("usage"))
         self._conversation.end_answer(began.id, message)

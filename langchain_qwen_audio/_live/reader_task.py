@@ -27,7 +27,7 @@ E_co = TypeVar("E_co", covariant=True)
 _SILENT_S = 2.5 * PING_S  # without a sign of life a connection is gone
 _NORMAL = 1000  # the close code
 _END_S = 3.0  # more than closing takes
-_UNCONFIRMED_END_S = 5.0  # of a model that does not confirm the end
+_UNCONFIRMED_END_S = 5.0  # of silence, of a model that does not confirm the end
 
 
 class EventReader(Protocol[E_co]):
@@ -69,6 +69,7 @@ class ReaderTask(Generic[E]):
         self._events = events
         self._timeout = timeout
         self._pass_on: Callable[[E], Awaitable[None]] = events.put
+        self._is_busy: Callable[[], bool] = lambda: False
         self._limit = asyncio.timeout(None)
         self._task: asyncio.Task[None] | None = None
         self._is_confirmed = True
@@ -99,15 +100,22 @@ class ReaderTask(Generic[E]):
             if event and event["type"] == kind:
                 return
 
-    def start(self, pass_on: Callable[[E], Awaitable[None]]) -> None:
-        """Read from now on."""
-        self._pass_on = pass_on
+    def start(
+        self, pass_on: Callable[[E], Awaitable[None]], is_busy: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Read from now on.
+
+        Args:
+            pass_on: Takes what is read.
+            is_busy: Tells whether something is under way that the service does not know of.
+        """
+        self._pass_on, self._is_busy = pass_on, is_busy
         self._task = asyncio.create_task(self._run())
 
     def expect(self) -> None:
         """Note that something was requested: the time for it begins now."""
         if self._task and not self._task.done() and self._limit.when() is not None:
-            self._reschedule(is_answer=True)
+            self._reschedule()
 
     def finish(self, *, is_confirmed: bool) -> None:
         """Note that the end was requested, and whether the service confirms it."""
@@ -130,24 +138,38 @@ class ReaderTask(Generic[E]):
         if self._task is not None:
             await asyncio.wait([self._task], timeout=_END_S)
 
+    async def wait_for(self, event: asyncio.Event) -> None:
+        """Wait for something that is set when an event is read, or for the end of the session."""
+        waiting = asyncio.ensure_future(event.wait())
+        first = {waiting, self._task or waiting}
+        try:
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+
     def fail(self, error: BaseException) -> None:
         """End the session with an error."""
         self._events.end(error)
         if self._task is not None:
             self._task.cancel()
 
-    async def stop(self) -> None:
-        """End the session."""
+    def end(self) -> None:
+        """End the session in good order."""
         self._events.end()
-        if self._task is not None:
+        if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
+
+    async def stop(self) -> None:
+        """End the session, and wait until nothing is read any more."""
+        self.end()
+        if self._task is not None:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         try:
             async with asyncio.timeout(None) as self._limit:
-                self._reschedule(is_answer=self._awaits)
-                while not self._reader.is_finished:
+                self._reschedule()
+                while not (self._reader.is_finished or self._events.is_ended):
                     await self._read_next()
             self._events.end()
         except TimeoutError:
@@ -161,13 +183,13 @@ class ReaderTask(Generic[E]):
     async def _read_next(self) -> None:
         event = await self._connection.receive()
         if event is None:
-            if not self._awaits:
+            if not self._awaits:  # a sign of life is no answer
                 self._reschedule()
             return
         self._limit.reschedule(None)  # a slow reader is no silence of the service
         for read in self._read(event):
             await self._pass_on(read)
-        self._reschedule(is_answer=self._awaits)
+        self._reschedule()
 
     def _read(self, event: RawEvent) -> Sequence[E]:
         try:
@@ -179,19 +201,30 @@ class ReaderTask(Generic[E]):
 
     @property
     def _awaits(self) -> bool:
-        return self._reader.awaits_answer or self.is_finishing
+        return self._reader.awaits_answer or self._awaits_end
 
-    def _reschedule(self, *, is_answer: bool = False) -> None:
-        wait_s = _SILENT_S
-        if is_answer:
-            wait_s = self._timeout if self._is_confirmed else _UNCONFIRMED_END_S
-        self._limit.reschedule(asyncio.get_running_loop().time() + wait_s)
+    @property
+    def _awaits_end(self) -> bool:
+        return self.is_finishing and not self._is_busy()
+
+    @property
+    def _ends_silently(self) -> bool:
+        return self._awaits_end and not (self._is_confirmed or self._reader.awaits_answer)
+
+    @property
+    def _wait_s(self) -> float:
+        """The longest silence of the service."""
+        if self._ends_silently:
+            return _UNCONFIRMED_END_S
+        return self._timeout if self._awaits else _SILENT_S
+
+    def _reschedule(self) -> None:
+        self._limit.reschedule(asyncio.get_running_loop().time() + self._wait_s)
 
     def _silence_error(self) -> QwenAudioError | None:
-        if self.is_finishing and not self._is_confirmed:
+        if self._ends_silently:
             return None
-        waited_s = self._timeout if self._awaits else _SILENT_S
-        error = StreamTimeoutError(f"the service fell silent for {waited_s:g} s")
+        error = StreamTimeoutError(f"the service fell silent for {self._wait_s:g} s")
         error.text = self._reader.text
         return error
 

@@ -13,6 +13,7 @@ from langchain_qwen_audio._live.address import live_address
 from langchain_qwen_audio._live.audio_input import AudioInput
 from langchain_qwen_audio._live.client_events import (
     append_audio,
+    append_image,
     cancel_response,
     commit_audio,
     create_response,
@@ -24,12 +25,14 @@ from langchain_qwen_audio._live.conversation import SessionMessages
 from langchain_qwen_audio._live.event_queue import EventQueue
 from langchain_qwen_audio._live.events import (
     ErrorReported,
+    InputTranscript,
     LiveEvent,
     ResponseFinished,
     SpeechStarted,
     ToolFinished,
     ToolStarted,
 )
+from langchain_qwen_audio._live.image_input import read_jpeg
 from langchain_qwen_audio._live.runs import AnswerRuns
 from langchain_qwen_audio._live.session_settings import SessionOptions, write_session
 from langchain_qwen_audio._live.tool_runner import ToolRunner
@@ -40,6 +43,7 @@ from langchain_qwen_audio.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from langchain_core.messages import BaseMessage, ToolMessage
@@ -118,6 +122,7 @@ class LiveSession:
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_finishing = False
+        self._has_sound = False
 
     async def __aenter__(self) -> Self:
         """Connect, and configure the session.
@@ -137,7 +142,7 @@ class LiveSession:
         self._opened = await open_link(
             self._settings, self._address, self._session, reader, self._events
         )
-        self._opened.task.start(self._pass_on)
+        self._opened.task.start(self._pass_on, lambda: bool(self._tool_tasks))
         return self
 
     async def __aexit__(
@@ -177,6 +182,33 @@ class LiveSession:
         """
         async for piece in self._audio.pieces(audio, sample_rate):
             await self._send(append_audio(piece))
+            self._has_sound = True
+
+    async def send_image(self, image: bytes | Path | Mapping[str, Any]) -> None:
+        """Send what the user shows: a photo, or about one frame a second of a camera.
+
+        It belongs to the turn in which it is sent, after the first sound of the turn. Qwen-Audio
+        takes no images. https://help.aliyun.com/zh/model-studio/client-events
+
+        Args:
+            image: A JPEG file: its bytes, its path, or an image block of LangChain that holds it.
+                Up to 256 KB in base64, which are 192 KB as a file, and up to 1920 x 1080 pixels.
+
+        Raises:
+            InvalidRequestError: The model takes no images, or there is no sound yet.
+            MessageError: It is no JPEG file, or too large.
+        """
+        if not self._profile.takes_images:
+            raise InvalidRequestError(
+                f"an image came, and {self._settings.model} takes none; Omni models do"
+            )
+        jpeg = await asyncio.to_thread(read_jpeg, image)
+        if not self._has_sound:
+            raise InvalidRequestError(
+                "an image came before the first sound of the turn, where the service refuses it: "
+                "call send_audio first"
+            )
+        await self._send(append_image(jpeg))
 
     async def commit(self) -> None:
         """End the user's turn now; the model answers. An answer that is under way is interrupted.
@@ -190,6 +222,7 @@ class LiveSession:
         if silence_ms is None:
             await self.interrupt()
             await self._send(commit_audio())
+            self._has_sound = False
             await self._request_response()
             return
         silence = bytes(byte_count((silence_ms + _MORE_SILENCE_MS) / 1000))
@@ -212,27 +245,45 @@ class LiveSession:
             return
         self._events.silence(response_id)
         event = cancel_response()
-        self._link.reader.cancellations.add(event["event_id"])
+        self._link.reader.expect_end(event["event_id"])
         await self._send(event)
 
     async def finish(self) -> None:
         """Say that nothing more comes: the answer under way ends, then the session does.
 
-        Returns at once; go on reading events, up to the last one.
+        Returns at once; go on reading events, up to the last one. Qwen-Audio has no event for it:
+        with turn detection it is sent a pause, as `commit` does, and the session ends when the
+        service has been silent for 5 s after the last answer.
         """
+        if self._profile.finish == "none" and self._has_sound and self._detects_turns:
+            await self.commit()
         self._is_finishing = True
         await self._finish_if_idle()
 
+    @property
+    def _detects_turns(self) -> bool:
+        return self._options.silence_ms is not None
+
     async def _request_response(self) -> None:
+        await self._link.task.wait_for(self._idle)  # of an answer that was interrupted
         self._link.reader.expect_answer()
         await self._send(create_response())
         self._link.task.expect()
 
     async def _finish_if_idle(self) -> None:
-        busy = self._link.reader.awaits_answer or self._tool_tasks
-        if self._is_finishing and not busy and not self._link.task.is_finishing:
-            self._link.task.finish(is_confirmed=self._profile.confirms_finish)
-            await self._send(finish_session())
+        if not self._is_finishing or self._link.reader.awaits_answer or self._tool_tasks:
+            return
+        if self._profile.finish == "none" and self._has_all:
+            self._link.task.end()
+        elif not self._link.task.is_finishing:
+            self._link.task.finish(is_confirmed=self._profile.finish == "confirmed")
+            if self._profile.finish != "none":
+                await self._send(finish_session())
+
+    @property
+    def _has_all(self) -> bool:
+        """Whether nothing can come any more; with turn detection, more speech may be found."""
+        return not (self._detects_turns or self._link.reader.awaits_transcript)
 
     async def _send(self, event: RawEvent) -> None:
         await self._link.send(event)
@@ -270,7 +321,7 @@ class LiveSession:
         await self._events.put(event)
         if isinstance(event, ResponseFinished):
             self._run_tools(event)
-        if isinstance(event, ResponseFinished | ErrorReported):
+        if isinstance(event, ResponseFinished | ErrorReported | InputTranscript):
             await self._finish_if_idle()
         if self._link.reader.active_id:
             self._idle.clear()
@@ -292,7 +343,6 @@ class LiveSession:
             results += await asyncio.gather(*map(self._tools.run, calls))
             for result in results:
                 await self._send_result(result)
-            await self._idle.wait()
             await self._request_response()
         except Exception as error:  # noqa: BLE001  # whoever reads the events sees it
             self._link.task.fail(error)

@@ -1,6 +1,7 @@
 """What a live voice session is told when it begins → the settings that it is sent. Pure.
 
 https://help.aliyun.com/zh/model-studio/client-events
+https://help.aliyun.com/zh/model-studio/fun-audiochat-client-events
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._models.live_models import LiveProfile
     from langchain_qwen_audio._settings import BaseChatQwenAudio
 
-TurnDetection: TypeAlias = Literal["server_vad", "semantic_vad"] | Mapping[str, Any] | None
+TurnDetection: TypeAlias = (
+    Literal["server_vad", "semantic_vad", "smart_turn"] | Mapping[str, Any] | None
+)
 
 SILENCE_MS = 800  # the service's default: so long a pause ends a turn
 _TRANSCRIPTION = {"model": "qwen3-asr-flash-realtime"}  # the only one, says the page
@@ -75,9 +78,10 @@ def write_session(options: SessionOptions, profile: LiveProfile) -> dict[str, An
     session: dict[str, Any] = {
         "modalities": list(options.modalities),
         **_audio(options.voice, profile),
-        "input_audio_transcription": _TRANSCRIPTION,
         "turn_detection": detection,
     }
+    if profile.names_transcriber:
+        session["input_audio_transcription"] = _TRANSCRIPTION
     if options.instructions:
         session["instructions"] = options.instructions
     if options.tools:
@@ -96,31 +100,16 @@ def _audio(voice: str | None, profile: LiveProfile) -> dict[str, Any]:
     }
 
 
-_PARAMETERS = frozenset(
-    {
-        "temperature",
-        "top_p",
-        "top_k",
-        "max_tokens",
-        "seed",
-        "repetition_penalty",
-        "presence_penalty",
-        "enable_search",
-        "search_options",
-    }
-)
-
-
-def session_parameters(settings: BaseChatQwenAudio) -> dict[str, Any]:
+def session_parameters(settings: BaseChatQwenAudio, profile: LiveProfile) -> dict[str, Any]:
     """Collect the parameters of a live session; `model_kwargs` are passed on as they are.
 
     Raises:
         InvalidRequestError: A field is set that a live session does not have.
     """
     given = settings.request_parameters
-    if unknown := sorted(given.keys() - _PARAMETERS):
+    if unknown := sorted(given.keys() - profile.parameters):
         raise InvalidRequestError(
-            f"a live session does not take {', '.join(unknown)}; it takes "
-            f"{', '.join(sorted(_PARAMETERS))}, and the arguments of session()"
+            f"a live session of {settings.model} does not take {', '.join(unknown)}; it takes "
+            f"{', '.join(sorted(profile.parameters))}, and the arguments of session()"
         )
     return {**given, **settings.model_kwargs}

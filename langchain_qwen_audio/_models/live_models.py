@@ -2,6 +2,7 @@
 
 https://help.aliyun.com/zh/model-studio/realtime
 https://help.aliyun.com/zh/model-studio/client-events
+https://help.aliyun.com/zh/model-studio/fun-audiochat-client-events
 https://help.aliyun.com/zh/model-studio/qwen-asr-realtime-client-events
 """
 
@@ -9,11 +10,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from langchain_qwen_audio.errors import NotFoundError
 
 LIVE = "qwen3.5-omni-flash-realtime"
 LIVE_TRANSCRIPTS = "qwen3-asr-flash-realtime"
+_SEARCH = frozenset({"enable_search", "search_options"})
+_SAMPLING = frozenset(
+    {
+        *("temperature", "top_p", "top_k", "max_tokens", "seed"),
+        *("repetition_penalty", "presence_penalty"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -22,26 +31,45 @@ class LiveProfile:
 
     Attributes:
         turn_detection: The kinds of turn detection that it has.
+        parameters: The parameters that it has.
         nested_audio: Formats and voice are written inside `session.audio`.
+        names_transcriber: The model that transcribes the user is named.
+        takes_images: It sees images.
         workspace_only: It is on the hosts of workspaces alone.
-        confirms_finish: `session.finish` is answered with `session.finished`.
+        finish: What becomes of `session.finish`: it is answered with `session.finished`, it is
+            not answered, or there is no such event.
     """
 
     turn_detection: tuple[str, ...] = ("server_vad",)
+    parameters: frozenset[str] = _SAMPLING | _SEARCH
     nested_audio: bool = False
+    names_transcriber: bool = True
+    takes_images: bool = True
     workspace_only: bool = False
-    confirms_finish: bool = True
+    finish: Literal["confirmed", "unconfirmed", "none"] = "confirmed"
 
 
 _OMNI_3 = LiveProfile()
 _OMNI_3_5 = LiveProfile(("server_vad", "semantic_vad"))
-_OMNI_3_8 = replace(_OMNI_3_5, nested_audio=True, workspace_only=True, confirms_finish=False)
+_OMNI_3_8 = replace(_OMNI_3_5, nested_audio=True, workspace_only=True, finish="unconfirmed")
+_QWEN_AUDIO = LiveProfile(
+    ("server_vad", "smart_turn"),
+    parameters=_SEARCH,
+    names_transcriber=False,
+    takes_images=False,
+    workspace_only=True,
+    finish="none",
+)
 
 VOICE_MODELS: dict[str, LiveProfile] = {
     "qwen3.5-omni-plus-realtime": _OMNI_3_5,
     "qwen3.5-omni-flash-realtime": _OMNI_3_5,
     "qwen3.8-omni-flash-realtime": _OMNI_3_8,
     "qwen3-omni-flash-realtime": _OMNI_3,
+    "qwen-audio-3.1-realtime-plus": _QWEN_AUDIO,
+    "qwen-audio-3.1-realtime-flash": _QWEN_AUDIO,  # named by a page, and in no list of prices
+    "qwen-audio-3.0-realtime-plus": _QWEN_AUDIO,
+    "qwen-audio-3.0-realtime-flash": _QWEN_AUDIO,
 }
 TRANSCRIPTION_MODELS: dict[str, LiveProfile] = {LIVE_TRANSCRIPTS: LiveProfile()}
 _DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")

@@ -25,17 +25,20 @@ class LiveConversation:
     Attributes:
         messages: The messages, in the native form.
         recordings: The samples of what was spoken, raw.
+        images: The images that were sent since then, in base64.
     """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     recordings: list[bytes] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
     _is_answered: bool = False
 
     def add_speech(self, pcm: bytes) -> None:
-        """Add what the user said."""
+        """Add what the user said, and the images that came with it."""
         self._begin()
         self.recordings.append(pcm)
-        self._add("user", {"audio": "live"})
+        self._add("user", {"audio": "live"}, *({"image": image} for image in self.images))
+        self.images = []
 
     def add_text(self, text: str) -> None:
         """Add what the user wrote."""
@@ -52,7 +55,7 @@ class LiveConversation:
             {"id": "", "name": call["name"], "arguments": str(call["arguments"])}
             for call in reply.tool_calls
         ]
-        self._add("assistant", {"text": reply.whole_text}, calls)
+        self._add("assistant", {"text": reply.whole_text}, calls=calls)
         self._is_answered = not calls
 
     def request(self, settings: Settings) -> ModelRequest:
@@ -79,9 +82,9 @@ class LiveConversation:
             self.messages, self.recordings, self._is_answered = [], [], False
 
     def _add(
-        self, role: str, part: Mapping[str, Any], calls: list[dict[str, str]] | None = None
+        self, role: str, *parts: Mapping[str, Any], calls: list[dict[str, str]] | None = None
     ) -> None:
-        self.messages.append({"role": role, "content": [part], "tool_calls": calls or []})
+        self.messages.append({"role": role, "content": [*parts], "tool_calls": calls or []})
 
 
 def to_samples(pcm: bytes) -> "Samples":

@@ -1,13 +1,14 @@
 """What happens in a live session → the events that say so. Pure.
 
 https://help.aliyun.com/zh/model-studio/server-events
+https://help.aliyun.com/zh/model-studio/qwen-audio-realtime-server-events
 https://help.aliyun.com/zh/model-studio/qwen-asr-realtime-server-events
 Which fields a page's sample has and which it leaves out differs; these have what clients need.
 """
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import pybase64
 
@@ -53,20 +54,15 @@ def input_item(item_id: str, content: Sequence[Mapping[str, Any]]) -> dict[str, 
     }
 
 
-def partial_events(item_id: str, reply: Reply) -> Iterator[Event]:
+def partial_events(
+    kind: Literal["text", "delta"], item_id: str, fragments: Sequence[str], **more: str
+) -> Iterator[Event]:
     """Say what was understood so far: sure words in `text`, and the rest in `stash`."""
     sure = ""
-    for fragment in reply.fragments or split_tokens(reply.text):
-        event = {"type": f"{_TRANSCRIPTION}.text", "item_id": item_id, "content_index": 0}
-        yield event | {"language": "en", "emotion": "neutral", "text": sure, "stash": fragment}
+    for fragment in fragments:
+        event = {"type": f"{_TRANSCRIPTION}.{kind}", "item_id": item_id, "content_index": 0}
+        yield event | {"text": sure, "stash": fragment} | more
         sure += fragment
-
-
-def delta_events(item_id: str, transcript: str) -> Iterator[Event]:
-    """Say what was understood, word by word."""
-    for word in split_tokens(transcript):
-        event = {"type": f"{_TRANSCRIPTION}.delta", "item_id": item_id, "content_index": 0}
-        yield event | {"delta": word}
 
 
 def completed_event(item_id: str, transcript: str, **more: str) -> Event:
@@ -98,9 +94,18 @@ class ResponseWriter:
         for index, call in enumerate(write_tool_calls(self._reply.tool_calls)):
             yield from self._call(index, call)
 
-    def done(self, status: str) -> Event:
-        """Write the last event; one of a response that was cancelled has what there was of it."""
-        response = self._response(status) | {"usage": self._usage()}
+    def done(self) -> Event:
+        """Write the last event."""
+        response = self._response("completed") | {"usage": self._usage()}
+        return {"type": "response.done", "response": response}
+
+    def cancelled(self, reason: str) -> Event:
+        """Write the last event of a response that was cancelled, with what there was of it."""
+        response = self._response("cancelled")
+        if self._settings.model.kind == "qwen-audio":
+            response["status_details"] = {"type": "cancelled", "reason": reason}
+        else:
+            response["usage"] = self._usage()
         return {"type": "response.done", "response": response}
 
     def _response(self, status: str) -> dict[str, Any]:
@@ -110,7 +115,7 @@ class ResponseWriter:
             "status": status,
             "modalities": self._settings.modalities,
             "output": list(self._output),
-        }
+        } | ({"voice": voice} if (voice := self._settings.values.get("voice")) else {})
 
     def _message(self) -> Iterator[Event]:
         item = {**input_item(self._item_id, []), "role": "assistant", "status": "in_progress"}

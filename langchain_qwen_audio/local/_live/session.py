@@ -20,16 +20,17 @@ from langchain_qwen_audio.local._live.events import (
     Event,
     ResponseWriter,
     completed_event,
-    delta_events,
     error_event,
     input_item,
     new_id,
     partial_events,
 )
+from langchain_qwen_audio.local._live.images import read_image
 from langchain_qwen_audio.local._live.settings import InvalidSettingError, Settings
 from langchain_qwen_audio.local._live.voice_activity import SAMPLES_PER_MS, VoiceActivity
 from langchain_qwen_audio.local._refusal import Refusal
 from langchain_qwen_audio.local._replies import END, RESET, CloseCode, LiveReply, Reply
+from langchain_qwen_audio.local._tokens import split_tokens
 
 _PADDING_MS = 300  # of speech, before it was noticed
 _BYTES_PER_MS = 2 * SAMPLES_PER_MS
@@ -92,6 +93,8 @@ class ServerSession:
         self._previous: str | None = None
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._response: asyncio.Task[None] | None = None
+        self._responses = 0  # that were requested, and are not done
+        self._cancel_reason = ""
 
     async def begin(self) -> None:
         """Say hello."""
@@ -135,26 +138,39 @@ class ServerSession:
                 await self._update(event.get("session"))
             case "input_audio_buffer.append":
                 await self._append(_read_samples(event["audio"]))
+            case "input_audio_buffer.commit" | "input_audio_buffer.clear" if self._ignores_buffer:
+                pass
             case "input_audio_buffer.commit":
                 self._require_no_detection("input_audio_buffer.commit")
                 await self._commit(bytes(self._buffer))
             case "input_audio_buffer.clear":
                 self._drop(len(self._buffer))
+                self._conversation.images = []
                 await self.wire.send({"type": "input_audio_buffer.cleared"})
-            case "session.finish":
+            case "input_image_buffer.append" if self._kind == "omni":
+                self._append_image(event["image"])
+            case "session.finish" if self._kind != "qwen-audio":
                 await self._finish()
-            case "conversation.item.create" if self._is_omni:
+            case "conversation.item.create" if self._can_respond:
                 await self._add_item(event["item"])
-            case "response.create" if self._is_omni:
-                self._jobs.put_nowait(self._respond)
-            case "response.cancel" if self._is_omni:
-                self._cancel()
+            case "response.create" if self._can_respond:
+                self._request_response()
+            case "response.cancel" if self._can_respond:
+                self._cancel("client_cancelled")
             case kind:
                 raise Refusal(400, "invalid_value", f"Unsupported event type: {kind!r}.")
 
     @property
-    def _is_omni(self) -> bool:
-        return self.settings.model.kind == "omni"
+    def _kind(self) -> str:
+        return self.settings.model.kind
+
+    @property
+    def _can_respond(self) -> bool:
+        return self._kind != "transcription"
+
+    @property
+    def _ignores_buffer(self) -> bool:
+        return self._kind == "qwen-audio" and self.settings.silence_ms is not None
 
     def _require_no_detection(self, name: str) -> None:
         if self.settings.silence_ms is not None:
@@ -168,6 +184,7 @@ class ServerSession:
     # --- audio ---
 
     async def _append(self, pcm: bytes) -> None:
+        self.settings.is_idle = False
         self._buffer += pcm
         if self.settings.silence_ms is None:
             return
@@ -180,15 +197,20 @@ class ServerSession:
         event = {"type": "input_audio_buffer.speech_started", "audio_start_ms": at_ms}
         await self.wire.send(event | {"item_id": self._item_id})
         if self._response is not None:
-            self._response.cancel()
+            self._cancel("turn_detected")
+
+    def _append_image(self, image: object) -> None:
+        if not self._buffer:
+            raise Refusal(400, "invalid_value", "Error append image before append audio.")
+        self._conversation.images.append(read_image(image))
 
     async def _on_stopped(self, at_ms: int) -> None:
         event = {"type": "input_audio_buffer.speech_stopped", "audio_end_ms": at_ms}
         await self.wire.send(event | {"item_id": self._item_id})
         size = (at_ms - self._buffer_at_ms) * _BYTES_PER_MS
         await self._commit(bytes(self._buffer[:size]))
-        if self._is_omni:
-            self._jobs.put_nowait(self._respond)
+        if self._can_respond:
+            self._put_response()
 
     async def _commit(self, pcm: bytes) -> None:
         if not pcm:
@@ -199,7 +221,7 @@ class ServerSession:
         await self.wire.send(event | {"previous_item_id": self._previous})
         content = [{"type": "input_audio", "transcript": None}]
         await self._send_item(input_item(item_id, content))
-        if self._is_omni:
+        if self._can_respond:
             self._conversation.add_speech(pcm)
         if self.settings.transcribes:
             self._jobs.put_nowait(lambda: self._transcribe(item_id, pcm))
@@ -230,7 +252,7 @@ class ServerSession:
     # --- jobs ---
 
     async def _transcribe(self, item_id: str, pcm: bytes) -> None:
-        if not self._is_omni:
+        if not self._can_respond:
             await self._recognize(item_id, pcm)
             return
         scripted = self.answers.is_scripted()
@@ -238,7 +260,8 @@ class ServerSession:
             self.answers.expected_transcript() if scripted else await self.answers.transcribe(pcm)
         )
         if transcript is not None:
-            for event in delta_events(item_id, transcript):
+            more = {"language": "en", "emotion": "neutral"} if self._kind == "omni" else {}
+            for event in partial_events("delta", item_id, split_tokens(transcript), **more):
                 await self.wire.send(event)
             await self.wire.send(completed_event(item_id, transcript))
 
@@ -251,10 +274,31 @@ class ServerSession:
         if isinstance(reply, LiveReply):
             await self._play(reply)
             return
-        for event in partial_events(item_id, reply):
-            await self.wire.send(event)
         more = {"language": "en", "emotion": "neutral"}
+        fragments = reply.fragments or split_tokens(reply.text)
+        for event in partial_events("text", item_id, fragments, **more):
+            await self.wire.send(event)
         await self.wire.send(completed_event(item_id, reply.whole_text, **more))
+
+    def _request_response(self) -> None:
+        """Take a request for a response, unless one is in progress, or nothing is to be answered."""
+        if self._kind == "qwen-audio":
+            if self._responses or (self._activity.is_speaking and self.settings.is_smart):
+                msg = "Cannot create response while another response is in progress."
+                raise InvalidSettingError("response.create", msg)
+            if not self._conversation.messages:
+                raise InvalidSettingError("response.create", "Cannot create response without input.")
+        self._put_response()
+
+    def _put_response(self) -> None:
+        self._responses += 1
+        self._jobs.put_nowait(self._count_response)
+
+    async def _count_response(self) -> None:
+        try:
+            await self._respond()
+        finally:
+            self._responses -= 1
 
     async def _respond(self) -> None:
         try:
@@ -270,9 +314,10 @@ class ServerSession:
         await self.wire.send(writer.created())
         self._response = asyncio.ensure_future(self._send_parts(writer, reply))
         await asyncio.wait([self._response])
-        status = "cancelled" if self._response.cancelled() else "completed"
-        self._response = None
-        await self.wire.send(writer.done(status))
+        is_cancelled, self._response = self._response.cancelled(), None
+        await self.wire.send(
+            writer.cancelled(self._cancel_reason) if is_cancelled else writer.done()
+        )
 
     async def _send_parts(self, writer: ResponseWriter, reply: Reply) -> None:
         await asyncio.sleep(reply.delay_s)
@@ -280,9 +325,10 @@ class ServerSession:
             await self.wire.send(event)
             await asyncio.sleep(reply.pause_s)
 
-    def _cancel(self) -> None:
+    def _cancel(self, reason: str) -> None:
         if self._response is None:
             raise Refusal(400, "invalid_value", "There is no active response to cancel.")
+        self._cancel_reason = reason
         self._response.cancel()
 
     async def _play(self, reply: LiveReply) -> None:

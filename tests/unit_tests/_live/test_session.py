@@ -128,7 +128,7 @@ async def test_a_turn_is_exact_both_ways(server: LocalDashScope) -> None:
     assert isinstance(started, ResponseStarted)
     item_id = events[0].item_id  # type: ignore[union-attr]
     assert events[:-4] == [
-        InputTranscriptDelta("Hello", item_id),
+        InputTranscriptDelta("", item_id, "Hello"),
         InputTranscript("Hello", item_id),
     ]
     assert [first, second] == [TextDelta(it, started.response_id) for it in ("Hi", " you")]
