@@ -191,7 +191,8 @@ class OmniReader:
     def _begin(self, response: Mapping[str, Any]) -> list[LiveEvent]:
         events = self._cut_off()
         self._active, self._is_requested = _Response(response["id"]), False
-        self._ended_id = None
+        if self._ended_id == self._active.id:
+            self._ended_id = None
         self._conversation.begin_answer(self._active.id)
         return [*events, ResponseStarted(self._active.id)]
 

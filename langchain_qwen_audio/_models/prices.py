@@ -161,6 +161,10 @@ _US: dict[str, Prices] = {
 _AUDIO_3_1 = _both(_million("- 0.8 -", "- 2.7 -"), _million("- 1.094 -", "- 3.427 -"))
 _AUDIO_3_1_LIVE = _both(_million("- 6 -", "- 4.5 -"), _million("- 6.781 -", "- 5.104 -"))
 
+_AUDIO_LIVE_PLUS = _both(
+    _million("5 40 -", "40 40 150"), _million("5.995 47.963 -", "47.963 47.963 179.861")
+)
+
 # Model → region → prices.
 PRICES: dict[str, dict[str, Prices]] = {
     "qwen3.8-omni-flash": {
@@ -225,6 +229,11 @@ PRICES: dict[str, dict[str, Prices]] = {
     "qwen3-omni-flash-realtime": _both(
         _million("2.2 18.9 3.9", "8.3 15.2 75.1"),
         _million("3.816 33.54 6.899", "14.605 26.935 133.06"),
+    ),
+    "qwen-audio-3.1-realtime-plus": _AUDIO_LIVE_PLUS,
+    "qwen-audio-3.0-realtime-plus": _AUDIO_LIVE_PLUS,
+    "qwen-audio-3.0-realtime-flash": _both(
+        _million("1.5 6 -", "4.5 4.5 12"), _million("1.677 6.781 -", "5.104 5.104 13.636")
     ),
     "qwen3-asr-flash-realtime": _LIVE,
     "fun-asr-realtime": _LIVE,

@@ -84,6 +84,12 @@ BY_TOKEN: list[tuple[str, str, UsageMetadata, str]] = [
     ("qwen3-omni-flash-realtime", SINGAPORE, TEXT, "18.421"),
     ("qwen3-omni-flash-realtime", BEIJING, MIXED, "44.1"),
     ("qwen3-omni-flash-realtime", SINGAPORE, SPOKEN, "170.416"),
+    ("qwen-audio-3.1-realtime-plus", BEIJING, SPOKEN, "195"),
+    ("qwen-audio-3.1-realtime-plus", SINGAPORE, SPOKEN, "233.819"),
+    ("qwen-audio-3.0-realtime-plus", BEIJING, TEXT, "45"),
+    ("qwen-audio-3.0-realtime-plus", SINGAPORE, SPOKEN, "233.819"),
+    ("qwen-audio-3.0-realtime-flash", BEIJING, SPOKEN, "19.5"),
+    ("qwen-audio-3.0-realtime-flash", SINGAPORE, SPOKEN, "22.094"),
     # rules
     (OMNI_3_8, BEIJING, used({"audio": M}, {"text": M, "reasoning": M}), "6.2"),  # thoughts
     (OMNI_3, BEIJING, used({"image": M}, {"text": M}), "16"),  # an image is more than text, too

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import math
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -16,8 +17,10 @@ from langchain_qwen_audio.local import _connection as connection
 
 OMNI = "qwen3.5-omni-flash-realtime"
 ASR = "qwen3-asr-flash-realtime"
+QWEN_AUDIO = "qwen-audio-3.1-realtime-plus"
 LOUD = (b"\x00\x10" * 160 + b"\x00\xf0" * 160) * 25  # 500 ms
 QUIET = bytes(32_000)
+JPEG = base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(200)).decode()
 IDS = ("event_id", "item_id", "response_id", "previous_item_id")
 
 
@@ -198,6 +201,123 @@ async def test_what_is_wrong_is_an_error_event_and_the_session_goes_on(
             assert re.search(message, event["error"]["message"])
         await client.send("input_audio_buffer.clear")
         await client.read(until="input_audio_buffer.cleared")
+
+
+def qwen_audio_of(**session: Any) -> dict[str, Any]:
+    return {"type": "session.update", "session": session}
+
+
+BAD_OF_QWEN_AUDIO: dict[str, tuple[dict[str, Any], str]] = {
+    "the end": ({"type": "session.finish"}, "Unsupported event type"),
+    "an image": ({"type": "input_image_buffer.append", "image": JPEG}, "Unsupported event type"),
+    "nothing to answer": ({"type": "response.create"}, "without input"),
+    "a parameter of Omni": (qwen_audio_of(temperature=1), "Unknown parameter: 'temperature'"),
+    "detection": (qwen_audio_of(turn_detection={"type": "semantic_vad"}), "Supported types are"),
+    "emotion": (qwen_audio_of(enable_speech_emotion="yes"), "Invalid enable_speech_emotion"),
+    "a format": (qwen_audio_of(input_audio_format="wav"), "Invalid input_audio_format"),
+    "history": (qwen_audio_of(max_history_turns=0), "Invalid max_history_turns: 0"),
+    "a transcriber": (qwen_audio_of(input_audio_transcription={"model": "x"}), "Invalid input_aud"),
+    "search with tools": (
+        qwen_audio_of(
+            enable_search=True, tools=[{"type": "function", "function": {"name": "note"}}]
+        ),
+        "exclude each other",
+    ),
+}
+
+
+async def test_qwen_audio_refuses_what_it_does_not_have(server: LocalDashScope) -> None:
+    async with connected(server, QWEN_AUDIO) as client:
+        for sent, message in BAD_OF_QWEN_AUDIO.values():
+            await client.send(**{"kind": sent["type"]} | {k: sent[k] for k in sent if k != "type"})
+            (event,) = await client.read(until="error")
+            assert event["error"]["type"] == "invalid_request_error"
+            assert re.search(message, event["error"]["message"])
+    async with connected(server, "qwen-audio-3.0-realtime-plus") as client:
+        await client.send(**{"kind": "session.update"}, session={"output_audio": {}})
+        (event,) = await client.read(until="error")
+        assert event["error"]["param"] == "session.output_audio"
+
+
+async def test_settings_of_qwen_audio_have_their_time(server: LocalDashScope) -> None:
+    async with connected(server, QWEN_AUDIO, voice="longanhuan_v3.1") as client:
+        await client.send("session.update", session={"voice": "beth_v3.1"})
+        (updated,) = await client.read(until="session.updated")
+        assert updated["session"]["voice"] == "longanhuan_v3.1"  # the first one stays
+        assert updated["session"]["input_audio_transcription"] == {"model": "fun-asr"}
+        await client.append(QUIET)
+        await client.send("session.update", session={"turn_detection": None})
+        (event,) = await client.read(until="error")
+        assert event["error"]["param"] == "session.turn_detection"
+        await client.send("input_audio_buffer.commit")  # is ignored, and so is the next one
+        await client.send("input_audio_buffer.clear")
+        await client.send("session.update", session={"instructions": "Be brief."})
+        assert await client.kinds(until="session.updated") == ["session.updated"]
+
+
+async def test_qwen_audio_has_one_response_at_a_time(server: LocalDashScope) -> None:
+    server.script(Reply("one two", pause_s=math.inf, input_transcript="Hello"), "next")
+    smart = {"type": "smart_turn"}
+    async with connected(server, QWEN_AUDIO, turn_detection=smart) as client:
+        await client.append(LOUD + QUIET)
+        events = await client.read(until="response.created")
+        assert [event["type"] for event in events] == [
+            *("input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped"),
+            *TURN,
+            "response.created",
+        ]
+        assert {name: events[4][name] for name in ("text", "stash")} == {
+            "text": "",
+            "stash": "Hello",
+        }
+        assert events[-1]["response"]["voice"] == "longanqian_v3.1"
+        await client.send("response.create")
+        *_, refused = await client.read(until="error")
+        assert refused["error"] == {
+            "type": "invalid_request_error",
+            "code": "invalid_value",
+            "message": "Cannot create response while another response is in progress.",
+            "param": "response.create",
+            "event_id": "mine",
+        }
+        await client.append(LOUD)
+        *_, done = await client.read(until="response.done")
+        assert done["response"]["status_details"]["reason"] == "turn_detected"
+        assert "usage" not in done["response"]
+        await client.send("response.create")  # while somebody speaks
+        await client.read(until="error")
+        await client.append(QUIET)
+        assert (await client.read(until="response.done"))[-1]["response"]["status"] == "completed"
+
+
+IMAGES: dict[str, tuple[Any, str]] = {
+    "PNG": ("iVBORw0KGgo=", "expected a JPG"),
+    "no base64": ("/9j/!", "expected a JPG"),
+    "no text": (1, "expected a JPG"),
+    "large": ("/9j/" + "A" * 256 * 1024, "more than 262144"),
+}
+
+
+async def test_images_are_part_of_a_turn_with_sound(unscripted: LocalDashScope) -> None:
+    async with connected(unscripted, modalities=["text"], turn_detection=None) as client:
+        await client.send("input_image_buffer.append", image=JPEG)
+        (event,) = await client.read(until="error")
+        assert event["error"]["message"] == "Error append image before append audio."
+        await client.append(QUIET)
+        for image, message in IMAGES.values():
+            await client.send("input_image_buffer.append", image=image)
+            (event,) = await client.read(until="error")
+            assert message in event["error"]["message"]
+        for _ in range(2):  # the second time without an image
+            await client.send("input_image_buffer.append", image=JPEG)
+            await client.send("input_audio_buffer.clear")
+            await client.read(until="input_audio_buffer.cleared")
+            await client.append(QUIET)
+        await client.send("input_image_buffer.append", image=JPEG)
+        await client.send("input_audio_buffer.commit")
+        await client.send("response.create")
+        *_, done = await client.read(until="response.done")
+    assert "It does not look at images." in done["response"]["output"][0]["content"][0]["text"]
 
 
 async def test_connections_are_counted_and_closed_with_the_server() -> None:
