@@ -1,0 +1,162 @@
+"""Live sessions over TLS: certificates, and proxies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import ssl
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+import trustme
+
+from langchain_qwen_audio._certificates import ssl_context
+from langchain_qwen_audio.errors import APIConnectionError
+from langchain_qwen_audio.local import LocalDashScope
+
+from .conversations import end_of, live_model, read_answer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+NAME = "service.example"  # of this machine; an address is never reached through a proxy
+KEY = "sk-swordfish-0123456789"
+PAST = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+
+
+class Authority(NamedTuple):
+    """A certificate authority, and the file that users would name."""
+
+    ca: trustme.CA
+    file: Path
+
+    def serve(self, *names: str, until: dt.datetime | None = None) -> ssl.SSLContext:
+        """Make what a server of these names speaks TLS with."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.ca.issue_cert(*names, not_after=until).configure_cert(context)
+        return context
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    ca, file = trustme.CA(), tmp_path_factory.mktemp("authority") / "ca.pem"
+    ca.cert_pem.write_to_path(str(file))
+    return Authority(ca, file)
+
+
+@pytest.fixture
+def trust(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """Trust the authorities of a file, as a process does that begins with this environment."""
+
+    def trust(file: Path) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        ssl_context.cache_clear()
+
+    yield trust
+    ssl_context.cache_clear()
+
+
+@pytest.fixture
+def server() -> Iterator[LocalDashScope]:
+    with LocalDashScope(reply="ok") as server:
+        yield server
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while piece := await reader.read(65_536):
+            writer.write(piece)
+    writer.close()
+
+
+async def _join(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int | None
+) -> None:
+    there, back = await asyncio.open_connection("127.0.0.1", port)
+    await asyncio.gather(_pump(reader, back), _pump(there, writer))
+
+
+@contextlib.asynccontextmanager
+async def behind_tls(server: LocalDashScope, tls: ssl.SSLContext) -> AsyncIterator[int]:
+    """Serve the local test server over TLS, too; yield the port."""
+    port = urlsplit(server.base_url).port
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _join(reader, writer, port)
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls) as front:
+        yield front.sockets[0].getsockname()[1]
+
+
+async def test_a_session_over_tls_trusts_the_authorities_of_the_environment(
+    server: LocalDashScope, authority: Authority, trust: Callable[[Path], None]
+) -> None:
+    trust(authority.file)
+    async with behind_tls(server, authority.serve("127.0.0.1")) as port:
+        model = live_model(server, base_url=f"https://127.0.0.1:{port}/api/v1")
+        async with model.session(turn_detection=None) as session:
+            await session.send_text("?")
+            assert end_of(await read_answer(session)).message.text == "ok"
+
+
+@pytest.mark.parametrize(
+    ("is_trusted", "name", "until", "reason"),
+    [
+        (False, "127.0.0.1", None, "unable to get local issuer certificate"),
+        (True, "127.0.0.2", None, "IP address mismatch"),
+        (True, "127.0.0.1", PAST, "certificate has expired"),
+    ],
+    ids=["of an unknown authority", "of another host", "expired"],
+)
+async def test_a_wrong_certificate_is_refused_before_the_key_is_sent(
+    server: LocalDashScope,
+    authority: Authority,
+    trust: Callable[[Path], None],
+    is_trusted: bool,
+    name: str,
+    until: dt.datetime | None,
+    reason: str,
+) -> None:
+    if is_trusted:
+        trust(authority.file)
+    async with behind_tls(server, authority.serve(name, until=until)) as port:
+        address = f"https://127.0.0.1:{port}/api/v1"
+        model = live_model(server, base_url=address, api_key=KEY, max_retries=0)
+        with pytest.raises(APIConnectionError, match=r"no connection: .*certificate") as caught:
+            await model.session().__aenter__()
+    assert reason in str(caught.value)
+    assert server.live_sessions == server.requests == []
+
+
+async def test_a_session_over_tls_goes_through_a_tunnel_and_the_proxy_has_no_key(
+    server: LocalDashScope,
+    authority: Authority,
+    trust: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heads: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        heads.append(head)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await _join(reader, writer, int(head.split()[1].rpartition(":")[2]))
+
+    trust(authority.file)
+    async with (
+        behind_tls(server, authority.serve(NAME)) as port,
+        await asyncio.start_server(serve, "127.0.0.1", 0) as proxy,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        model = live_model(server, base_url=f"https://{NAME}:{port}/api/v1", api_key=KEY)
+        async with model.session(turn_detection=None) as session:
+            await session.send_text("?")
+            assert end_of(await read_answer(session)).message.text == "ok"
+    (head,) = heads
+    assert head.startswith(f"CONNECT {NAME}:{port} ")
+    assert KEY not in head
+    (record,) = server.live_sessions
+    assert record.request.headers["authorization"] == f"Bearer {KEY}"
