@@ -62,7 +62,7 @@ _COMPARED = ("qwen3.8-omni-flash", "qwen3.5-omni-flash", "qwen3.5-omni-plus", "q
 _HOURS_OF_JOBS = 12
 OTHER_NAMES = (
     *("`qwen-audio-3.0-tts-*`, `cosyvoice-*`", "`*-livetranslate-*-realtime`"),
-    *("`qwen3*-omni-*-realtime`", "`qwen-audio-3.*-realtime-*`"),
+    *("`qwen3*-omni-*-realtime`, `qwen-audio-3.*-realtime-*`", "`qwen-omni-turbo-realtime`"),
     "`qwen3-asr-flash-realtime`",
     "`fun-asr-realtime`, `*-streaming`, `qwen-audio-3.1-asr-flash-message`",
     *("`qwen3.5-livetranslate-flash`, `qwen3-livetranslate-flash`", "`*-filetrans`"),

@@ -51,13 +51,13 @@ OTHER_WAYS: tuple[OtherWay, ...] = (
         _TRANSLATES,
     ),
     OtherWay(
-        re.compile(r"^qwen3(\.\d)?-omni-.*-realtime(-|$)"),
+        re.compile(r"^(qwen3(\.\d)?-omni-.*|qwen-audio-\d\.\d)-realtime(-|$)"),
         "answers over a WebSocket",
         "use `async with ChatQwenAudio(model=…).session() as session`",
         has_class=True,
     ),
     OtherWay(
-        re.compile(r"^(qwen-audio-|.*omni).*-realtime(-|$)"),
+        re.compile(r"omni.*-realtime(-|$)"),
         "answers over a WebSocket (wss://…/api-ws/v1/realtime; `OmniRealtimeConversation` of the "
         "DashScope SDK 1.x, `client.audio.realtime` of 2.x)",
         f"`ChatQwenAudio(model={LIVE!r}).session()` is a live voice session",

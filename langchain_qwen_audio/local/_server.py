@@ -58,11 +58,13 @@ class LocalDashScope:
     takes one reply from the script, and an error there is the error of the line. If a `JobFailure`
     is next when a batch is submitted, the batch fails with it as a whole.
 
-    It serves live sessions over WebSockets too: `qwen3*-omni-*-realtime`, and
-    `qwen3-asr-flash-realtime`, which only transcribes. Speech is told from silence by its loudness,
-    whatever the `threshold`. Each response takes one reply of the script, and so does each sentence
-    of a model that only transcribes; a `LiveReply` there is sent as it is. A `RawReply` answers the
-    next request for a WebSocket.
+    It serves live sessions over WebSockets too: `qwen3*-omni-*-realtime`,
+    `qwen-audio-3.*-realtime-*`, and `qwen3-asr-flash-realtime`, which only transcribes. Speech is
+    told from silence by its loudness, whatever the `threshold`, and with "semantic_vad" and
+    "smart_turn" too. Each response takes one reply of the script, and so does each sentence of a
+    model that only transcribes; a `LiveReply` there is sent as it is. A `RawReply` answers the next
+    request for a WebSocket. Images are checked, and not looked at. Items of a conversation cannot
+    be retrieved or deleted, and the voices of `voiceprint_audio_urls` are not told apart.
 
     The protocols follow what the service's pages say, and third parties where those are silent;
     none of it was measured against the live service. Where a page has a limit but not the text of

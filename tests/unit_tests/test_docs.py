@@ -12,6 +12,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 from langchain_core.document_loaders import Blob
+from PIL import Image
 
 import langchain_qwen_audio
 from langchain_qwen_audio import live, llama_index
@@ -110,6 +111,7 @@ def test_code_blocks_run(
     shutil.copy(SAMPLE, tmp_path)
     for name, data in VOICE_MESSAGES.items():
         (tmp_path / name).write_bytes(data)
+    Image.new("RGB", (64, 48)).save(tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
     with LocalDashScope() as server:
         monkeypatch.setenv("DASHSCOPE_API_KEY", "local")

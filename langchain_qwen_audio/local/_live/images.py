@@ -11,8 +11,8 @@ _MAX_BYTES = 256 * 1024  # in base64
 _JPEG = re.compile(r"/9j/[A-Za-z0-9+/]+={0,2}")
 
 
-def read_image(text: object) -> str:
-    """Read an image; how many pixels it has is not looked at.
+def check_image(text: object) -> str:
+    """Check an image, and return it; how many pixels it has is not looked at.
 
     Raises:
         Refusal: It is no JPEG file in base64, or too large.

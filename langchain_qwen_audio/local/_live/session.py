@@ -25,7 +25,7 @@ from langchain_qwen_audio.local._live.events import (
     new_id,
     partial_events,
 )
-from langchain_qwen_audio.local._live.images import read_image
+from langchain_qwen_audio.local._live.images import check_image
 from langchain_qwen_audio.local._live.settings import InvalidSettingError, Settings
 from langchain_qwen_audio.local._live.voice_activity import SAMPLES_PER_MS, VoiceActivity
 from langchain_qwen_audio.local._refusal import Refusal
@@ -151,14 +151,22 @@ class ServerSession:
                 self._append_image(event["image"])
             case "session.finish" if self._kind != "qwen-audio":
                 await self._finish()
-            case "conversation.item.create" if self._can_respond:
-                await self._add_item(event["item"])
-            case "response.create" if self._can_respond:
-                self._request_response()
-            case "response.cancel" if self._can_respond:
-                self._cancel("client_cancelled")
+            case kind if self._can_respond:
+                await self._take_request(kind, event)
             case kind:
-                raise Refusal(400, "invalid_value", f"Unsupported event type: {kind!r}.")
+                raise _unsupported(kind)
+
+    async def _take_request(self, kind: str, event: Event) -> None:
+        """Take an event of models that answer."""
+        match kind:
+            case "conversation.item.create":
+                await self._add_item(event["item"])
+            case "response.create":
+                self._request_response()
+            case "response.cancel":
+                self._cancel("client_cancelled")
+            case _:
+                raise _unsupported(kind)
 
     @property
     def _kind(self) -> str:
@@ -202,7 +210,7 @@ class ServerSession:
     def _append_image(self, image: object) -> None:
         if not self._buffer:
             raise Refusal(400, "invalid_value", "Error append image before append audio.")
-        self._conversation.images.append(read_image(image))
+        self._conversation.images.append(check_image(image))
 
     async def _on_stopped(self, at_ms: int) -> None:
         event = {"type": "input_audio_buffer.speech_stopped", "audio_end_ms": at_ms}
@@ -281,13 +289,15 @@ class ServerSession:
         await self.wire.send(completed_event(item_id, reply.whole_text, **more))
 
     def _request_response(self) -> None:
-        """Take a request for a response, unless one is in progress, or nothing is to be answered."""
+        """Take a request for a response; Qwen-Audio has one at a time, and needs some input."""
         if self._kind == "qwen-audio":
             if self._responses or (self._activity.is_speaking and self.settings.is_smart):
                 msg = "Cannot create response while another response is in progress."
                 raise InvalidSettingError("response.create", msg)
             if not self._conversation.messages:
-                raise InvalidSettingError("response.create", "Cannot create response without input.")
+                raise InvalidSettingError(
+                    "response.create", "Cannot create response without input."
+                )
         self._put_response()
 
     def _put_response(self) -> None:
@@ -359,6 +369,10 @@ class ServerSession:
             await self.wire.send({"type": "session.finished"})
         await self.wire.close(1000, "")
         raise ClosedError
+
+
+def _unsupported(kind: object) -> Refusal:
+    return Refusal(400, "invalid_value", f"Unsupported event type: {kind!r}.")
 
 
 def _read_samples(text: object) -> bytes:

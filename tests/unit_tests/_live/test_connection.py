@@ -19,8 +19,13 @@ from langchain_qwen_audio.local import LocalDashScope
 from .conversations import end_of, live_model, read_answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from pathlib import Path
+    from typing import TypeAlias
+
+    Serve: TypeAlias = Callable[
+        [asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]
+    ]
 
 NAME = "service.example"  # of this machine; an address is never reached through a proxy
 KEY = "sk-swordfish-0123456789"
@@ -33,10 +38,10 @@ class Authority(NamedTuple):
     ca: trustme.CA
     file: Path
 
-    def serve(self, *names: str, until: dt.datetime | None = None) -> ssl.SSLContext:
-        """Make what a server of these names speaks TLS with."""
+    def serve(self, name: str, until: dt.datetime | None = None) -> ssl.SSLContext:
+        """Make what a server of this name speaks TLS with."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.ca.issue_cert(*names, not_after=until).configure_cert(context)
+        self.ca.issue_cert(name, not_after=until).configure_cert(context)
         return context
 
 
@@ -70,6 +75,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while piece := await reader.read(65_536):
             writer.write(piece)
     writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _join(
@@ -80,15 +87,24 @@ async def _join(
 
 
 @contextlib.asynccontextmanager
+async def serving(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """Serve connections, up to their ends; yield the port."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.append(asyncio.create_task(serve(reader, writer)))
+
+    async with await asyncio.start_server(begin, "127.0.0.1", 0, ssl=tls) as server:
+        yield server.sockets[0].getsockname()[1]
+    await asyncio.gather(*tasks)
+
+
+@contextlib.asynccontextmanager
 async def behind_tls(server: LocalDashScope, tls: ssl.SSLContext) -> AsyncIterator[int]:
     """Serve the local test server over TLS, too; yield the port."""
     port = urlsplit(server.base_url).port
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _join(reader, writer, port)
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls) as front:
-        yield front.sockets[0].getsockname()[1]
+    async with serving(lambda reader, writer: _join(reader, writer, port), tls) as front:
+        yield front
 
 
 async def test_a_session_over_tls_trusts_the_authorities_of_the_environment(
@@ -103,11 +119,11 @@ async def test_a_session_over_tls_trusts_the_authorities_of_the_environment(
 
 
 @pytest.mark.parametrize(
-    ("is_trusted", "name", "until", "reason"),
+    ("is_trusted", "certified", "reason"),
     [
-        (False, "127.0.0.1", None, "unable to get local issuer certificate"),
-        (True, "127.0.0.2", None, "IP address mismatch"),
-        (True, "127.0.0.1", PAST, "certificate has expired"),
+        (False, ("127.0.0.1", None), "unable to get local issuer certificate"),
+        (True, ("127.0.0.2", None), "IP address mismatch"),
+        (True, ("127.0.0.1", PAST), "certificate has expired"),
     ],
     ids=["of an unknown authority", "of another host", "expired"],
 )
@@ -116,19 +132,19 @@ async def test_a_wrong_certificate_is_refused_before_the_key_is_sent(
     authority: Authority,
     trust: Callable[[Path], None],
     is_trusted: bool,
-    name: str,
-    until: dt.datetime | None,
+    certified: tuple[str, dt.datetime | None],
     reason: str,
 ) -> None:
     if is_trusted:
         trust(authority.file)
-    async with behind_tls(server, authority.serve(name, until=until)) as port:
+    async with behind_tls(server, authority.serve(*certified)) as port:
         address = f"https://127.0.0.1:{port}/api/v1"
         model = live_model(server, base_url=address, api_key=KEY, max_retries=0)
         with pytest.raises(APIConnectionError, match=r"no connection: .*certificate") as caught:
             await model.session().__aenter__()
     assert reason in str(caught.value)
-    assert server.live_sessions == server.requests == []
+    assert server.live_sessions == []
+    assert server.requests == []
 
 
 async def test_a_session_over_tls_goes_through_a_tunnel_and_the_proxy_has_no_key(
@@ -148,9 +164,9 @@ async def test_a_session_over_tls_goes_through_a_tunnel_and_the_proxy_has_no_key
     trust(authority.file)
     async with (
         behind_tls(server, authority.serve(NAME)) as port,
-        await asyncio.start_server(serve, "127.0.0.1", 0) as proxy,
+        serving(serve) as proxy,
     ):
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy}")
         model = live_model(server, base_url=f"https://{NAME}:{port}/api/v1", api_key=KEY)
         async with model.session(turn_detection=None) as session:
             await session.send_text("?")

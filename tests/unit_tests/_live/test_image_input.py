@@ -54,12 +54,13 @@ async def test_an_image_is_sent_as_its_base64_after_the_first_sound(
         {"type": "image", "base64": BASE64, "mime_type": "image/jpeg"},
         {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{BASE64}"}},
     ]
+    images: list[Any] = [JPEG, path, *blocks]
     server.script(Reply("I see.", input_transcript="Look."))
     async with live_model(server).session(turn_detection=None) as session:
         with pytest.raises(InvalidRequestError, match="call send_audio first"):
             await session.send_image(JPEG)
         await session.send_audio(tone(0.1))
-        for image in (JPEG, path, *blocks):
+        for image in images:
             await session.send_image(image)
         await session.commit()
         await read_answer(session)
@@ -106,7 +107,7 @@ def test_what_is_no_jpeg_that_a_session_takes_is_refused(image: Any, match: str)
 
 
 def test_a_file_that_is_not_there_or_is_large_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MessageError, match="gone.jpg: it cannot be read"):
+    with pytest.raises(MessageError, match=r"gone\.jpg: it cannot be read"):
         read_jpeg(tmp_path / "gone.jpg")
     large = tmp_path / "large.jpg"
     large.write_bytes(JPEG + bytes(MAX_BASE64_BYTES))

@@ -275,7 +275,8 @@ async def test_an_answer_is_interrupted_by_speech_and_by_hand(server: LocalDashS
     ends = [end_of(events) for events in (by_speech, by_hand, last)]
     assert [it.status for it in ends] == ["cancelled", "cancelled", "completed"]
     assert [it.message.usage_metadata for it in ends[:2]] == [None, None]
-    dones = [it["response"] for it in server.live_sessions[0].sent if it["type"] == "response.done"]
+    events: Any = server.live_sessions[0].sent
+    dones = [it["response"] for it in events if it["type"] == "response.done"]
     assert [it.get("status_details", {}).get("reason") for it in dones] == [
         "turn_detected",
         "client_cancelled",
@@ -292,7 +293,7 @@ async def test_an_interrupted_answer_ends_even_if_the_service_does_not_say_so(
     late = {"type": "response.text.delta", "response_id": "r1", "delta": "lost"}
     again = {"type": "response.created", "response": {"id": "r2"}}
     whole = {"type": "response.done", "response": {"id": "r2", "status": "completed"}}
-    cut = [item, late, done] if ends_itself else [again, late, whole]
+    cut: list[dict[str, Any]] = [item, late, done] if ends_itself else [again, late, whole]
     server.script(LiveReply([*BEGUN, 0.2, *cut]), "next")
     async with qwen_audio(server).session(turn_detection=None) as session:
         await session.send_text("?")
@@ -304,7 +305,7 @@ async def test_an_interrupted_answer_ends_even_if_the_service_does_not_say_so(
         if not ends_itself:
             assert end_of(await read_answer(session)).status == "completed"
         await session.send_text("Go on.")
-        second = [it for it in await read_answer(session) if not isinstance(it, ErrorReported)]
+        second = await read_answer(session)
     assert (end_of(first).status, end_of(first).message.text) == ("cancelled", "Hel")
     assert end_of(second).message.text == "next"
 
@@ -394,7 +395,9 @@ def test_what_a_session_does_not_take_is_refused_before_it(
 def test_sessions_are_on_the_hosts_of_workspaces() -> None:
     model = ChatQwenAudio(model=MODEL, api_key="x", workspace="ws1", base_url=None)
     host = "wss://ws1.cn-beijing.maas.aliyuncs.com"
-    assert live_address(model, workspace_only=True).url == f"{host}/api-ws/v1/realtime?model={MODEL}"
+    assert (
+        live_address(model, workspace_only=True).url == f"{host}/api-ws/v1/realtime?model={MODEL}"
+    )
 
 
 async def test_a_setting_that_the_service_does_not_take_is_an_error(

@@ -176,12 +176,13 @@ NOT_HERE: dict[str, tuple[list[str], str, str]] = {
         [
             *("qwen3-omni-flash-realtime", "qwen3-omni-flash-realtime-2025-09-15"),
             *("qwen3.5-omni-plus-realtime", "qwen3.8-omni-flash-realtime"),
+            *("qwen-audio-3.1-realtime-plus", "qwen-audio-3.0-realtime-flash"),
         ],
         "answers over a WebSocket; use",
         "ChatQwenAudio(model=…).session()",
     ),
     "live answers in another protocol": (
-        ["qwen-audio-3.1-realtime-plus"],
+        ["qwen-omni-turbo-realtime", "qwen-omni-turbo-realtime-2025-05-08"],
         "OmniRealtimeConversation",
         "ChatQwenAudio(model='qwen3.5-omni-flash-realtime').session()",
     ),

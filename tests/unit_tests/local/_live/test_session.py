@@ -229,12 +229,12 @@ BAD_OF_QWEN_AUDIO: dict[str, tuple[dict[str, Any], str]] = {
 async def test_qwen_audio_refuses_what_it_does_not_have(server: LocalDashScope) -> None:
     async with connected(server, QWEN_AUDIO) as client:
         for sent, message in BAD_OF_QWEN_AUDIO.values():
-            await client.send(**{"kind": sent["type"]} | {k: sent[k] for k in sent if k != "type"})
+            await client._socket.send_json(sent)
             (event,) = await client.read(until="error")
             assert event["error"]["type"] == "invalid_request_error"
             assert re.search(message, event["error"]["message"])
     async with connected(server, "qwen-audio-3.0-realtime-plus") as client:
-        await client.send(**{"kind": "session.update"}, session={"output_audio": {}})
+        await client.send("session.update", session={"output_audio": {}})
         (event,) = await client.read(until="error")
         assert event["error"]["param"] == "session.output_audio"
 
