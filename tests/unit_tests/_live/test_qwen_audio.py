@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import pytest
 from langchain_qwen_audio import ChatQwenAudio, Cost
 from langchain_qwen_audio._live import reader_task
 from langchain_qwen_audio._live.address import live_address
+from langchain_qwen_audio._live.client_events import create_text
 from langchain_qwen_audio.errors import (
     APIError,
     InvalidRequestError,
@@ -26,6 +26,7 @@ from langchain_qwen_audio.live import (
     InputTranscript,
     InputTranscriptDelta,
     LiveEvent,
+    LiveSession,
     ResponseFinished,
     ResponseStarted,
     SpeechStarted,
@@ -35,7 +36,7 @@ from langchain_qwen_audio.live import (
     ToolStarted,
 )
 from langchain_qwen_audio.local import CloseCode, LiveReply, LocalDashScope, Reply
-from tests.unit_tests.waiting import wait_until
+from tests.unit_tests.waiting import HANG_S, wait_until
 
 from .conversations import end_of, live_model, read_answer, received, say, silence, tone
 
@@ -75,6 +76,13 @@ def kinds(events: list[LiveEvent]) -> list[type]:
 def sent(server: LocalDashScope) -> list[str]:
     """The types of events that the server received."""
     return [event["type"] for event in received(server.live_sessions[0])]
+
+
+async def fall_silent(session: LiveSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the service say a last thing, after which its silence is the end."""
+    monkeypatch.setattr(reader_task, "_UNCONFIRMED_END_S", 0.01)
+    await session._link.send(create_text("Bye."))
+    assert [event async for event in session] == []
 
 
 async def test_a_turn_by_hand_is_exact_both_ways(server: LocalDashScope) -> None:
@@ -132,18 +140,19 @@ async def test_a_turn_by_hand_is_exact_both_ways(server: LocalDashScope) -> None
 async def test_the_service_finds_the_ends_of_turns_and_finish_waits_for_the_last_answer(
     server: LocalDashScope, monkeypatch: pytest.MonkeyPatch, detection: Any
 ) -> None:
-    monkeypatch.setattr(reader_task, "_UNCONFIRMED_END_S", 0.2)
+    monkeypatch.setattr(reader_task, "_UNCONFIRMED_END_S", HANG_S)
     server.script(HELLO, "again")
     async with qwen_audio(server).session(turn_detection=detection) as session:
         await session.send_audio(silence(0.2) + tone(0.5) + silence(1))
         first = await read_answer(session)
         await session.send_audio(tone(0.5))
         await session.finish()
-        last = [event async for event in session]
+        last = await read_answer(session)
+        await fall_silent(session, monkeypatch)
     begin = [SpeechStarted, SpeechStopped]
     assert first[:2] == [SpeechStarted(0.2), SpeechStopped(1.5)]
     assert kinds(last) == [*begin, ResponseStarted, TextDelta, ResponseFinished]
-    assert sent(server) == ["session.update", *["input_audio_buffer.append"] * 6]
+    assert sent(server)[:-1] == ["session.update", *["input_audio_buffer.append"] * 6]
     wait_until(lambda: server.live_sessions[0].close_code == 1000)
 
 
@@ -203,21 +212,23 @@ async def test_finish_by_hand_waits_for_a_transcript_that_comes_after_the_answer
 async def test_a_finished_session_waits_for_a_slow_tool_of_its_last_turn(
     server: LocalDashScope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_task, "_UNCONFIRMED_END_S", 0.2)
-    ended = asyncio.Event()
+    monkeypatch.setattr(reader_task, "_UNCONFIRMED_END_S", HANG_S)
+    limits: list[float] = []
 
     async def wait() -> str:
         """Wait."""
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(ended.wait(), 0.5)  # longer than silence ends it
+        limits.append(session._link.task._wait_s)
         return "waited"
 
     server.script(Reply(tool_calls=[{"name": "wait", "arguments": {}, "id": "c1"}]), "done")
     async with qwen_audio(server).session(tools=[wait]) as session:
         await session.send_audio(tone(0.5))
         await session.finish()
-        events = [event async for event in session]
-    assert kinds(events)[-5:] == [
+        await read_answer(session)
+        events = await read_answer(session)
+        await fall_silent(session, monkeypatch)
+    assert limits == [reader_task._SILENT_S]  # not that of the end
+    assert kinds(events) == [
         *(ToolStarted, ToolFinished),
         *(ResponseStarted, TextDelta, ResponseFinished),
     ]
@@ -284,32 +295,6 @@ async def test_an_answer_is_interrupted_by_speech_and_by_hand(server: LocalDashS
     ]
 
 
-@pytest.mark.parametrize("ends_itself", [True, False])
-async def test_an_interrupted_answer_ends_even_if_the_service_does_not_say_so(
-    server: LocalDashScope, ends_itself: bool
-) -> None:
-    item = {"type": "response.output_item.done", "response_id": "r1", "item": {}}
-    done = {"type": "response.done", "response": {"id": "r1", "status": "cancelled"}}
-    late = {"type": "response.text.delta", "response_id": "r1", "delta": "lost"}
-    again = {"type": "response.created", "response": {"id": "r2"}}
-    whole = {"type": "response.done", "response": {"id": "r2", "status": "completed"}}
-    cut: list[dict[str, Any]] = [item, late, done] if ends_itself else [again, late, whole]
-    server.script(LiveReply([*BEGUN, 0.2, *cut]), "next")
-    async with qwen_audio(server).session(turn_detection=None) as session:
-        await session.send_text("?")
-        async for event in session:
-            if isinstance(event, TextDelta):
-                break
-        await session.interrupt()
-        first = await read_answer(session)
-        if not ends_itself:
-            assert end_of(await read_answer(session)).status == "completed"
-        await session.send_text("Go on.")
-        second = await read_answer(session)
-    assert (end_of(first).status, end_of(first).message.text) == ("cancelled", "Hel")
-    assert end_of(second).message.text == "next"
-
-
 FAILED = {"type": "server_error", "code": "InternalError", "message": "LLM connection failed"}
 BUSY = {
     "type": "invalid_request_error",
@@ -345,6 +330,17 @@ async def test_an_error_of_the_service_ends_the_session(
         with pytest.raises(error, match=match) as caught:
             await read_answer(session)
     assert caught.value.text == "Hel"
+
+
+async def test_an_answer_that_stalls_in_a_finished_session_is_no_end_in_good_order(
+    server: LocalDashScope,
+) -> None:
+    server.script(LiveReply([*BEGUN, math.inf]))
+    async with qwen_audio(server, timeout=0.5).session() as session:
+        await session.send_audio(tone(0.5))
+        await session.finish()
+        with pytest.raises(StreamTimeoutError, match=r"silent for 0\.5 s"):
+            await read_answer(session)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from langchain_qwen_audio import Audio, ChatQwenAudio, Cost
 from langchain_qwen_audio._live import connection as live_connection
 from langchain_qwen_audio._live import reader_task
 from langchain_qwen_audio._live.address import live_address
+from langchain_qwen_audio._live.client_events import create_response
 from langchain_qwen_audio.errors import (
     APIConnectionError,
     APIError,
@@ -57,7 +58,7 @@ from langchain_qwen_audio.local import (
     error_reply,
 )
 from tests.unit_tests.test_docs import SAMPLE
-from tests.unit_tests.waiting import HANG_S
+from tests.unit_tests.waiting import HANG_S, wait_until
 
 from .conversations import MODEL, end_of, live_model, read_answer, received, say, silence, tone
 
@@ -206,6 +207,52 @@ async def test_a_turn_by_hand_interrupts_the_answer_too(server: LocalDashScope) 
         ("cancelled", ""),
         ("completed", "done"),
     ]
+
+
+@pytest.mark.parametrize("ends_itself", [True, False])
+async def test_an_interrupted_answer_ends_even_if_the_service_does_not_say_so(
+    server: LocalDashScope, ends_itself: bool
+) -> None:
+    item = {"type": "response.output_item.done", "response_id": "r1", "item": {}}
+    late = {"type": "response.text.delta", "response_id": "r1", "delta": "lost"}
+    done = {"type": "response.done", "response": {"id": "r1", "status": "cancelled"}}
+    again = {"type": "response.created", "response": {"id": "r2"}}
+    whole = {"type": "response.done", "response": {"id": "r2", "status": "completed"}}
+    rest: list[dict[str, Any]] = [item, late, done] if ends_itself else [again, late, whole]
+    server.script(LiveReply(BEGUN), LiveReply(rest), "next")
+    async with live_model(server).session(turn_detection=None) as session:
+        await session.send_text("?")
+        async for event in session:
+            if isinstance(event, TextDelta):
+                break
+        await session.interrupt()
+        await session._link.send(create_response())  # for the rest to be sent
+        first = end_of(await read_answer(session))
+        if not ends_itself:
+            assert end_of(await read_answer(session)).message.text == ""
+        await session.send_text("Go on.")
+        second = end_of(await read_answer(session))
+    assert (first.status, first.message.text) == ("cancelled", "Hel")
+    assert second.message.text == "next"
+
+
+async def test_a_text_waits_for_the_end_of_the_answer_that_it_interrupts(
+    server: LocalDashScope,
+) -> None:
+    server.script(LiveReply(BEGUN), LiveReply([CloseCode(1011)]))
+    async with live_model(server).session(turn_detection=None) as session:
+        await session.send_text("?")
+        async for event in session:
+            if isinstance(event, TextDelta):
+                break
+        waiting = asyncio.create_task(session.send_text("No."))
+        events = server.live_sessions[0].received
+        await asyncio.to_thread(wait_until, lambda: "No." in str(events))
+        assert events[-1]["type"] == "conversation.item.create"
+        assert not waiting.done()
+        await session._link.send(create_response())  # for the session to break
+        with pytest.raises(APIError, match="the service failed"):
+            await waiting
 
 
 class Recorder(AsyncCallbackHandler):
