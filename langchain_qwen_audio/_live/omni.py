@@ -156,7 +156,8 @@ class OmniReader:
         if step == "delta":
             before, sure = self._sure.get(item_id, ""), event["text"]
             self._sure[item_id] = sure
-            return [InputTranscriptDelta(sure.removeprefix(before), item_id, event["stash"])]
+            draft = event.get("stash", "")
+            return [InputTranscriptDelta(sure.removeprefix(before), item_id, draft)]
         self._sure.pop(item_id, None)
         self._untranscribed.discard(item_id)
         match step:
