@@ -32,14 +32,20 @@ SEARCHES = "searches of the web are billed apart, and are not counted"
 
 
 class Metered(Protocol):
-    """The summary of several answers of one model, such as `LoadSummary`."""
+    """What sums up answers of one model, such as `LoadSummary` or `LiveTranscription`."""
 
     model: str
     region: str | None
-    usage: UsageMetadata
-    billed_s: float | None
     uncounted: int
     gaps: tuple[str, ...]
+
+    @property
+    def usage(self) -> UsageMetadata | None:
+        """The tokens that are billed, if there are some."""
+
+    @property
+    def billed_s(self) -> float | None:
+        """The seconds that are billed, if there are some."""
 
 
 class Estimating(Protocol):
@@ -115,9 +121,9 @@ class Cost:
         https://help.aliyun.com/zh/model-studio/model-pricing , as of October 2026
 
         Args:
-            used: An answer, its `usage_metadata` (None if the answer has none), or the summary of a
-                loader. Add the costs of several answers, not their usage: a price can depend on
-                what one input has.
+            used: An answer, its `usage_metadata` (None if the answer has none), the summary of a
+                loader, or a live transcription. Add the costs of several answers, not their usage:
+                a price can depend on what one input has.
             model: Name of the model, where `used` does not say it, or another one is meant.
             region: Region that bills, the same.
             prices: Your own prices, in place of the service's list.
@@ -270,8 +276,8 @@ def _bill_of(used: AIMessage | UsageMetadata | Metered | None) -> _Bill:
         return _Bill(None, None, used)
     if not hasattr(used, "billed_s"):
         raise TypeError(
-            f"{type(used).__name__} came; expected an answer (AIMessage), its usage_metadata, or "
-            "the summary of a loader"
+            f"{type(used).__name__} came; expected an answer (AIMessage), its usage_metadata, the "
+            "summary of a loader, or a live transcription"
         )
     return _Bill(
         used.model, used.region, used.usage, used.billed_s, tuple(used.gaps), used.uncounted

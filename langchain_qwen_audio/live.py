@@ -18,6 +18,7 @@ from langchain_qwen_audio._live.events import (
     ToolStarted,
 )
 from langchain_qwen_audio._live.session import LiveSession
+from langchain_qwen_audio._live.transcribing import LiveTranscription
 
 __all__ = [
     "AudioDelta",
@@ -27,6 +28,7 @@ __all__ = [
     "LiveEvent",
     "LiveSentence",
     "LiveSession",
+    "LiveTranscription",
     "ResponseFinished",
     "ResponseStarted",
     "SpeechStarted",

@@ -81,6 +81,19 @@ class Sentence(BaseModel):
     emotion: str | None = None
     words: list[Word] = []
 
+    @classmethod
+    def from_service(cls, raw: dict[str, Any]) -> Sentence:
+        """Read it from a sentence as the service writes it, in jobs, replies and live events."""
+        return cls(
+            text=_string_or_none(raw.get("text")) or "",
+            **_times(raw),
+            speaker=_int_or_none(raw.get("speaker_id")),
+            channel=_int_or_none(raw.get("channel_id")),
+            language=_string_or_none(raw.get("language")),
+            emotion=_string_or_none(raw.get("emotion")),
+            words=[_word(it) for it in _dicts(raw.get("words"))],
+        )
+
     @property
     def label(self) -> str:
         """Who speaks: "Speaker 0", or "Channel 0" where the channel alone is known; or ""."""
@@ -160,7 +173,7 @@ class Transcript(BaseModel):
         info = next((it for it in annotations if it.get("type") == "audio_info"), {})
         return cls(
             text=message.text,
-            sentences=[_sentence(it) for it in _dicts(metadata.get("sentences"))],
+            sentences=[Sentence.from_service(it) for it in _dicts(metadata.get("sentences"))],
             language=_string_or_none(info.get("language")),
             emotion=_string_or_none(info.get("emotion")),
             seconds=finite_or_none(metadata.get("seconds")),
@@ -267,22 +280,10 @@ class Transcript(BaseModel):
 def _sentences_of(channel: dict[str, Any]) -> list[Sentence]:
     """Read the sentences of one channel of a job's result; a text without any is one."""
     whole = [{"text": channel["text"]}] if channel.get("text") else []
-    sentences = (_sentence(it) for it in _dicts(channel.get("sentences")) or whole)
+    sentences = [Sentence.from_service(it) for it in _dicts(channel.get("sentences")) or whole]
     if (number := _int_or_none(channel.get("channel_id"))) is None:
-        return [*sentences]
+        return sentences
     return [it.model_copy(update={"channel": number}) for it in sentences]
-
-
-def _sentence(raw: dict[str, Any]) -> Sentence:
-    return Sentence(
-        text=_string_or_none(raw.get("text")) or "",
-        **_times(raw),
-        speaker=_int_or_none(raw.get("speaker_id")),
-        channel=_int_or_none(raw.get("channel_id")),
-        language=_string_or_none(raw.get("language")),
-        emotion=_string_or_none(raw.get("emotion")),
-        words=[_word(it) for it in _dicts(raw.get("words"))],
-    )
 
 
 def _word(raw: dict[str, Any]) -> Word:

@@ -13,7 +13,7 @@ from langchain_qwen_audio.errors import InvalidRequestError
 if TYPE_CHECKING:
     from langchain_qwen_audio._settings import BaseChatQwenAudio
 
-_PATH = "/api-ws/v1/realtime"
+TASK_PATH = "/api-ws/v1/inference"
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class LiveAddress:
     """Where the live sessions of a model go, and with which key.
 
     Attributes:
-        url: The WebSocket, with the model's name.
+        url: The WebSocket.
         model: The model's name.
         api_key: The key.
         headers: The headers that say so.
@@ -33,11 +33,14 @@ class LiveAddress:
     headers: dict[str, str] = field(repr=False)
 
 
-def live_address(settings: BaseChatQwenAudio, *, workspace_only: bool = False) -> LiveAddress:
+def live_address(
+    settings: BaseChatQwenAudio, *, path: str | None = None, workspace_only: bool = False
+) -> LiveAddress:
     """Say where the sessions of a model go.
 
     Args:
         settings: The model.
+        path: The path, where it is not that of sessions, which has the model's name in it.
         workspace_only: The model is on the hosts of workspaces alone.
 
     Raises:
@@ -58,12 +61,16 @@ def live_address(settings: BaseChatQwenAudio, *, workspace_only: bool = False) -
         api_key=settings.api_key.get_secret_value(),
         workspace=settings.workspace or "",
     )
-    url = _url(settings.address, settings.model)
+    url = _url(settings.address, path or _session_path(settings.model))
     return LiveAddress(url, settings.model, endpoint.api_key, endpoint.headers)
 
 
-def _url(address: str, model: str) -> str:
-    """Name the WebSocket of a model at an address of the service.
+def _session_path(model: str) -> str:
+    return f"/api-ws/v1/realtime?{urlencode({'model': model})}"
+
+
+def _url(address: str, path: str) -> str:
+    """Name a WebSocket at an address of the service.
 
     Raises:
         InvalidRequestError: It is not the address of a service.
@@ -77,4 +84,4 @@ def _url(address: str, model: str) -> str:
             "/api/v1 or /compatible-mode/v1"
         )
     prefix = parts.path.removesuffix("/api/v1")
-    return f"{scheme}://{parts.netloc}{prefix}{_PATH}?{urlencode({'model': model})}"
+    return f"{scheme}://{parts.netloc}{prefix}{path}"

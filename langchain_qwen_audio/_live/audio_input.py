@@ -13,18 +13,19 @@ from langchain_qwen_audio.errors import AudioError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_PIECE_BYTES = byte_count(0.5)  # far below what an event may have
+_PIECE_BYTES = byte_count(0.5)  # far below what an event may have; a task advises 16 KB at most
 
 
 class AudioInput:
     """What of a stream was sent so far, as far as the next piece depends on it."""
 
-    def __init__(self) -> None:
-        """Begin with no rate."""
+    def __init__(self, to_rate: int = SAMPLE_RATE) -> None:
+        """Take the samples per second of what is sent."""
+        self._to_rate = to_rate
         self._resampler: Resampler | None = None
 
     async def pieces(self, audio: Audio | bytes, sample_rate: int) -> AsyncIterator[bytes]:
-        """Convert what the user sends; yield it in pieces (16-bit, mono, 16 kHz).
+        """Convert what the user sends; yield it in pieces (16-bit, mono).
 
         Args:
             audio: A recording, or samples (16-bit, little endian, mono) that go on from those
@@ -35,7 +36,7 @@ class AudioInput:
             AudioError: It is neither, or cannot be decoded.
         """
         if isinstance(audio, Audio):
-            async for block in _decode(audio):
+            async for block in _decode(audio, self._to_rate):
                 for piece in _split(block):
                     yield piece
         elif isinstance(audio, bytes | bytearray | memoryview):
@@ -56,7 +57,7 @@ class AudioInput:
         is_new = self._resampler is not None and self._resampler.from_rate != sample_rate
         held = self.flush() if is_new else b""
         if self._resampler is None:
-            self._resampler = Resampler(sample_rate, SAMPLE_RATE)
+            self._resampler = Resampler(sample_rate, self._to_rate)
         return held + self._resampler.feed(pcm)
 
 
@@ -64,9 +65,9 @@ def _split(pcm: bytes) -> list[bytes]:
     return [pcm[at : at + _PIECE_BYTES] for at in range(0, len(pcm), _PIECE_BYTES)]
 
 
-async def _decode(audio: Audio) -> AsyncIterator[bytes]:
+async def _decode(audio: Audio, sample_rate: int) -> AsyncIterator[bytes]:
     """Decode block by block, in threads."""
-    blocks = audio.decode(SAMPLE_RATE)
+    blocks = audio.decode(sample_rate)
     try:
         while block := await asyncio.to_thread(next, blocks, b""):
             yield block

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from langchain_qwen_audio._settings import BaseChatQwenAudio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+    from collections.abc import AsyncIterable, Callable, Sequence
 
     from langchain_core.tools import BaseTool
 
-    from langchain_qwen_audio._live.events import LiveSentence
     from langchain_qwen_audio._live.session import LiveSession
     from langchain_qwen_audio._live.session_settings import TurnDetection
+    from langchain_qwen_audio._live.transcribing import LiveTranscription
     from langchain_qwen_audio.audio import Audio
 
 
@@ -70,25 +70,30 @@ class LiveCalls(BaseChatQwenAudio):
         source: Audio | AsyncIterable[bytes],
         *,
         sample_rate: int = 16_000,
-        silence_ms: int = 400,
-    ) -> AsyncGenerator[LiveSentence]:
-        """Transcribe speech while it is recorded, with `qwen3-asr-flash-realtime`.
+        silence_ms: int | None = None,
+    ) -> LiveTranscription:
+        """Transcribe speech while it is recorded, with a model that transcribes live.
 
-        Close what is returned if you leave it before its end (`contextlib.aclosing`).
-        https://help.aliyun.com/zh/model-studio/qwen-real-time-speech-recognition
+        The `asr_options` and `model_kwargs` of this model are sent, as far as it takes them.
+        https://help.aliyun.com/zh/model-studio/qwen-audio-asr-streaming-client-events
+        https://help.aliyun.com/zh/model-studio/qwen-asr-realtime-client-events
 
         Args:
             source: An `Audio`, or an async iterator of raw samples: 16-bit, little endian, mono, in
-                pieces of any size. `asr_options={"language": …}` of this model says the language.
+                pieces of any size, such as a `Microphone`.
             sample_rate: Samples per second of raw samples; a recording knows its own.
-            silence_ms: How long a pause ends a sentence, from 200 to 6,000 milliseconds.
+            silence_ms: How long a pause ends a sentence, from 200 to 6,000 milliseconds; by default
+                400 for `qwen3-asr-flash-realtime`, and the service's 1,300 for others.
 
-        Yields:
-            Each sentence, several times while it grows, and once with `is_final`.
+        Returns:
+            An async iterator of `LiveSentence`: each sentence comes several times while it grows,
+            and once with `is_final`. Then it knows usage and cost. Errors of the session, and of
+            the source, are raised where it is read.
 
         Raises:
-            QwenAudioError: The session does not open, or breaks; what the source raises is raised.
+            NotFoundError: The model has no live transcription.
+            InvalidRequestError: It does not take one of these settings.
         """
-        from langchain_qwen_audio._live.transcribing import transcribe_live
+        from langchain_qwen_audio._live.transcribing import LiveTranscription
 
-        return transcribe_live(self, source, sample_rate=sample_rate, silence_ms=silence_ms)
+        return LiveTranscription(self, source, sample_rate=sample_rate, silence_ms=silence_ms)

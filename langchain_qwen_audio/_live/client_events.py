@@ -1,4 +1,4 @@
-"""What a client says in a live session → the events that say it. Pure.
+"""What a client says in a live session → the events that say it; what an event is. Pure.
 
 https://help.aliyun.com/zh/model-studio/client-events
 https://help.aliyun.com/zh/model-studio/fun-audiochat-client-events
@@ -8,20 +8,41 @@ https://help.aliyun.com/zh/model-studio/qwen-asr-realtime-client-events
 from __future__ import annotations
 
 import uuid
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import pybase64
 
 RawEvent: TypeAlias = dict[str, Any]
 
 
+class Opening(NamedTuple):
+    """How a session begins.
+
+    Attributes:
+        event: What is sent.
+        confirmed_by: The kind of event that says it is in force.
+        after: The kind of event that comes before it is sent, if one does.
+    """
+
+    event: RawEvent
+    confirmed_by: str
+    after: str | None = None
+
+
+def kind_of(event: RawEvent) -> Any:
+    """Say what kind an event is of: a text, where it is one of the service."""
+    header = event.get("header")  # of a task
+    return header.get("event") if isinstance(header, dict) else event.get("type")
+
+
 def _event(kind: str, **fields: Any) -> RawEvent:
     return {"event_id": f"event_{uuid.uuid4().hex}", "type": kind, **fields}
 
 
-def update_session(session: dict[str, Any]) -> RawEvent:
-    """Change the settings of the session."""
-    return _event("session.update", session=session)
+def begin_session(session: dict[str, Any]) -> Opening:
+    """Begin a session, with its settings."""
+    event = _event("session.update", session=session)
+    return Opening(event, "session.updated", after="session.created")
 
 
 def append_audio(pcm: bytes) -> RawEvent:

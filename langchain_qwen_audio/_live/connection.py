@@ -16,6 +16,7 @@ import httpx
 from pydantic_core import from_json, to_json
 
 from langchain_qwen_audio._certificates import ssl_context
+from langchain_qwen_audio._live.client_events import kind_of
 from langchain_qwen_audio._live.service_errors import close_error, handshake_error
 from langchain_qwen_audio._service.proxies import Proxies
 from langchain_qwen_audio._service.retries import Attempts
@@ -115,14 +116,17 @@ class LiveConnection:
                 error.status, error.message, headers, self.address.model
             ) from error
 
-    async def send(self, event: RawEvent) -> None:
-        """Send an event.
+    async def send(self, event: RawEvent | bytes) -> None:
+        """Send an event as JSON, or samples as they are.
 
         Raises:
             APIConnectionError: The connection is broken.
         """
         with translated(self.address.api_key, self.address.model):
-            await self._socket.send_str(to_json(event).decode())
+            if isinstance(event, bytes):
+                await self._socket.send_bytes(event)
+            else:
+                await self._socket.send_str(to_json(event).decode())
             await asyncio.sleep(0)  # aiohttp does not, as long as the socket takes more
 
     async def receive(self) -> RawEvent | None:
@@ -208,6 +212,6 @@ def _read_event(text: str) -> RawEvent:
         event = from_json(text)
     except ValueError as error:
         raise APIError(f"what came is no JSON: {text[:200]!r}") from error
-    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+    if not isinstance(event, dict) or not isinstance(kind_of(event), str):
         raise APIError(f"what came is no event: {text[:200]!r}")
     return event

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, ToolCall, ToolMessage
 
     from langchain_qwen_audio.errors import QwenAudioError
+    from langchain_qwen_audio.transcripts import Word
 
 SPEECH_RATE = 24_000
 
@@ -236,11 +237,13 @@ class LiveSentence:
         text: What was said so far; while it is not final, its end may still change.
         is_final: Whether the sentence is over.
         start_s: When it began, in seconds of the audio that was sent; None if that is not known.
-        end_s: When it ended, with the pause that ended it; None while it is not known.
-        language: The language, as the service names it.
-        emotion: The emotion, as the service names it.
+        end_s: When it ended; of `qwen3-asr-flash-realtime`, with the pause that ended it. None
+            while it is not known.
+        language: The language, as the service names it, where a model says it.
+        emotion: The emotion, the same.
         item_id: Which sentence it is: all that is yielded of a sentence has the same.
         error: Why it was not transcribed, if it was not; its text is empty then.
+        words: Its words with their times, where a model says them.
 
     Example:
         ```python
@@ -262,6 +265,7 @@ class LiveSentence:
     emotion: str | None = None
     item_id: str = ""
     error: QwenAudioError | None = None
+    words: tuple[Word, ...] = ()
 
 
 LiveEvent: TypeAlias = (

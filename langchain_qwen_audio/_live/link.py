@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from langchain_qwen_audio._live.client_events import update_session
 from langchain_qwen_audio._live.connection import LiveConnection
 from langchain_qwen_audio._live.reader_task import EventReader, ReaderTask
 from langchain_qwen_audio.errors import APIConnectionError
 
 if TYPE_CHECKING:
     from langchain_qwen_audio._live.address import LiveAddress
-    from langchain_qwen_audio._live.client_events import RawEvent
+    from langchain_qwen_audio._live.client_events import Opening, RawEvent
     from langchain_qwen_audio._live.event_queue import EventQueue
     from langchain_qwen_audio._settings import BaseChatQwenAudio
 
@@ -29,8 +28,8 @@ class Link(NamedTuple, Generic[R, E]):
     reader: R
     task: ReaderTask[E]
 
-    async def send(self, event: RawEvent) -> None:
-        """Send an event.
+    async def send(self, event: RawEvent | bytes) -> None:
+        """Send an event, or samples as they are.
 
         Raises:
             QwenAudioError: The session is over.
@@ -52,7 +51,7 @@ class Link(NamedTuple, Generic[R, E]):
 async def open_link(
     settings: BaseChatQwenAudio,
     address: LiveAddress,
-    session: dict[str, Any],
+    opening: Opening,
     reader: R,
     events: EventQueue[E],
 ) -> Link[R, E]:
@@ -65,7 +64,7 @@ async def open_link(
     await connection.open(settings.max_retries)
     try:
         task: ReaderTask[E] = ReaderTask(connection, reader, events, settings.timeout)
-        await task.begin(update_session(session))
+        await task.begin(opening)
     except BaseException:
         await connection.close()
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from langchain_qwen_audio._live.client_events import kind_of
 from langchain_qwen_audio._live.connection import PING_S, LiveConnection
 from langchain_qwen_audio._live.events import ErrorReported
 from langchain_qwen_audio.errors import (
@@ -18,7 +19,7 @@ from langchain_qwen_audio.errors import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from langchain_qwen_audio._live.client_events import RawEvent
+    from langchain_qwen_audio._live.client_events import Opening, RawEvent
     from langchain_qwen_audio._live.event_queue import EventQueue
 
 E = TypeVar("E")
@@ -75,17 +76,18 @@ class ReaderTask(Generic[E]):
         self._is_confirmed = True
         self.is_finishing = False
 
-    async def begin(self, settings: RawEvent) -> None:
-        """Send the settings of the session, and wait until they are in force.
+    async def begin(self, opening: Opening) -> None:
+        """Send what begins the session, and wait until it is in force.
 
         Raises:
-            QwenAudioError: The service does not take them.
+            QwenAudioError: The service does not take it.
         """
         try:
             async with asyncio.timeout(self._timeout):
-                await self._wait_for("session.created")
-                await self._connection.send(settings)
-                await self._wait_for("session.updated")
+                if opening.after is not None:
+                    await self._wait_for(opening.after)
+                await self._connection.send(opening.event)
+                await self._wait_for(opening.confirmed_by)
         except TimeoutError as error:
             raise APITimeoutError(
                 f"the service did not begin the session within {self._timeout:g} s"
@@ -97,7 +99,7 @@ class ReaderTask(Generic[E]):
             for read in self._read(event) if event else ():
                 if isinstance(read, ErrorReported):
                     raise read.error
-            if event and event["type"] == kind:
+            if event and kind_of(event) == kind:
                 return
 
     def start(

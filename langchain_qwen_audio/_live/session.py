@@ -14,6 +14,7 @@ from langchain_qwen_audio._live.audio_input import AudioInput
 from langchain_qwen_audio._live.client_events import (
     append_audio,
     append_image,
+    begin_session,
     cancel_response,
     commit_audio,
     create_response,
@@ -140,7 +141,7 @@ class LiveSession:
         origin = Origin(self._settings.model, region=self._settings.billing_region)
         reader = OmniReader(origin, self._conversation)
         self._opened = await open_link(
-            self._settings, self._address, self._session, reader, self._events
+            self._settings, self._address, begin_session(self._session), reader, self._events
         )
         self._opened.task.start(self._pass_on, lambda: bool(self._tool_tasks))
         return self

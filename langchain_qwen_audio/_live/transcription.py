@@ -1,4 +1,4 @@
-"""The events of live transcription → sentences. Pure.
+"""Live transcription in sessions, both ways: what is sent, and events → sentences. Pure.
 
 https://help.aliyun.com/zh/model-studio/qwen-asr-realtime-client-events
 https://help.aliyun.com/zh/model-studio/qwen-asr-realtime-server-events
@@ -8,23 +8,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen_audio._live.client_events import append_audio, begin_session, finish_session
 from langchain_qwen_audio._live.events import LiveSentence
 from langchain_qwen_audio._live.service_errors import event_error
 
 if TYPE_CHECKING:
-    from langchain_qwen_audio._live.client_events import RawEvent
+    from langchain_qwen_audio._live.client_events import Opening, RawEvent
 
 
-class TranscriptionReader:
-    """A state machine: the service's events in, sentences out.
+class SessionTranscription:
+    """One session. What is read is a state machine: the service's events in, sentences out.
 
     Attributes:
+        sample_rate: Samples per second that it is sent.
         is_finished: Whether the service has said that the session is over.
     """
 
-    def __init__(self, model: str) -> None:
-        """Take the model's name."""
+    def __init__(self, model: str, session: dict[str, Any]) -> None:
+        """Take the model, and the settings of the session."""
         self._model = model
+        self._session = session
+        self.sample_rate: int = session["sample_rate"]
         self._started_s: dict[str, float] = {}
         self._stopped_s: dict[str, float] = {}
         self.is_finished = False
@@ -38,6 +42,18 @@ class TranscriptionReader:
     def text(self) -> str:
         """What of a sentence was sent so far: it is in the sentence that is not final."""
         return ""
+
+    def opening(self) -> Opening:
+        """Begin the session."""
+        return begin_session(self._session)
+
+    def append(self, pcm: bytes) -> RawEvent:
+        """Send samples."""
+        return append_audio(pcm)
+
+    def finish(self) -> RawEvent:
+        """Say that nothing more comes."""
+        return finish_session()
 
     def read(self, event: RawEvent) -> list[LiveSentence]:
         """Read one event; those of no interest give none.

@@ -63,13 +63,17 @@ OTHER_WAYS: tuple[OtherWay, ...] = (
         f"`ChatQwenAudio(model={LIVE!r}).session()` is a live voice session",
     ),
     OtherWay(
-        re.compile(r"^qwen3-asr-flash-realtime" + _END),
+        re.compile(
+            r"^(qwen3-asr-flash-realtime|qwen-audio-3\.[01]-asr-flash-streaming"
+            r"|qwen-audio-3\.1-asr-flash-message|fun-asr-(flash-8k-)?realtime"
+            r"|paraformer-realtime(-8k)?-v[12])" + _END
+        ),
         "transcribes over a WebSocket",
         "use `ChatQwenAudio(model=…).transcribe_live(source)`",
         has_class=True,
     ),
     OtherWay(
-        re.compile(r"-realtime(-|$)|-streaming" + _END + "|-asr-flash-message" + _END),
+        re.compile(r"-realtime(-|$)|-streaming" + _END),
         "transcribes over a WebSocket (wss://…/api-ws/v1; `Recognition` of the DashScope SDK)",
         f"`ChatQwenAudio(model={LIVE_TRANSCRIPTS!r})` transcribes live",
     ),

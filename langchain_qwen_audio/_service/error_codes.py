@@ -166,6 +166,13 @@ TABLE = (
         advice="the job was not done in time; submit it again",
         retryable=False,
     ),
+    # Live transcription
+    KnownError(
+        errors.APITimeoutError,
+        code="CLIENT_ERROR",
+        message=r"request timeout after \d+ seconds",
+        advice="send sound all the time, and silence where there is none",
+    ),
     # Audio
     KnownError(
         errors.AudioError,
@@ -220,7 +227,7 @@ TABLE = (
     KnownError(
         errors.InvalidRequestError,
         code=r"InvalidParameter(\.\w+)*|invalid_parameter_error|invalid_request_error"
-        r"|BadRequest(\.\w+)*",
+        r"|BadRequest(\.\w+)*|CLIENT_ERROR",
     ),
     KnownError(
         errors.APITimeoutError,
