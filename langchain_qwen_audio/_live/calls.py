@@ -81,7 +81,8 @@ class LiveCalls(BaseChatQwenAudio):
         Args:
             source: An `Audio`, or an async iterator of raw samples: 16-bit, little endian, mono, in
                 pieces of any size, such as a `Microphone`.
-            sample_rate: Samples per second of raw samples; a recording knows its own.
+            sample_rate: Samples per second of raw samples; an `Audio` and a `Microphone` know their
+                own.
             silence_ms: How long a pause ends a sentence, from 200 to 6,000 milliseconds; by default
                 400 for `qwen3-asr-flash-realtime`, and the service's 1,300 for others.
 

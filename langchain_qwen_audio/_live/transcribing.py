@@ -18,6 +18,7 @@ from langchain_qwen_audio._models.live_models import TaskProfile, transcription_
 from langchain_qwen_audio._response.usage import billed_seconds, to_usage_metadata
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import AudioError, InvalidRequestError
+from langchain_qwen_audio.microphone import Microphone
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -114,6 +115,8 @@ class LiveTranscription(AsyncIterator[LiveSentence]):
             raise AudioError(
                 f"{type(source).__name__} came, expected an Audio, or an async iterator of bytes"
             )
+        if isinstance(source, Microphone):
+            sample_rate = source.sample_rate
         self._sentences = _transcribe(settings, address, make, source, sample_rate)
 
     async def __anext__(self) -> LiveSentence:

@@ -9,6 +9,7 @@ GET  /results/...                             (the transcription_url that a job 
 POST /compatible-mode/v1/files                (also GET .../ID/content, DELETE .../ID)
 POST /compatible-mode/v1/batches              (also GET .../ID, POST .../ID/cancel)
 WebSocket /api-ws/v1/realtime?model=...       (live sessions)
+WebSocket /api-ws/v1/inference                (live transcription in tasks)
 """
 
 import asyncio
@@ -31,7 +32,7 @@ from langchain_qwen_audio.local._audio_input import (
 )
 from langchain_qwen_audio.local._jobs import failure_of, is_result
 from langchain_qwen_audio.local._live.endpoint import (
-    LIVE_PATH,
+    LIVE_PATHS,
     LiveAnswers,
     LiveRecord,
     LiveSocket,
@@ -39,7 +40,6 @@ from langchain_qwen_audio.local._live.endpoint import (
     refuse_live,
     serve_live,
 )
-from langchain_qwen_audio.local._live.session import ServerSession
 from langchain_qwen_audio.local._model_request import ModelRequest
 from langchain_qwen_audio.local._models.limits import check_limits
 from langchain_qwen_audio.local._models.table import Models
@@ -158,7 +158,7 @@ class App:
         request = _read_head(scope, "GET", b"")
         self.log.append(request)
         try:
-            settings = check_live(request, self.api_keys)
+            make_session = check_live(request, self.api_keys)
         except Refusal as refusal:
             await refuse_live(write_error(request.path, refusal), receive, send)
             return
@@ -172,7 +172,7 @@ class App:
             *(request, scripts, self.reply, self.transcriber), self._run_script, self._in_worker
         )
         socket = LiveSocket(send, scope["state"]["connection"], record)
-        await serve_live(ServerSession(settings, answers, socket), record, receive, send)
+        await serve_live(make_session(answers, socket), record, receive, send)
 
     def _early_reply(self, scope: Scope) -> RawReply | None:
         """Take the scripted answer to an upload that does not wait for the whole file."""
@@ -387,7 +387,7 @@ def _find_kind(method: str, path: str) -> str:
             return "models"
         case "POST", jobs.SUBMIT_PATH:
             return "job"
-        case "GET", path if path == LIVE_PATH:
+        case "GET", path if path in LIVE_PATHS:
             return "live"
     if path.startswith(TASKS_PATH) and path != TASKS_PATH:
         is_cancel = path.endswith("/cancel")

@@ -139,7 +139,7 @@ class RawReply:
 
 @dataclass(frozen=True)
 class JobFailure:
-    """Why a transcription job fails.
+    """Why a transcription job fails, or a task of live transcription.
 
     Attributes:
         code: The service's code, such as `FILE_DOWNLOAD_FAILED`.

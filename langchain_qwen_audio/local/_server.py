@@ -66,6 +66,9 @@ class LocalDashScope:
     request for a WebSocket. Images are checked, and not looked at. Items of a conversation cannot
     be retrieved or deleted, and the voices of `voiceprint_audio_urls` are not told apart.
 
+    Tasks of live transcription are served in the same way, with samples of 8 and 16 kHz; a
+    `JobFailure` that is next when a task begins is how it fails.
+
     The protocols follow what the service's pages say, and third parties where those are silent;
     none of it was measured against the live service. Where a page has a limit but not the text of
     the error, the text is this server's own. Token counts of text are estimates, and images and

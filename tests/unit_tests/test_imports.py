@@ -22,7 +22,7 @@ LAYERS = [
     ("errors", "_locks", "_daemon_threads", "_plurals", "tracing"),
     ("_certificates",),
     ("_media", "_models.profiles", "_notebook.player", "_notebook.waveform"),
-    ("audio",),
+    ("audio", "microphone"),
     ("_tool_calling", "_request.parts"),
     ("_protocols",),
     ("_models",),

@@ -6,23 +6,27 @@ import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from langchain_qwen_audio.local._answers.answer import answer_request
 from langchain_qwen_audio.local._live.conversation import LiveConversation, to_samples
 from langchain_qwen_audio.local._live.events import Event, new_id
 from langchain_qwen_audio.local._live.session import ServerSession
 from langchain_qwen_audio.local._live.settings import Settings
+from langchain_qwen_audio.local._live.task import TaskSession
 from langchain_qwen_audio.local._models.live import LIVE_MODELS
 from langchain_qwen_audio.local._protocols.checks import check_api_key, check_model_name
 from langchain_qwen_audio.local._received_request import ReceivedRequest
 from langchain_qwen_audio.local._refusal import Refusal
-from langchain_qwen_audio.local._replies import RawReply, Reply, Scripted
+from langchain_qwen_audio.local._replies import JobFailure, RawReply, Reply, Scripted
 
 if TYPE_CHECKING:
     from langchain_qwen_audio.local._answers.transcription import WhisperTranscriber
 
-LIVE_PATH: Final = "/api-ws/v1/realtime"
+_SESSION_PATH: Final = "/api-ws/v1/realtime"
+_TASK_PATH: Final = "/api-ws/v1/inference"
+LIVE_PATHS: Final = frozenset({_SESSION_PATH, _TASK_PATH})
 
 Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
@@ -34,7 +38,8 @@ class LiveRecord:
 
     Attributes:
         request: The request that opened it.
-        received: The client's latest events, oldest first.
+        received: The client's latest events, oldest first; samples that are no event, in a task,
+            are `{"audio": …}`.
         sent: The server's latest events, oldest first.
         close_code: The code that the session was closed with, by either side; 1005 or 1006 where
             the client gave none; None while it is open, or when the server stopped.
@@ -45,7 +50,7 @@ class LiveRecord:
 
         with LocalDashScope(reply="ok") as server:
             for record in server.live_sessions:
-                print(record.request.query["model"], len(record.received), record.close_code)
+                print(record.request.path, len(record.received), record.close_code)
         ```
     """
 
@@ -85,18 +90,37 @@ class LiveAnswers:
         text: str = await self.in_worker(lambda: self.transcriber.transcribe(to_samples(pcm)).text)
         return text
 
+    def take_failure(self) -> JobFailure | None:
+        """Take the next reply of the script, if it says how a task fails."""
+        following = self.scripts[0] if self.scripts else None
+        if not isinstance(following, JobFailure):
+            return None
+        self.scripts.popleft()
+        return following
+
+    async def recognize(self, pcm: bytes) -> Any:
+        """Take the next reply of the script, or transcribe samples, with the times of words."""
+        if self.is_scripted():
+            return await self._scripted()
+        samples = to_samples(pcm)
+        found = await self.in_worker(lambda: self.transcriber.transcribe(samples, times=True))
+        return Reply(found.text, sentences=found.write_sentences())
+
     async def next_reply(self, conversation: LiveConversation, settings: Settings) -> Any:
         """Take the next reply of the script, or make one by rules."""
         if self.is_scripted():
-            scripted = self.scripts.popleft() if self.scripts else self.reply
-            return await self.run_script(scripted or "", self.request)
+            return await self._scripted()
         request = conversation.request(settings)
         recordings = [to_samples(pcm) for pcm in conversation.recordings]
         return await self.in_worker(lambda: answer_request(request, recordings, self.transcriber))
 
+    async def _scripted(self) -> Any:
+        scripted = self.scripts.popleft() if self.scripts else self.reply
+        return await self.run_script(scripted or "", self.request)
+
 
 class LiveSocket:
-    """The socket of a session: events are written, numbered and recorded."""
+    """The socket of a session: events are written and recorded; those of sessions get an id."""
 
     def __init__(self, send: Send, connection: Any, record: LiveRecord) -> None:
         """Take ASGI's `send`, and the connection that it is on."""
@@ -106,7 +130,7 @@ class LiveSocket:
 
     async def send(self, event: Event | str) -> None:
         """Send an event, or a text as it is."""
-        if isinstance(event, dict):
+        if isinstance(event, dict) and "type" in event:
             event = {"event_id": new_id("event"), **event}
         self._record.sent.append(event)
         text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)
@@ -125,17 +149,34 @@ class LiveSocket:
         self._connection.end()
 
 
-def check_live(request: ReceivedRequest, api_keys: Collection[str] | None) -> Settings:
-    """Refuse what the service does not open a session for.
+class Serving(Protocol):
+    """A session: it begins, takes what the client sends, and works at it."""
+
+    async def begin(self) -> None:
+        """Say hello."""
+
+    async def work(self) -> None:
+        """Do what takes long, until the session is over."""
+
+    async def take(self, message: str | bytes, /) -> None:
+        """Take one message of the client."""
+
+
+def check_live(
+    request: ReceivedRequest, api_keys: Collection[str] | None
+) -> Callable[[LiveAnswers, LiveSocket], Serving]:
+    """Find the kind of session; refuse what the service does not open one for.
 
     Raises:
         Refusal: The path, the key or the model is wrong.
     """
-    if request.path != LIVE_PATH:
+    if request.path not in LIVE_PATHS:
         raise Refusal(404, "NotFound", f"The local test server has no WebSocket {request.path}")
     check_api_key(request, api_keys)
+    if request.path == _TASK_PATH:
+        return TaskSession
     name = check_model_name(request.query.get("model"), LIVE_MODELS, LIVE_MODELS)
-    return Settings(name, LIVE_MODELS[name])
+    return partial(ServerSession, Settings(name, LIVE_MODELS[name]))
 
 
 async def refuse_live(reply: RawReply, receive: Receive, send: Send) -> None:
@@ -148,9 +189,7 @@ async def refuse_live(reply: RawReply, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.http.response.body", "body": body})
 
 
-async def serve_live(
-    session: ServerSession, record: LiveRecord, receive: Receive, send: Send
-) -> None:
+async def serve_live(session: Serving, record: LiveRecord, receive: Receive, send: Send) -> None:
     """Serve one session until the client leaves."""
     await receive()
     await send({"type": "websocket.accept"})
@@ -158,10 +197,11 @@ async def serve_live(
     work = asyncio.ensure_future(session.work())
     try:
         while (message := await receive())["type"] == "websocket.receive":
-            text = message.get("text") or ""
+            sent = message.get("bytes") or message.get("text") or ""
             with contextlib.suppress(ValueError):
-                record.received.append(json.loads(text))
-            await session.take(text)
+                is_audio = isinstance(sent, bytes)
+                record.received.append({"audio": sent} if is_audio else json.loads(sent))
+            await session.take(sent)
         record.close_code = message["code"]
     finally:
         work.cancel()

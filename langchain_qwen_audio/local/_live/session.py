@@ -8,7 +8,6 @@ import asyncio
 import binascii
 import contextlib
 import json
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -28,8 +27,9 @@ from langchain_qwen_audio.local._live.events import (
 from langchain_qwen_audio.local._live.images import check_image
 from langchain_qwen_audio.local._live.settings import InvalidSettingError, Settings
 from langchain_qwen_audio.local._live.voice_activity import SAMPLES_PER_MS, VoiceActivity
+from langchain_qwen_audio.local._live.wire import ClosedError, Wire, play
 from langchain_qwen_audio.local._refusal import Refusal
-from langchain_qwen_audio.local._replies import END, RESET, CloseCode, LiveReply, Reply
+from langchain_qwen_audio.local._replies import LiveReply, Reply
 from langchain_qwen_audio.local._tokens import split_tokens
 
 _PADDING_MS = 300  # of speech, before it was noticed
@@ -52,27 +52,7 @@ class Answers(Protocol):
         """Make or take the next reply: a `Reply` or a `LiveReply`."""
 
 
-class Wire(Protocol):
-    """The socket of a session."""
-
-    async def send(self, event: Event | str) -> None:
-        """Send an event, or a text as it is."""
-
-    async def close(self, code: int, reason: str) -> None:
-        """Close with a code."""
-
-    def reset(self) -> None:
-        """Break the connection (TCP RST)."""
-
-    def end(self) -> None:
-        """Close the socket without a closing frame."""
-
-
 Job: TypeAlias = Callable[[], Awaitable[None]]
-
-
-class ClosedError(Exception):
-    """The session is over."""
 
 
 @dataclass
@@ -117,7 +97,7 @@ class ServerSession:
             await self.wire.close(1011, "")
             raise ClosedError from error
 
-    async def take(self, text: str) -> None:
+    async def take(self, text: str | bytes) -> None:
         """Take one event of the client; what is wrong with it is an error event."""
         event_id = None
         try:
@@ -280,7 +260,7 @@ class ServerSession:
         else:
             reply = Reply(await self.answers.transcribe(pcm))
         if isinstance(reply, LiveReply):
-            await self._play(reply)
+            await play(reply, self.wire)
             return
         more = {"language": "en", "emotion": "neutral"}
         fragments = reply.fragments or split_tokens(reply.text)
@@ -317,7 +297,7 @@ class ServerSession:
             await self.wire.send(error_event(refusal))
             return
         if isinstance(reply, LiveReply):
-            await self._play(reply)
+            await play(reply, self.wire)
             return
         writer = ResponseWriter(self.settings, reply, self._conversation.tokens(self.settings))
         self._conversation.add_answer(reply)
@@ -340,24 +320,6 @@ class ServerSession:
             raise Refusal(400, "invalid_value", "There is no active response to cancel.")
         self._cancel_reason = reason
         self._response.cancel()
-
-    async def _play(self, reply: LiveReply) -> None:
-        """Send exactly what is scripted."""
-        for step in reply.steps:
-            match step:
-                case str() | dict():
-                    await self.wire.send(step)
-                case CloseCode(code, reason):
-                    await self.wire.close(code, reason)
-                    raise ClosedError
-                case float() | int():
-                    await (asyncio.sleep(step) if step < math.inf else asyncio.Event().wait())
-                case _ if step is RESET:
-                    self.wire.reset()
-                    raise ClosedError
-                case _ if step is END:
-                    self.wire.end()
-                    raise ClosedError
 
     async def _finish(self) -> None:
         for _, at_ms in self._activity.stop():
