@@ -196,6 +196,8 @@ class ReaderTask(Generic[E]):
     def _read(self, event: RawEvent) -> Sequence[E]:
         try:
             return self._reader.read(event)
+        except QwenAudioError:  # of the service; an AudioError is a ValueError too
+            raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise APIError(
                 f"an event came that cannot be read ({error!r}): {event!r:.300}"

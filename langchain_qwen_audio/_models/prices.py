@@ -155,6 +155,7 @@ _OMNI_3_FLASH = _both(
 _FILES = _seconds("0.00022", "0.00026")
 _PARAFORMER: dict[str, Prices] = {_BEIJING: SecondPrice(second=Decimal("0.00008"))}
 _LIVE = _seconds("0.00033", "0.00066")
+_PARAFORMER_LIVE: dict[str, Prices] = {_BEIJING: SecondPrice(second=Decimal("0.00024"))}
 _US: dict[str, Prices] = {
     _VIRGINIA: SecondPrice(second=Decimal("0.00026"))
 }  # from the model's card
@@ -238,4 +239,6 @@ PRICES: dict[str, dict[str, Prices]] = {
     "qwen3-asr-flash-realtime": _LIVE,
     "fun-asr-realtime": _LIVE,
     "qwen-audio-3.0-asr-flash-streaming": _LIVE,
+    "paraformer-realtime-v2": _PARAFORMER_LIVE,
+    "paraformer-realtime-8k-v2": _PARAFORMER_LIVE,
 }

@@ -7,9 +7,11 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen_audio import ChatQwenAudio
-from langchain_qwen_audio.live import LiveEvent, LiveSession, ResponseFinished
+from langchain_qwen_audio.live import LiveEvent, LiveSentence, LiveSession, ResponseFinished
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from langchain_qwen_audio.local import LiveRecord, LocalDashScope
 
 MODEL = "qwen3.5-omni-flash-realtime"
@@ -28,6 +30,16 @@ def tone(length_s: float, sample_rate: int = 16_000) -> bytes:
 
 def silence(length_s: float) -> bytes:
     return bytes(2 * int(length_s * 16_000))
+
+
+async def two_sentences() -> AsyncIterator[bytes]:
+    for _ in range(2):
+        yield tone(0.5)
+        yield silence(0.6)
+
+
+async def collect(model: ChatQwenAudio, source: Any, **arguments: Any) -> list[LiveSentence]:
+    return [sentence async for sentence in model.transcribe_live(source, **arguments)]
 
 
 async def read_answer(session: LiveSession) -> list[LiveEvent]:

@@ -19,12 +19,10 @@ from langchain_qwen_audio.errors import (
 from langchain_qwen_audio.local import RESET, LiveReply, LocalDashScope, Reply
 from tests.unit_tests.test_docs import SAMPLE
 
-from .conversations import live_model, received, silence, tone
+from .conversations import collect, live_model, received, silence, tone, two_sentences
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from langchain_qwen_audio.live import LiveSentence
 
 MODEL = "qwen3-asr-flash-realtime"
 FAILED = "conversation.item.input_audio_transcription.failed"
@@ -33,16 +31,6 @@ ERROR = {"code": "InternalError", "message": "too noisy"}
 
 def asr(server: LocalDashScope, **settings: Any) -> ChatQwenAudio:
     return live_model(server, model=MODEL, **settings)
-
-
-async def two_sentences() -> AsyncIterator[bytes]:
-    for _ in range(2):
-        yield tone(0.5)
-        yield silence(0.6)
-
-
-async def collect(model: ChatQwenAudio, source: Any, **arguments: Any) -> list[LiveSentence]:
-    return [sentence async for sentence in model.transcribe_live(source, **arguments)]
 
 
 async def test_sentences_grow_and_end_with_times() -> None:

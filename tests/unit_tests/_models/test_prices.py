@@ -127,6 +127,8 @@ HOUR: list[tuple[str, str, str]] = [
         (name, BEIJING, "0.288")
         for name in ("paraformer-v2", "paraformer-8k-v2", "paraformer-mtl-v1")
     ),
+    ("paraformer-realtime-v2", BEIJING, "0.864"),
+    ("paraformer-realtime-8k-v2", BEIJING, "0.864"),
 ]
 
 
