@@ -63,8 +63,11 @@ _HOURS_OF_JOBS = 12
 OTHER_NAMES = (
     *("`qwen-audio-3.0-tts-*`, `cosyvoice-*`", "`*-livetranslate-*-realtime`"),
     *("`qwen3*-omni-*-realtime`, `qwen-audio-3.*-realtime-*`", "`qwen-omni-turbo-realtime`"),
-    "`qwen3-asr-flash-realtime`",
-    "`fun-asr-realtime`, `*-streaming`, `qwen-audio-3.1-asr-flash-message`",
+    (
+        "`qwen3-asr-flash-realtime`, `qwen-audio-3.*-asr-flash-streaming`, "
+        "`qwen-audio-3.1-asr-flash-message`, `fun-asr-*realtime`, `paraformer-realtime-*`"
+    ),
+    "`gummy-realtime-v1`",
     *("`qwen3.5-livetranslate-flash`, `qwen3-livetranslate-flash`", "`*-filetrans`"),
     *("`fun-asr`, `fun-asr-mtl`, `paraformer-*`", "`sensevoice-v1`", "`qwen-mt-*`"),
 )

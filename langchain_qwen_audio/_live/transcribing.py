@@ -109,7 +109,7 @@ class LiveTranscription(AsyncIterator[LiveSentence]):
             make = partial(_task, settings.model, parameters, self._counted)
             address = live_address(settings, path=TASK_PATH)
         else:
-            make = partial(_session, settings.model, write_session(settings, silence_ms))
+            make = partial(_session, settings.model, write_session_settings(settings, silence_ms))
             address = live_address(settings)
         if not isinstance(source, Audio | AsyncIterable):
             raise AudioError(
@@ -145,7 +145,7 @@ class LiveTranscription(AsyncIterator[LiveSentence]):
         return Cost.of(self)
 
 
-def write_session(settings: BaseChatQwenAudio, silence_ms: int | None) -> dict[str, Any]:
+def write_session_settings(settings: BaseChatQwenAudio, silence_ms: int | None) -> dict[str, Any]:
     """Write the settings of a session that transcribes.
 
     Raises:

@@ -38,6 +38,7 @@ PUBLIC_MODULES = [
             "live",
             "llama_index",
             "local",
+            "microphone",
             "middleware",
             "redaction",
             "tracing",

@@ -187,6 +187,14 @@ NEEDS_AN_EXTRA = {
         "llama-index",
         "langchain_qwen_audio.llama_index needs LlamaIndex",
     ),
+    "Microphone": (
+        (
+            "import asyncio; from langchain_qwen_audio.microphone import Microphone\n"
+            "asyncio.run(Microphone().__aenter__())"
+        ),
+        "microphone",
+        "Microphone needs sounddevice",
+    ),
     "evaluate_transcripts": (
         (
             "from langchain_qwen_audio import ChatQwenAudio, evaluate_transcripts\n"

@@ -189,7 +189,8 @@ async def test_words_have_their_times_in_what_was_sent() -> None:
     assert (first.text, last.text) == ("Welcome", "word")
     assert first.start_s is not None
     assert last.end_s is not None
-    assert 0.7 < first.start_s < 2 < 6 < last.end_s < 9
+    assert 0.5 < first.start_s < 2
+    assert 6 < last.end_s < 9
 
 
 async def test_heartbeats_and_what_is_not_known_are_no_sentences(server: LocalDashScope) -> None:

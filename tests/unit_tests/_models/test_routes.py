@@ -187,16 +187,18 @@ NOT_HERE: dict[str, tuple[list[str], str, str]] = {
         "ChatQwenAudio(model='qwen3.5-omni-flash-realtime').session()",
     ),
     "live transcripts": (
-        ["qwen3-asr-flash-realtime", "qwen3-asr-flash-realtime-2025-10-27"],
+        [
+            *("qwen3-asr-flash-realtime", "qwen3-asr-flash-realtime-2025-10-27"),
+            *("qwen-audio-3.1-asr-flash-streaming", "qwen-audio-3.1-asr-flash-message"),
+            *("qwen-audio-3.0-asr-flash-streaming", "fun-asr-realtime"),
+            *("fun-asr-realtime-2026-02-28", "fun-asr-flash-8k-realtime"),
+            *("paraformer-realtime-v2", "paraformer-realtime-8k-v1"),
+        ],
         "transcribes over a WebSocket; use",
         "ChatQwenAudio(model=…).transcribe_live(source)",
     ),
     "live transcripts in another protocol": (
-        [
-            *("qwen-audio-3.1-asr-flash-streaming", "qwen-audio-3.1-asr-flash-message"),
-            *("fun-asr-realtime", "fun-asr-realtime-2026-02-28", "paraformer-realtime-v2"),
-            "gummy-realtime-v1",
-        ],
+        ["gummy-realtime-v1"],
         "`Recognition`",
         "ChatQwenAudio(model='qwen3-asr-flash-realtime')",
     ),

@@ -298,6 +298,15 @@ TABLE = [
         retryable=True,
     ),
     Row(504, ("GatewayTimeout",), "oops", errors.APITimeoutError, retryable=True),
+    Row(
+        400,
+        ("CLIENT_ERROR",),
+        "request timeout after 23 seconds.",
+        errors.APITimeoutError,
+        "sound all the time",
+        retryable=True,
+    ),
+    Row(400, ("CLIENT_ERROR",), "Invalid payload data", REQUEST),
 ]
 REFUSALS = [(row, code) for row in TABLE for code in row.codes]
 NAMES = [f"{row.status} {code}: {row.message[:60]}" for row, code in REFUSALS]

@@ -83,7 +83,7 @@ async def test_a_task_has_the_documented_events(server: LocalDashScope) -> None:
         head = {"task_id": "t1", "event": "task-started", "attributes": {}}
         assert await client.read() == {"header": head, "payload": {}}
         results = await client.results()
-        growing = {
+        growing: dict[str, Any] = {
             "sentence_id": 1,
             "begin_time": 0,
             "end_time": None,
