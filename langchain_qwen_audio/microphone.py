@@ -87,7 +87,13 @@ class Microphone:
             AudioError: There is no such device, or it does not have the rate.
         """
         self._samples = _WaitingSamples(self._max_pieces)
-        self._stream = await asyncio.to_thread(self._open, self._samples)
+        try:
+            await asyncio.to_thread(self._open, self._samples)
+        except BaseException:
+            self._samples.end()  # which the thread may yet have to learn
+            if self._stream is not None:
+                self._stream.close()
+            raise
         return self
 
     async def __aexit__(
@@ -122,11 +128,10 @@ class Microphone:
             raise InvalidRequestError("the microphone is not open: use it in `async with`")
         return self._samples
 
-    def _open(self, samples: _WaitingSamples) -> Any:
+    def _open(self, samples: _WaitingSamples) -> None:
         sounddevice = _import_sounddevice()
-        stream = None
         try:
-            stream = sounddevice.RawInputStream(
+            self._stream = sounddevice.RawInputStream(
                 samplerate=self.sample_rate,
                 blocksize=self.sample_rate // _PIECES_PER_S,
                 device=self._device,
@@ -135,15 +140,14 @@ class Microphone:
                 callback=samples.put,
                 finished_callback=samples.end_early,
             )
-            stream.start()
+            self._stream.start()
         except (sounddevice.PortAudioError, ValueError) as error:
-            if stream is not None:
-                stream.close()
             raise AudioError(
                 f"the microphone cannot be opened ({error}): device is {self._device!r}, and "
                 f"sample_rate {self.sample_rate}; `python -m sounddevice` lists the devices"
             ) from error
-        return stream
+        if samples.is_over:  # nobody waited for it
+            self._stream.close()
 
 
 class _WaitingSamples:
@@ -155,13 +159,14 @@ class _WaitingSamples:
         self._pieces: deque[bytes] = deque()
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
-        self._is_over = self._has_lost = False
+        self._has_lost = False
+        self.is_over = False
         self._error: AudioError | None = None
 
     def put(self, samples: Any, _count: int, _time: Any, status: Any) -> None:
         """Add samples; called by PortAudio."""
         self._has_lost |= bool(status.input_overflow)
-        if self._is_over:
+        if self.is_over:
             return
         if len(self._pieces) == self._max_pieces:
             waited_s = self._max_pieces / _PIECES_PER_S
@@ -181,9 +186,9 @@ class _WaitingSamples:
 
     def end(self, error: AudioError | None = None) -> None:
         """Say that no more come, or why."""
-        if not self._is_over:
+        if not self.is_over:
             self._error = error
-            self._is_over = True
+            self.is_over = True
             self._wake()
 
     def _wake(self) -> None:
@@ -198,7 +203,7 @@ class _WaitingSamples:
             AudioError: No more come, and that is an error.
         """
         while not self._pieces:
-            if self._is_over:
+            if self.is_over:
                 raise self._error or StopAsyncIteration
             self._changed.clear()
             await self._changed.wait()

@@ -14,6 +14,7 @@ from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio.errors import AudioError, InvalidRequestError
 from langchain_qwen_audio.local import LocalDashScope
 from langchain_qwen_audio.microphone import Microphone
+from tests.unit_tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ class Device:
     """Stands for `sounddevice.RawInputStream`: a test says what is recorded."""
 
     error: Exception | None = None
+    ready: threading.Event | None = None
 
     def __init__(self, callback: Callable[..., None], **settings: Any) -> None:
         self.settings = settings
@@ -37,6 +39,8 @@ class Device:
         self.is_open = True
 
     def start(self) -> None:
+        if self.ready:
+            self.ready.wait()
         if self.error:
             raise self.error
 
@@ -144,6 +148,19 @@ async def test_a_device_that_cannot_be_opened_says_what_was_requested(
         async with Microphone(device=3):
             pass
     assert not devices[0].is_open
+
+
+async def test_a_device_that_nobody_waits_for_any_more_is_closed(
+    devices: list[Device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = threading.Event()
+    monkeypatch.setattr(Device, "ready", ready)
+    opening = asyncio.ensure_future(Microphone().__aenter__())
+    await asyncio.to_thread(wait_until, lambda: bool(devices))
+    opening.cancel()
+    await asyncio.wait([opening])
+    ready.set()
+    await asyncio.to_thread(wait_until, lambda: not devices[0].is_open)
 
 
 async def test_it_is_opened_before_it_is_read() -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from langchain_qwen_audio import Audio
+from langchain_qwen_audio import Audio, ChatQwenAudio
+from langchain_qwen_audio._live.address import TASK_PATH, live_address
 from langchain_qwen_audio.costs import Cost
 from langchain_qwen_audio.errors import (
     APIConnectionError,
@@ -417,6 +418,14 @@ def test_a_model_that_transcribes_has_no_sessions_and_takes_no_requests(
         model.session()
     with pytest.raises(NotFoundError, match="transcribe_live"):
         model.invoke("?")
+
+
+def test_a_task_goes_to_the_host_of_the_model() -> None:
+    model = ChatQwenAudio(
+        model=STREAMING, api_key="x", base_url=None, workspace="ws1", region="ap-southeast-1"
+    )
+    address = live_address(model, path=TASK_PATH)
+    assert address.url == "wss://ws1.ap-southeast-1.maas.aliyuncs.com/api-ws/v1/inference"
 
 
 async def test_no_connection_is_an_error(unused_tcp_port: int) -> None:
