@@ -31,16 +31,17 @@ class Device:
     """Stands for `sounddevice.RawInputStream`: a test says what is recorded."""
 
     error: Exception | None = None
-    ready: threading.Event | None = None
 
     def __init__(self, callback: Callable[..., None], **settings: Any) -> None:
         self.settings = settings
         self._callback = callback
         self.is_open = True
+        self.hold()
+
+    def hold(self) -> None:
+        """Take its time."""
 
     def start(self) -> None:
-        if self.ready:
-            self.ready.wait()
         if self.error:
             raise self.error
 
@@ -153,14 +154,14 @@ async def test_a_device_that_cannot_be_opened_says_what_was_requested(
 async def test_a_device_that_nobody_waits_for_any_more_is_closed(
     devices: list[Device], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ready = threading.Event()
-    monkeypatch.setattr(Device, "ready", ready)
+    meeting = threading.Barrier(2)
+    monkeypatch.setattr(Device, "hold", lambda _: [meeting.wait() for _ in range(2)])
     opening = asyncio.ensure_future(Microphone().__aenter__())
-    await asyncio.to_thread(wait_until, lambda: bool(devices))
+    await asyncio.to_thread(meeting.wait)
     opening.cancel()
     await asyncio.wait([opening])
-    ready.set()
-    await asyncio.to_thread(wait_until, lambda: not devices[0].is_open)
+    await asyncio.to_thread(meeting.wait)
+    await asyncio.to_thread(wait_until, lambda: bool(devices) and not devices[0].is_open)
 
 
 async def test_it_is_opened_before_it_is_read() -> None:

@@ -195,7 +195,7 @@ async def test_words_have_their_times_in_what_was_sent() -> None:
 
 
 async def test_heartbeats_and_what_is_not_known_are_no_sentences(server: LocalDashScope) -> None:
-    beat = result(sentence_id=0, heartbeat=True, text="", sentence_end=False)
+    beat = result(sentence_id=0, heartbeat=True, text="", sentence_end=True)
     new = {"header": {"task_id": "t", "event": "task-new"}, "payload": {}}
     server.script(LiveReply([beat, new]), "Bye")
     sentences = await collect(live_model(server, model=STREAMING), two_sentences(), silence_ms=400)
