@@ -33,7 +33,7 @@ import sys, time, xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path, params.mmproj.path = sys.argv[1:3]
 params.hostnames, params.port = ["127.0.0.1"], 0
-params.n_ctx, params.n_parallel, params.cpuparams.n_threads = int(sys.argv[3]), 1, 2
+params.n_ctx, params.n_parallel, params.cpuparams.n_threads = int(sys.argv[3]), 1, 1
 params.warmup, params.fit_params, params.use_jinja = False, False, True
 server = xllamacpp.Server(params)
 print(server.listening_address, flush=True)

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.unit_tests._notebook.test_conversation import ATTACKS, PNG
+from tests.unit_tests.waiting import HANG_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +93,7 @@ EXPORT = """
 import pathlib, sys, nbclient, nbconvert, nbformat
 folder, *cells = sys.argv[1:]
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+nbclient.NotebookClient(notebook, timeout=None, kernel_name="python3").execute()
 for theme in ("light", "dark"):
     # Of what its template loads from elsewhere nothing is needed here.
     exporter = nbconvert.HTMLExporter(
@@ -114,7 +115,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-c", EXPORT, str(folder), *cells],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=HANG_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3_000:]

@@ -545,7 +545,7 @@ def answers(draw: st.DrawFn) -> tuple[str, str, list[tuple[str, Any]]]:
     return answer, text, calls
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(answers(), st.data())
 def test_a_stream_may_be_cut_anywhere(
     made: tuple[str, str, list[tuple[str, Any]]], data: st.DataObject
