@@ -67,6 +67,18 @@ def fast_polling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Polling, "wait_s", lambda *_: 0.01)
 
 
+# The files that take longest, so that no process works on one of them when the others are done.
+LONGEST = {
+    *("test_installs", "test_notebooks", "test_site", "test_docs", "test_hostile_audio"),
+    *("test_worker_pool", "test_chains", "test_cli", "test_cli_mcp", "test_connection_pool"),
+    *("test_read_timeouts", "test_time_limits", "test_browser"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 # The modes share all that makes a request: one of the whole answers, one of streams, one sync and
 # one async. Folders and files whose rules depend on the mode have all four.
 call_model = calls_in(invoke, astream)

@@ -24,6 +24,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.unit_tests.programs import STRICT
+from tests.unit_tests.waiting import HANG_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,7 +155,7 @@ def run(
         input=stdin,
         env=environment(**env or {}),
         cwd=cwd,
-        timeout=120,
+        timeout=HANG_S,
         check=False,
     )
 

@@ -270,7 +270,6 @@ def test_citations_are_the_notes_whose_times_the_answer_names(
     assert starts(result["citations"]) == cited
 
 
-@pytest.mark.slow
 class Decision(BaseModel):
     """A decision, and where it is made."""
 
@@ -315,12 +314,16 @@ def test_an_answer_without_the_data_is_an_error(minute: Path) -> None:
             chain.invoke({"audio": str(minute), "question": QUESTION})
 
 
-def test_beyond_an_hour_citations_name_the_hour(tmp_path: Path) -> None:
-    (tmp_path / "long.wav").write_bytes(wav(np.full(8_000 * 3_720, LEVEL, np.int16), 8_000))
-    answer = "[59:00], [1:01:00], [01:00]"
-    with LocalDashScope(reply=NoteTaker(answers=lambda prompt: answer)) as server:
-        chain = chain_of(server, {"model": "qwen3.8-omni-flash"}, segment_s=60)
-        result = chain.invoke({"audio": tmp_path / "long.wav", "question": QUESTION})
+def test_beyond_an_hour_citations_name_the_hour(server: LocalDashScope, minute: Path) -> None:
+    sentences = [said(number * 60_000, f"Sentence {number}.", None) for number in (1, 59, 61)]
+    server.script(Reply("", sentences=sentences))
+    answers = Prompted(responses=["[59:00], [1:01:00], [01:00]"])
+    chain = create_recording_qa_chain(jobs_of(server), combine_llm=answers)
+    result = chain.invoke({"audio": minute, "question": QUESTION})
+    assert (
+        "\n[01:00] Sentence 1.\n[59:00] Sentence 59.\n[1:01:00] Sentence 61.\n"
+        in answers.prompts[0]
+    )
     assert starts(result["citations"]) == [59 * 60.0, 61 * 60.0, 60.0]
 
 

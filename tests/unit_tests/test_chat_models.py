@@ -383,7 +383,7 @@ def test_abatch_needs_no_threads() -> None:
 
 
 PROGRAMS = {
-    "loops, one after another and at once": """
+    "loops, one after another and at once, closed early; what is left in the middle": """
 async def stream():
     return "".join([chunk.text async for chunk in model.astream("?")])
 for _ in range(3):
@@ -401,8 +401,8 @@ async def call_model():
 threads = [threading.Thread(target=lambda: asyncio.run(call_model())) for _ in range(2)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
-""",
-    "a loop closed without shutting down, streams and calls left in the middle": """
+
+# A loop that is closed without shutting down; streams and calls that are left in the middle.
 for _ in range(2):
     loop = asyncio.new_event_loop()
     print(loop.run_until_complete(model.ainvoke("?")).content)

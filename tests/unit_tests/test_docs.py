@@ -132,10 +132,11 @@ def test_code_blocks_run(
     assert printed.count("Welcome to the recording studio") >= transcripts
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
-def test_code_that_does_not_run_here_is_python(page: Path) -> None:
-    for block in re.findall(r"^```py\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
-        compile(block, page.name, "exec")
+def test_code_that_does_not_run_here_is_python() -> None:
+    pages = sorted((ROOT / "docs").glob("*.md"))
+    for page in pages:
+        for block in re.findall(r"^```py\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+            compile(block, page.name, "exec")
 
 
 def public_names() -> dict[str, type | Callable[..., object]]:

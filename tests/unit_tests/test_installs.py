@@ -6,7 +6,7 @@ import ast
 import json
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -133,35 +133,43 @@ import contextlib, io, json, sys, traceback
 
 outcomes = {}
 for name, code in json.loads(sys.stdin.read()).items():
-    printed = io.StringIO()
+    printed, told, error = io.StringIO(), io.StringIO(), ""
     try:
-        with contextlib.redirect_stdout(printed):
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(told):
             exec(code, {"__name__": "__main__"})
-        outcomes[name] = [printed.getvalue(), ""]
-    except BaseException as error:
-        outcomes[name] = [printed.getvalue(), "".join(traceback.format_exception(error))]
+    except BaseException as raised:
+        error = "".join(traceback.format_exception(raised))
+    outcomes[name] = [printed.getvalue(), told.getvalue(), error]
 print(json.dumps(outcomes))
 """
 
 
-def run_each(codes: dict[str, str], env: dict[str, str]) -> dict[str, tuple[str, str]]:
-    """Run programs one after the other in one base install; return what each printed and raised."""
-    done = run("-c", ONE_AFTER_THE_OTHER, SAMPLE, stdin=json.dumps(codes), env=env)
+class Outcome(NamedTuple):
+    """What a program printed, what it told as an error, and what it raised."""
+
+    printed: str
+    told: str
+    error: str
+
+
+def run_each(
+    codes: dict[str, str], env: dict[str, str], cwd: Path | None = None
+) -> dict[str, Outcome]:
+    """Run programs one after the other in one base install."""
+    done = run("-c", ONE_AFTER_THE_OTHER, SAMPLE, stdin=json.dumps(codes), env=env, cwd=cwd)
     assert done.returncode == 0, done.stderr
-    outcomes: dict[str, tuple[str, str]] = json.loads(done.stdout)
-    return outcomes
+    return {name: Outcome(*it) for name, it in json.loads(done.stdout).items()}
 
 
 @pytest.fixture(scope="module")
-def outcomes(service: dict[str, str]) -> dict[str, tuple[str, str]]:
+def outcomes(service: dict[str, str]) -> dict[str, Outcome]:
     return run_each(WORKS_IN_BASE, service)
 
 
 @pytest.mark.parametrize("what", WORKS_IN_BASE)
-def test_it_works_with_the_base_install(outcomes: dict[str, tuple[str, str]], what: str) -> None:
-    printed, error = outcomes[what]
-    assert error == ""
-    assert printed.strip()
+def test_it_works_with_the_base_install(outcomes: dict[str, Outcome], what: str) -> None:
+    assert outcomes[what].error == ""
+    assert outcomes[what].printed.strip()
 
 
 NO_NUMPY = "The local test server cannot transcribe without numpy, faster_whisper"
@@ -232,35 +240,44 @@ NEEDS_AN_EXTRA = {
 }
 
 
+COMMANDS = {
+    "ask": ["ask", SAMPLE, "--local"],
+    "transcribe": ["transcribe", SAMPLE, "--local"],
+    "serve": ["serve", "--port", "0"],
+}
+
+
 @pytest.fixture(scope="module")
-def refusals() -> dict[str, tuple[str, str]]:
-    return run_each({name: code for name, (code, *_) in NEEDS_AN_EXTRA.items()}, {})
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("empty")
+
+
+@pytest.fixture(scope="module")
+def refusals(empty: Path) -> dict[str, Outcome]:
+    codes = {name: code for name, (code, *_) in NEEDS_AN_EXTRA.items()}
+    main = "import sys; from langchain_qwen_audio.cli import main; sys.exit(main({!r}))"
+    codes |= {name: main.format(args) for name, args in COMMANDS.items()}
+    return run_each(codes, {}, empty)
 
 
 @pytest.mark.parametrize("what", NEEDS_AN_EXTRA)
-def test_without_its_extra_it_says_what_to_install(
-    refusals: dict[str, tuple[str, str]], what: str
-) -> None:
+def test_without_its_extra_it_says_what_to_install(refusals: dict[str, Outcome], what: str) -> None:
     _, extra, reason = NEEDS_AN_EXTRA[what]
-    last = refusals[what][1].splitlines()[-1]
+    last = refusals[what].error.splitlines()[-1]
     assert reason in last
     assert install_line(extra) in last
 
 
-@pytest.mark.parametrize(
-    "args",
-    [("ask", SAMPLE, "--local"), ("transcribe", SAMPLE, "--local"), ("serve", "--port", "0")],
-    ids=["ask", "transcribe", "serve"],
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_command_without_local_says_what_to_install_and_starts_nothing(
-    tmp_path: Path, args: tuple[str, ...]
+    refusals: dict[str, Outcome], empty: Path, command: str
 ) -> None:
-    done = run(*COMMAND, *args, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (1, "")
-    (line,) = done.stderr.splitlines()
+    done = refusals[command]
+    assert (done.error.splitlines()[-1], done.printed) == ("SystemExit: 1", "")
+    (line,) = done.told.splitlines()
     assert line.startswith(f"qwen-audio: {NO_NUMPY}")
     assert install_line("local") in line
-    assert list(tmp_path.iterdir()) == []
+    assert list(empty.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are a thing of Unix")
@@ -382,14 +399,15 @@ def code_of(page: Path) -> str:
     return text
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_page_names_what_must_be_installed_for_it(page: Path) -> None:
-    code = code_of(page)
-    text = page.read_text(encoding="utf-8").replace("\\", "")
-    imported = re.findall(r"^\s*(?:from|import) (\w+)", code, re.MULTILINE)
+def test_a_page_names_what_must_be_installed_for_it() -> None:
     here = {*modules(), *sys.stdlib_module_names, PACKAGE, "connect", "word_counts", "pytest"}
-    for module in {*imported} - here:
-        name = NAMED.get(module, module)
-        assert re.search(rf"pip install [^\n]*\b{name}(?![\w-])", text), f"{page} imports {module}"
-    if "LocalDashScope()" in code:
-        assert re.search(r"\[local[],]", text), page
+    for page in PAGES:
+        code = code_of(page)
+        text = page.read_text(encoding="utf-8").replace("\\", "")
+        imported = re.findall(r"^\s*(?:from|import) (\w+)", code, re.MULTILINE)
+        for module in {*imported} - here:
+            name = NAMED.get(module, module)
+            named = re.search(rf"pip install [^\n]*\b{name}(?![\w-])", text)
+            assert named, f"{page} imports {module}"
+        if "LocalDashScope()" in code:
+            assert re.search(r"\[local[],]", text), page

@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 import langchain_qwen_audio
 from langchain_qwen_audio import errors, transcripts
 
-from ._notebook.test_browser import CHROMIUM, FLAGS
+from ._notebook.test_browser import CHROMIUM, FLAGS, open_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +120,7 @@ def test_a_notebook_is_a_page_with_its_outputs(site: Path) -> None:
 def test_from_the_disk_commands_are_copied_and_pages_found(site: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page()
+        page = open_page(browser)
         page.add_init_script(KEEP_COPIED)
         page.goto((site / "install.html").as_uri())
         blocks = page.locator(".highlight:has(.gp)")

@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, compatible_error_reply
 
-from ._notebook.test_browser import CHROMIUM, FLAGS
+from ._notebook.test_browser import CHROMIUM, FLAGS, open_page
 from .faults import SSE
 from .installs import ROOT
 from .recordings import tone, wav
@@ -114,12 +114,12 @@ def test_a_browser_shows_the_answer_as_it_comes(
     (tmp_path / "b.wav").write_text("No recording at all.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page()
+        page = open_page(browser)
         page.goto(address)
         service.script(STALLED)
         for name, shown in (("a.wav", "one "), ("b.wav", "not usable audio")):
             page.set_input_files("input[type=file]", tmp_path / name)
             page.click("button")
             script = "text => document.querySelector('#answer').textContent.includes(text)"
-            page.wait_for_function(script, arg=shown, timeout=HANG_S * 1000)
+            page.wait_for_function(script, arg=shown)
         browser.close()

@@ -132,6 +132,13 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+def open_page(browser: Browser, **options: Any) -> Page:
+    """Open a page that waits for as long as a busy machine takes."""
+    page = browser.new_page(**options)
+    page.set_default_timeout(HANG_S * 1000)
+    return page
+
+
 def watched(page: Page) -> tuple[list[str], list[str]]:
     """List what a page requests and what it complains of, from now on."""
     requested: list[str] = []
@@ -159,7 +166,7 @@ def loaded_players(page: Page) -> list[dict[str, Any]]:
 def test_a_notebook_plays_and_does_nothing_else(
     theme: Any, browser: Browser, exported: Path, tmp_path: Path
 ) -> None:
-    page = browser.new_page(color_scheme=theme, viewport={"width": 1_000, "height": 800})
+    page = open_page(browser, color_scheme=theme, viewport={"width": 1_000, "height": 800})
     requested, complaints = watched(page)
     page.goto((exported / f"{theme}.html").as_uri())
     players = loaded_players(page)
@@ -181,7 +188,7 @@ def boxes(page: Page, selector: str) -> list[Any]:
 
 
 def test_a_player_plays(browser: Browser, exported: Path) -> None:
-    page = browser.new_page()
+    page = open_page(browser)
     page.goto((exported / "light.html").as_uri())
     loaded_players(page)
     page.evaluate("document.querySelector('audio').muted = true")
@@ -191,7 +198,7 @@ def test_a_player_plays(browser: Browser, exported: Path) -> None:
 
 
 def test_the_page_fits_a_narrow_window(browser: Browser, exported: Path) -> None:
-    page = browser.new_page(viewport={"width": 420, "height": 800})
+    page = open_page(browser, viewport={"width": 420, "height": 800})
     page.goto((exported / "light.html").as_uri())
     for selector in ("audio", "svg[role=img]", "article"):
         assert all(box["x"] + box["width"] <= 420 for box in boxes(page, selector)), selector

@@ -17,12 +17,12 @@ from tests.unit_tests.recordings import tone
 
 
 def test_a_long_recording_has_few_points_and_no_peak_is_lost() -> None:
-    samples = np.zeros(1_000 * 5_000, "h")
-    samples[1_000 * 1_234] = 20_000
-    samples[1_000 * 3_456] = -30_000
-    wave = Waveform(1_000)
+    samples = np.zeros(200 * 5_000, "h")
+    samples[200 * 1_234] = 20_000
+    samples[200 * 3_456] = -30_000
+    wave = Waveform(200)
     for block in wave.watch(
-        samples[at : at + 4_099].tobytes() for at in range(0, 5_000_000, 4_099)
+        samples[at : at + 4_099].tobytes() for at in range(0, 1_000_000, 4_099)
     ):
         assert block
     assert MAX_POINTS // 2 < len(wave.points) <= MAX_POINTS
@@ -48,8 +48,9 @@ def test_blocks_may_be_cut_anywhere(sizes: list[int], hertz: int) -> None:
 
 @pytest.mark.parametrize("seconds", [0.001, 0.05, 0.3, 1, 7.2, 59, 61, 600, 3_601])
 def test_the_axis_has_few_labels_within_the_picture(seconds: float) -> None:
-    wave = Waveform(1_000)
-    list(wave.watch([bytes(2 * max(1, int(seconds * 1_000)))]))
+    rate = 1_000 if seconds < 60 else 100
+    wave = Waveform(rate)
+    list(wave.watch([bytes(2 * max(1, int(seconds * rate)))]))
     svg = ET.fromstring(draw(wave, [], "A & B"))  # noqa: S314
     labels = list(svg.iter(f"{SVG}text"))
     assert labels[0].text == "0 s"

@@ -16,7 +16,7 @@ from langchain_qwen_audio._models.profiles import QWEN_AUDIO
 from langchain_qwen_audio._request.conversion import convert
 from langchain_qwen_audio.errors import AudioError, ContextOverflowError
 from tests.unit_tests._media.file_builders import nodata_amr
-from tests.unit_tests.programs import PEAK_MB, needs_proc, run_python
+from tests.unit_tests.programs import PEAK_MB, needs_proc, run_forked
 from tests.unit_tests.recordings import (
     TWO_WAYS,
     amr,
@@ -309,6 +309,6 @@ print(seconds, peak_mb() - before)
 def test_an_hour_is_decoded_in_bounded_memory(
     hours: dict[str, Path], name: str, what: str, decoded_s: int
 ) -> None:
-    seconds, peak_mb = map(float, run_python(PEAK_MB + MEASURE, str(hours[name]), what).split())
+    seconds, peak_mb = map(float, run_forked(PEAK_MB + MEASURE, str(hours[name]), what).split())
     assert seconds == pytest.approx(decoded_s, rel=0.02)
     assert peak_mb < 100

@@ -32,7 +32,7 @@ from langchain_qwen_audio.local import (
     error_reply,
     sse_event,
 )
-from tests.unit_tests.programs import STRICT
+from tests.unit_tests.programs import run_forked
 from tests.unit_tests.recordings import audio_urls, kinds, tone
 from tests.unit_tests.waiting import HANG_S, wait_until
 
@@ -418,24 +418,11 @@ if child:
 needs_fork = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 
 
-def run(program: str, *arguments: str) -> list[str]:
-    """Run a program in which every warning is an error; return the lines it prints."""
-    done = subprocess.run(
-        [sys.executable, *STRICT, "-c", program, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=HANG_S,
-    )
-    assert (done.stderr, done.returncode) == ("", 0)
-    return done.stdout.splitlines()
-
-
 @needs_fork
 @pytest.mark.parametrize("program", ONE_EACH.values(), ids=ONE_EACH)
 def test_a_fork_shares_no_connection(program: str) -> None:
     with LocalDashScope(reply=echo) as server:
-        lines = run(FORK + program + JOIN, server.base_url)
+        lines = run_forked(FORK + program + JOIN, server.base_url).splitlines()
         assert sorted(lines) == ["echo child 0", "echo parent 0"]
         # The parent's second call reuses its connection, and the child makes one of its own.
         assert server.connections_accepted == 2
@@ -444,7 +431,7 @@ def test_a_fork_shares_no_connection(program: str) -> None:
 @needs_fork
 def test_both_sides_of_a_fork_send_requests_at_once() -> None:
     with LocalDashScope(reply=echo) as server:
-        lines = run(FORK + MANY_EACH + JOIN, server.base_url)
+        lines = run_forked(FORK + MANY_EACH + JOIN, server.base_url).splitlines()
         sent = []
         for line in lines:
             questions, answers = json.loads(line)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit_tests.waiting import HANG_S
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -29,6 +31,6 @@ def test_a_script_named_as_a_module_of_httpcore_ends(tmp_path: Path, request_: s
     script = tmp_path / "h2.py"
     script.write_text(SCRIPT.format(request=request_), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=HANG_S, check=False
     )
     assert done.stdout == "ok\n" or "httpcore" in done.stderr

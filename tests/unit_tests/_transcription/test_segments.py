@@ -233,7 +233,7 @@ def test_of_joined_files_all_is_transcribed_up_to_where_the_last_is_truncated(
 
 
 def rewrite(path: Path) -> None:
-    path.write_bytes(wav(numbered(60, 100)))
+    path.write_bytes(wav(numbered(20, 100)))
 
 
 def grow(path: Path) -> None:
@@ -243,7 +243,7 @@ def grow(path: Path) -> None:
 
 def replace(path: Path) -> None:
     other = path.with_suffix(".new")
-    other.write_bytes(wav(numbered(60, 100)))
+    other.write_bytes(wav(numbered(20, 100)))
     other.replace(path)
 
 
@@ -252,7 +252,7 @@ def test_a_file_that_is_written_to_while_it_is_read_is_an_error(
     counting: LocalDashScope, tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
     path = tmp_path / "a.wav"
-    path.write_bytes(wav(numbered(60)))
+    path.write_bytes(wav(numbered(20)))
     documents = loader_of(counting, path, segment_s=1, max_concurrency=1).lazy_load()
     assert next(documents).page_content == "0"
     change(path)
@@ -265,8 +265,8 @@ def test_a_file_whose_name_goes_is_read_to_its_end(
     counting: LocalDashScope, tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
     path = tmp_path / "a.wav"
-    path.write_bytes(wav(numbered(60)))
+    path.write_bytes(wav(numbered(20)))
     documents = loader_of(counting, path, segment_s=1, max_concurrency=1).lazy_load()
     assert next(documents).page_content == "0"
     change(path)
-    assert texts(list(documents)) == [str(number) for number in range(1, 60)]
+    assert texts(list(documents)) == [str(number) for number in range(1, 20)]

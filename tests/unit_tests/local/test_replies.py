@@ -94,7 +94,7 @@ def test_reset_before_the_first_byte(server: LocalDashScope) -> None:
 
 
 def test_reset_in_mid_stream(server: LocalDashScope) -> None:
-    server.script(RawReply(steps=[b"begun", 0.5, RESET]))
+    server.script(RawReply(steps=[b"begun", 2, RESET]))
     with httpx.stream("POST", **request(server, user(QUESTION))) as response:
         chunks = response.iter_raw()
         assert next(chunks) == b"begun"
