@@ -6,6 +6,7 @@ run as a program, fuzzes: `python -m tests.unit_tests._media.test_hostile_audio 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import io
@@ -394,15 +395,14 @@ def run_this(*arguments: str, timeout_s: float) -> subprocess.CompletedProcess[s
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    canary = Canary(tmp_path_factory.mktemp("canary"))
-    done = run_this("open", str(canary.path), canary.url, timeout_s=HANG_S)
-    found = {line["name"]: line for line in map(json.loads, done.stdout.splitlines())}
-    yield found | {
-        "crash": done.stderr if done.returncode else "",
-        "opened": canary.was_opened(),
-        "called": canary.was_called(),
-    }
-    canary.close()
+    with contextlib.closing(Canary(tmp_path_factory.mktemp("canary"))) as canary:
+        done = run_this("open", str(canary.path), canary.url, timeout_s=3 * HANG_S)
+        found = {line["name"]: line for line in map(json.loads, done.stdout.splitlines())}
+        yield found | {
+            "crash": done.stderr if done.returncode else "",
+            "opened": canary.was_opened(),
+            "called": canary.was_called(),
+        }
 
 
 @pytest.mark.parametrize("name", NAMES)
