@@ -15,6 +15,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -43,6 +44,7 @@ class Seen(NamedTuple):
 
     requests: int
     body_bytes: int
+    seconds: float  # from the first request to the last
 
 
 class Service:
@@ -144,6 +146,7 @@ class _Connection(asyncio.Protocol):
     """One connection: request after request, each answered as its path says."""
 
     requests = body_bytes = 0  # of all connections, since they were read last
+    first = last = 0.0  # when requests came
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101
@@ -184,10 +187,12 @@ class _Connection(asyncio.Protocol):
     def _answer(self, path: str) -> None:
         cls = type(self)
         if path == "/seen":
-            seen = Seen(cls.requests, cls.body_bytes)
+            seen = Seen(cls.requests, cls.body_bytes, cls.last - cls.first)
             cls.requests = cls.body_bytes = 0
             self._reply(_json(seen._asdict()))
             return
+        cls.last = time.monotonic()
+        cls.first = cls.first if cls.requests else cls.last
         cls.requests += 1
         _, delay_ms, rest = path.split("/", 2)
         if rest.startswith("api/v1/uploads"):
