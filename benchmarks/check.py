@@ -20,8 +20,10 @@ import pybase64
 
 from benchmarks import clips
 from benchmarks.counting import PACKAGE, count_callbacks, count_functions, count_opens
+from benchmarks.live_service import LiveService
 from benchmarks.service import NATIVE, OPENAI, Service
 from langchain_qwen_audio import Audio, ChatQwenAudio, QwenAudioLoader
+from langchain_qwen_audio.live import AudioDelta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,6 +56,7 @@ def count_everything() -> Counts:
             **_count_history(service),
             **_count_copies(service),
             **_count_leaks(service),
+            **_count_live_frames(),
             **_count_imports(),
         }
 
@@ -185,6 +188,27 @@ def _count_leaks(service: Service) -> Counts:
     left = blocks(100) - before
     tracemalloc.stop()
     return {"a hundred calls: blocks left behind, in tens": max(0, left) // 10}
+
+
+def _count_live_frames() -> Counts:
+    """Count the work that each audio frame of a live session adds, out and back."""
+
+    async def talk(url: str, frames: int) -> None:
+        model = ChatQwenAudio(model="qwen3.5-omni-flash-realtime", base_url=url, api_key="key")
+        async with model.session(turn_detection=None) as session:
+            for _ in range(frames):
+                await session.send_audio(bytes(640))
+                while not isinstance(await anext(session), AudioDelta):
+                    pass
+
+    def work(frames: int) -> int:
+        talking = talk(service.url("echo"), frames)
+        return sum(count_functions(lambda: asyncio.run(talking)).values())
+
+    with LiveService() as service:
+        work(1)
+        added = work(200) - work(100)
+    return {"live: calls of our functions, each frame": added / 100}
 
 
 def _count_imports() -> Counts:
