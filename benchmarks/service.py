@@ -18,7 +18,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 NATIVE = "/api/v1"
 OPENAI = "/compatible-mode/v1"
@@ -42,9 +42,13 @@ POLICY = {
 class Seen(NamedTuple):
     """What the server has received, without the requests for these counts."""
 
-    requests: int
     body_bytes: int
-    seconds: float  # from the first request to the last
+    times_s: list[float]  # of requests, by a clock of the server's
+
+    @property
+    def requests(self) -> int:
+        """How many came."""
+        return len(self.times_s)
 
 
 class Service:
@@ -145,8 +149,9 @@ def _json(value: Any) -> bytes:
 class _Connection(asyncio.Protocol):
     """One connection: request after request, each answered as its path says."""
 
-    requests = body_bytes = 0  # of all connections, since they were read last
-    first = last = 0.0  # when requests came
+    # Of all connections, since they were read last.
+    body_bytes = 0
+    times_s: ClassVar[list[float]] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101
@@ -187,13 +192,11 @@ class _Connection(asyncio.Protocol):
     def _answer(self, path: str) -> None:
         cls = type(self)
         if path == "/seen":
-            seen = Seen(cls.requests, cls.body_bytes, cls.last - cls.first)
-            cls.requests = cls.body_bytes = 0
+            seen = Seen(cls.body_bytes, cls.times_s)
+            cls.body_bytes, cls.times_s = 0, []
             self._reply(_json(seen._asdict()))
             return
-        cls.last = time.monotonic()
-        cls.first = cls.first if cls.requests else cls.last
-        cls.requests += 1
+        cls.times_s.append(time.monotonic())
         _, delay_ms, rest = path.split("/", 2)
         if rest.startswith("api/v1/uploads"):
             host, port = self._transport.get_extra_info("sockname")
