@@ -107,7 +107,8 @@ def make_model(name: str, url: str) -> BaseChatModel:
         from langchain_openai import ChatOpenAI
 
         options: dict[str, Any] = {"api_key": KEY, "max_retries": 0}
-        return ChatOpenAI(model=MODEL, base_url=url + OPENAI, **options)
+        model: BaseChatModel = ChatOpenAI(model=MODEL, base_url=url + OPENAI, **options)
+        return model
     from langchain_qwen_audio import ChatQwenAudio
 
     return ChatQwenAudio(model=MODEL, base_url=url + NATIVE, api_key=KEY)
