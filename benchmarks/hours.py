@@ -75,10 +75,10 @@ def _load(path: Path, url: str) -> Loaded:
         pass
     taken_s = time.monotonic() - began
     pids = [os.getpid(), *(worker.process.pid for worker in POOL._all)]  # noqa: SLF001
-    return Loaded(taken_s, loader.summary.segments, sum(map(_peak_mb, pids)))
+    return Loaded(taken_s, loader.summary.segments, sum(map(peak_mb, pids)))
 
 
-def _peak_mb(pid: int) -> float:
+def peak_mb(pid: int) -> float:
     """Read the most memory that a process ever had; Linux tells."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
