@@ -48,14 +48,14 @@ tables: $(VENV)/installed ## Write the tables of models and prices in README and
 # The peers have an environment of their own.
 .venv-bench/installed: pyproject.toml benchmarks/requirements.txt
 	$(INTERPRETER) -m venv --clear .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[local,vad]' \
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[agents,local,ray,vad]' \
 		--requirement benchmarks/requirements.txt
 	@touch $@
 
 bench: .venv-bench/installed ## Measure speed beside that of peers
-	.venv-bench/bin/python -m benchmarks.speed
+	.venv-bench/bin/python -m benchmarks
 
-bench-check: $(VENV)/installed ## Compare requests, bytes, copies and imports with those on record
+bench-check: $(VENV)/installed ## Compare requests, bytes, callbacks and imports with those on record
 	$(BIN)/python -m benchmarks.check
 
 # A clean environment outside of the tree shows that the wheel holds all that it needs.

@@ -11,24 +11,24 @@ import gc
 import json
 import subprocess
 import sys
+import tempfile
 import tracemalloc
-from collections import Counter
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pybase64
 
-import langchain_qwen_audio
 from benchmarks import clips
-from benchmarks.service import Service
-from langchain_qwen_audio import Audio, ChatQwenAudio
+from benchmarks.counting import PACKAGE, count_callbacks, count_functions, count_opens
+from benchmarks.live_service import LiveService
+from benchmarks.service import NATIVE, OPENAI, Service
+from langchain_qwen_audio import Audio, ChatQwenAudio, QwenAudioLoader
+from langchain_qwen_audio.live import AudioDelta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 RECORD = Path(__file__).with_name("counts.json")
-PACKAGE = str(Path(langchain_qwen_audio.__file__).parent)
 TOLERANCE = 1.05  # of versions of what is below, not of changes here
 MODEL = "qwen-audio-turbo-latest"
 
@@ -49,17 +49,20 @@ def count_everything() -> Counts:
     with Service() as service:
         return {
             **_count_calls(service),
+            **_count_callbacks(service),
+            **_count_opens(service),
             **_count_conversation(service, "auto"),
             **_count_conversation(service, "upload"),
             **_count_history(service),
             **_count_copies(service),
             **_count_leaks(service),
+            **_count_live_frames(),
             **_count_imports(),
         }
 
 
 def _model(service: Service, **options: Any) -> ChatQwenAudio:
-    return ChatQwenAudio(model=MODEL, base_url=service.url(), api_key="key", **options)
+    return ChatQwenAudio(model=MODEL, base_url=service.url() + NATIVE, api_key="key", **options)
 
 
 def _count_calls(service: Service) -> Counts:
@@ -74,12 +77,37 @@ def _count_calls(service: Service) -> Counts:
     for name, way in ways.items():
         way()
         service.seen()
-        work = _work(way)
+        work = count_functions(way)
         seen = service.seen()
         counts[f"{name}: requests"] = seen.requests
         counts[f"{name}: bytes sent"] = seen.body_bytes
         counts[f"{name}: calls of our functions"] = sum(work.values())
     return counts
+
+
+def _count_callbacks(service: Service) -> Counts:
+    """Count what the event loop and threads do for a call, when there is a connection."""
+
+    async def count() -> tuple[int, int]:
+        model = _model(service)
+        await model.ainvoke("What is said?")
+        return await count_callbacks(lambda: model.ainvoke("What is said?"))
+
+    callbacks, threads = asyncio.run(count())
+    return {"ainvoke: callbacks of the event loop": callbacks, "ainvoke: jobs of threads": threads}
+
+
+def _count_opens(service: Service) -> Counts:
+    """Count how often a clip's file is opened, in a message and by the loader."""
+    model = _model(service)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.wav"
+        path.write_bytes(clips.wav(5, 16_000, 1))
+        ways = {
+            "invoke": lambda: model.invoke([("user", [Audio.from_path(path).to_block()])]),
+            "loader": QwenAudioLoader(path, llm=model).load,
+        }
+        return {f"{name}: opens of a clip": count_opens(path, ways[name]) for name in ways}
 
 
 def _count_conversation(service: Service, transport: str) -> Counts:
@@ -94,7 +122,7 @@ def _count_conversation(service: Service, transport: str) -> Counts:
             messages += [model.invoke(messages), ("user", "Go on.")]
 
     service.seen()
-    work = _work(ten_turns)
+    work = count_functions(ten_turns)
     seen = service.seen()
     about = f"ten turns, {transport}"
     return {
@@ -112,7 +140,7 @@ def _count_history(service: Service) -> Counts:
 
     def work(turns: int) -> int:
         messages = [("user", "And now?"), ("assistant", "Welcome.")] * turns
-        return sum(_work(lambda: model.invoke([*messages, ("user", "?")])).values())
+        return sum(count_functions(lambda: model.invoke([*messages, ("user", "?")])).values())
 
     work(1)
     added = work(200) - work(100)
@@ -122,7 +150,7 @@ def _count_history(service: Service) -> Counts:
 def _count_copies(service: Service) -> Counts:
     """Count copies of an 8 MB clip, in memory and at once, the SDK's own among them."""
     text = pybase64.b64encode_as_string(clips.wav(250, 16_000, 1))
-    url = service.url("openai") + "/own"
+    url = f"{service.url()}{OPENAI}/own"
     model = ChatQwenAudio(model="own", base_url=url, api_key="key")
     audio = {"type": "audio", "base64": text, "mime_type": "audio/wav"}
     message = {"role": "user", "content": [audio, {"type": "text", "text": "What is said?"}]}
@@ -162,6 +190,27 @@ def _count_leaks(service: Service) -> Counts:
     return {"a hundred calls: blocks left behind, in tens": max(0, left) // 10}
 
 
+def _count_live_frames() -> Counts:
+    """Count the work that each audio frame of a live session adds, out and back."""
+
+    async def talk(url: str, frames: int) -> None:
+        model = ChatQwenAudio(model="qwen3.5-omni-flash-realtime", base_url=url, api_key="key")
+        async with model.session(turn_detection=None) as session:
+            for _ in range(frames):
+                await session.send_audio(bytes(640))
+                while not isinstance(await anext(session), AudioDelta):
+                    pass
+
+    def work(frames: int) -> int:
+        talking = talk(service.url("echo"), frames)
+        return sum(count_functions(lambda: asyncio.run(talking)).values())
+
+    with LiveService() as service:
+        work(1)
+        added = work(200) - work(100)
+    return {"live: calls of our functions, each frame": added / 100}
+
+
 def _count_imports() -> Counts:
     """Count the modules that importing ChatQwenAudio loads besides langchain_core's."""
     program = (
@@ -175,27 +224,6 @@ def _count_imports() -> Counts:
     loaded = done.stdout.split()
     own = [name for name in loaded if name.startswith("langchain_qwen_audio")]
     return {"import: modules of ours": len(own), "import: others": len(loaded) - len(own)}
-
-
-def _work(way: Callable[[], object]) -> Counter[str]:
-    """Count the calls of this package's functions, by module and name; comprehensions are none.
-
-    A generator that goes on where it was is not on the first line of its function.
-    """
-    found: Counter[str] = Counter()
-
-    def note(frame: FrameType, event: str, _: object) -> None:
-        code = frame.f_code
-        begins = event == "call" and frame.f_lineno == code.co_firstlineno
-        if begins and code.co_filename.startswith(PACKAGE) and code.co_name[0] != "<":
-            found[f"{Path(code.co_filename).stem}.{code.co_name}"] += 1
-
-    sys.setprofile(note)
-    try:
-        way()
-    finally:
-        sys.setprofile(None)
-    return found
 
 
 def main() -> None:

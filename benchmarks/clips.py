@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import tempfile
 import wave
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 
 def samples(seconds: float, sample_rate: int, channels: int, *, seed: int = 0) -> bytes:
@@ -36,27 +32,10 @@ def wav(seconds: float, sample_rate: int, channels: int, *, seed: int = 0) -> by
     return file.getvalue()
 
 
-@contextlib.contextmanager
-def hour_long() -> Iterator[dict[str, str]]:
-    """Write an hour as 44.1 kHz stereo WAV and MP3, in a directory that goes away again."""
-    rate, channels = 44_100, 2
-    minute = samples(60, rate, channels)
-    with tempfile.TemporaryDirectory() as folder:
-        paths = {kind: str(Path(folder) / f"hour.{kind.lower()}") for kind in ("WAV", "MP3")}
-        with wave.open(paths["WAV"], "wb") as writer:
-            writer.setnchannels(channels)
-            writer.setsampwidth(2)
-            writer.setframerate(rate)
-            for _ in range(60):
-                writer.writeframes(minute)
-        with (
-            av.open(paths["WAV"]) as source,
-            av.open(paths["MP3"], "w", format="mp3") as target,
-        ):
-            stream = target.add_stream("libmp3lame", rate=rate, layout="stereo")
-            stream.bit_rate = 128_000
-            stream.codec_context.options = {"compression_level": "9"}
-            for frame in source.decode(audio=0):
-                target.mux(stream.encode(frame))
-            target.mux(stream.encode(None))
-        yield paths
+def write_hours(path: Path, hours: int) -> None:
+    """Write a WAV file of so many hours, 16 kHz and mono."""
+    minutes = [samples(60, 16_000, 1, seed=minute) for minute in range(60)]
+    with wave.open(str(path), "wb") as writer:
+        writer.setparams((1, 2, 16_000, 0, "NONE", ""))
+        for minute in minutes * hours:
+            writer.writeframesraw(minute)

@@ -18,13 +18,13 @@ import re
 import resource
 import sys
 import time
-import wave
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from benchmarks import clips
 from langchain_qwen_audio import Audio, ChatQwenAudio, errors
 from langchain_qwen_audio.local import (
     RESET,
@@ -37,7 +37,7 @@ from langchain_qwen_audio.local import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
 
 Way = Literal["invoke", "stream"]
@@ -138,15 +138,13 @@ def _begun(is_stream: bool, *then: Any) -> RawReply:
 
 
 def serve(pipe: Connection) -> None:
-    """Run the local test server; send its address, then its counts at each request."""
+    """Run the local test server; send its address, then the most attempts at each request."""
     _allow_many_files()
     script = Script()
-    with contextlib.suppress(EOFError, KeyboardInterrupt), LocalDashScope(reply=script) as server:
+    with contextlib.suppress(EOFError), LocalDashScope(reply=script) as server:
         pipe.send(server.base_url)
         while pipe.recv():
-            traffic = server.open_connections, server.connections_accepted
-            counts = script.attempts.total(), max(script.attempts.values())
-            pipe.send((*traffic, *counts))
+            pipe.send(max(script.attempts.values()))
 
 
 # --- the account ------------------------------------------------------------------------------
@@ -214,43 +212,18 @@ def _quantile(values: list[float], share: float) -> float:
     return values[min(len(values) - 1, int(len(values) * share))] if values else math.nan
 
 
-@dataclass
-class Vitals:
-    """Memory, open files and, in an event loop, how late it is; sampled while work is done."""
+class Vitals(NamedTuple):
+    """Memory, in MB, and open files of this process; Linux tells."""
 
-    rss_mb: list[float] = field(default_factory=list)
-    files: list[int] = field(default_factory=list)
-    lags_s: list[float] = field(default_factory=list)
+    memory: float
+    files: int
 
-    def sample(self) -> tuple[float, int]:
-        """Measure now."""
-        self.rss_mb.append(rss_mb())
-        self.files.append(open_files())
-        return self.rss_mb[-1], self.files[-1]
-
-    async def watch(self, every_s: float = 0.02) -> None:
-        """Measure as often as the loop allows, until cancelled."""
-        next_sample = 0.0
-        while True:
-            due = time.monotonic() + every_s
-            await asyncio.sleep(every_s)
-            self.lags_s.append(time.monotonic() - due)
-            if due > next_sample:
-                next_sample = due + 0.2
-                self.sample()
-
-
-def rss_mb() -> float:
-    """Read how much memory this process holds; its peak where the system tells no more."""
-    with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
-def open_files() -> int:
-    """Count this process's open file descriptors."""
-    return len(os.listdir("/dev/fd")) - 1  # noqa: PTH208
+    @classmethod
+    def now(cls) -> Vitals:
+        """Measure."""
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        files = len(list(Path("/proc/self/fd").iterdir()))
+        return cls(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, files)
 
 
 def _allow_many_files() -> None:
@@ -262,11 +235,7 @@ def _allow_many_files() -> None:
 
 
 def _clip() -> Audio:
-    file = BytesIO()
-    with wave.open(file, "wb") as wav:
-        wav.setparams((1, 2, 16_000, 0, "NONE", ""))
-        wav.writeframes(random.Random(0).randbytes(32_000))  # noqa: S311  # not a secret
-    return Audio.from_bytes(file.getvalue())
+    return Audio.from_bytes(clips.wav(1, 16_000, 1))
 
 
 def _question(number: int, clip: Audio) -> Any:
@@ -276,7 +245,8 @@ def _question(number: int, clip: Audio) -> Any:
     return [{"role": "user", "content": [*audio, text]}]
 
 
-def _ways(numbers: Iterable[int]) -> dict[int, Way]:
+def _ways(first: int, count: int) -> dict[int, Way]:
+    numbers = range(first, first + count)
     return {number: "stream" if number % 2 else "invoke" for number in numbers}
 
 
@@ -335,93 +305,82 @@ def load_threads(model: ChatQwenAudio, account: Account, threads: int) -> None:
     pool.shutdown(wait=not account.hung, cancel_futures=True)
 
 
-def measured(vitals: Vitals, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run work in a loop of its own while the vitals are watched."""
-
-    async def run() -> None:
-        watching = asyncio.create_task(vitals.watch())
-        await work()
-        watching.cancel()
-
-    asyncio.run(run())
-
-
 @contextlib.contextmanager
-def service() -> Iterator[tuple[str, Callable[[], tuple[int, ...]]]]:
-    """Run the local test server in another process; yield its address, and a way to its counts."""
+def service() -> Iterator[tuple[str, Callable[[], int]]]:
+    """Run the local test server in another process; yield its address, and a way to its count."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(theirs,), daemon=True)
     process.start()
+    theirs.close()
 
-    def seen() -> tuple[int, ...]:
+    def most_attempts() -> int:
         ours.send(True)
-        answer: tuple[int, ...] = ours.recv()
-        return answer
+        count: int = ours.recv()
+        return count
 
     try:
-        yield ours.recv(), seen
+        yield ours.recv(), most_attempts
     finally:
-        ours.send(False)
+        ours.close()  # at which it stops
         process.join()
-        process.close()
-        ours.close()
-        theirs.close()
 
 
-def main() -> int:
-    """Run the benchmark; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--calls", type=int, default=3000, help="questions to send (%(default)s)")
-    parser.add_argument("--concurrency", type=int, default=1000, help="at once (%(default)s)")
-    parser.add_argument("--threads", type=int, default=64, help="of the sync phase (%(default)s)")
-    options = parser.parse_args()
-    calls, threads = options.calls, options.threads
-    _allow_many_files()
-    vitals, warm_up = Vitals(), max(options.concurrency, calls // 10)
-
-    accounts = [
-        Account("warm-up, async", _ways(range(warm_up))),
-        Account("async: ainvoke and astream", _ways(range(10_000_000, 10_000_000 + calls))),
-        Account("threads: invoke and stream", _ways(range(20_000_000, 20_000_000 + calls // 5))),
-    ]
-    with service() as (address, seen):
+def run(accounts: list[Account], concurrency: int, threads: int) -> Iterator[Vitals | int]:
+    """Send all questions; yield the vitals before and after, and the most attempts at one."""
+    warm_up, mixed, sync = accounts
+    with service() as (address, most_attempts):
         model = ChatQwenAudio(
             base_url=address, api_key="local", timeout=TIMEOUT_S, max_retries=MAX_RETRIES
         )
         # Both pools, the SDK's modules and the allocator's arenas are there before it counts.
         model.invoke(_question(30_000_000, _clip()))
-        measured(Vitals(), lambda: load_async(model, accounts[0], options.concurrency))
+        asyncio.run(load_async(model, warm_up, concurrency))
         gc.collect()
-        before = vitals.sample()
-        measured(vitals, lambda: load_async(model, accounts[1], options.concurrency))
-        load_threads(model, accounts[2], threads)
-        vitals.sample()
-        connections, accepted, requests, most = seen()
+        yield Vitals.now()
+        asyncio.run(load_async(model, mixed, concurrency))
+        load_threads(model, sync, threads)
+        yield most_attempts()
     # The next call closes the sync pool's idle connections, now that the service is gone.
     with contextlib.suppress(errors.APIConnectionError):
         model.invoke("?", max_retries=0)
     gc.collect()
-    after = vitals.sample()
+    yield Vitals.now()
 
+
+def faults_of(before: Vitals, most_attempts: int, after: Vitals) -> Iterator[str]:
+    """Say what is left behind, or was repeated too often."""
+    if most_attempts > MAX_RETRIES + 1:
+        yield f"{most_attempts} attempts at one question"
+    if after.files > before.files:
+        yield f"{after.files - before.files} files left open"
+    if after.memory > before.memory * 1.1 + 10:
+        yield f"{after.memory - before.memory:.0f} MB of memory left behind"
+
+
+def main() -> int:
+    """Run the benchmark; return the exit code."""
+    parser = argparse.ArgumentParser(description="Thousands of calls to a server that fails.")
+    parser.add_argument("--calls", type=int, default=3000, help="questions to send (%(default)s)")
+    parser.add_argument("--concurrency", type=int, default=1000, help="at once (%(default)s)")
+    parser.add_argument("--threads", type=int, default=64, help="of the sync phase (%(default)s)")
+    options = parser.parse_args()
+    _allow_many_files()
+    accounts = [
+        Account("warm-up, async", _ways(0, options.concurrency)),
+        Account("async: ainvoke and astream", _ways(10_000_000, options.calls)),
+        Account("threads: invoke and stream", _ways(20_000_000, options.calls // 5)),
+    ]
+    found: list[Any] = list(run(accounts, options.concurrency, options.threads))
     for account in accounts:
         account.print()
-    lags_ms = [1000 * _quantile(sorted(vitals.lags_s), share) for share in (0.5, 0.99, 1.0)]
-    print(f"\nserver: {requests} requests on {accepted} connections, {connections} open at the end")
-    print("event loop lag: p50 {:.0f} ms, p99 {:.0f} ms, max {:.0f} ms".format(*lags_ms))
-    print(f"\n{'':<20}{'before':>10}{'peak':>10}{'after':>10}")
-    print(f"{'memory, MB':<20}{before[0]:>10.0f}{max(vitals.rss_mb):>10.0f}{after[0]:>10.0f}")
-    print(f"{'open files':<20}{before[1]:>10}{max(vitals.files):>10}{after[1]:>10}")
-
+    before, _, after = found
+    print(f"\nmemory: {before.memory:.0f} MB before, {after.memory:.0f} MB after")
+    print(f"open files: {before.files} before, {after.files} after")
     faults = [fault for account in accounts for fault in account.faults]
-    if most > MAX_RETRIES + 1:
-        faults.append(f"{most} attempts at one question")
-    if after[1] > before[1]:
-        faults.append(f"{after[1] - before[1]} files left open")
-    if after[0] > before[0] * 1.1 + 10:
-        faults.append(f"{after[0] - before[0]:.0f} MB of memory left behind")
+    faults += faults_of(*found)
     print("\n" + ("; ".join(faults) or "every question accounted for, nothing left behind"))
-    return 1 if faults else 0
+    return bool(faults)
 
 
 if __name__ == "__main__":

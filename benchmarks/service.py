@@ -1,9 +1,9 @@
 """A server written for speed: fixed replies in both protocols, from a separate process.
 
     with Service() as service:
-        service.url(delay_ms=100)        # DashScope's native protocol: …/api/v1
-        service.url("openai", pieces=50) # the OpenAI-compatible one: …/compatible-mode/v1
-        service.seen()                   # requests and bytes so far
+        service.url(delay_ms=100) + NATIVE  # DashScope's native protocol
+        service.url() + OPENAI              # the OpenAI-compatible one
+        service.seen()                      # requests and bytes so far
 
 Its cost is the same for every client, and small: about a tenth of a millisecond.
 """
@@ -15,12 +15,14 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 NATIVE = "/api/v1"
 OPENAI = "/compatible-mode/v1"
+PIECES = 50  # of a stream
 STREAMS = (b'"stream":true', b'"stream": true')
 POLICY = {
     "data": {
@@ -40,8 +42,13 @@ POLICY = {
 class Seen(NamedTuple):
     """What the server has received, without the requests for these counts."""
 
-    requests: int
     body_bytes: int
+    times_s: list[float]  # of requests, by a clock of the server's
+
+    @property
+    def requests(self) -> int:
+        """How many came."""
+        return len(self.times_s)
 
 
 class Service:
@@ -61,16 +68,9 @@ class Service:
         self._process.terminate()
         self._process.communicate()
 
-    def url(
-        self,
-        protocol: Literal["native", "openai"] = "native",
-        *,
-        delay_ms: int = 0,
-        pieces: int = 50,
-    ) -> str:
-        """Make the address of a server that answers after a delay, in so many fragments."""
-        path = NATIVE if protocol == "native" else OPENAI
-        return f"{self._host}/{delay_ms}/{pieces}{path}"
+    def url(self, *, delay_ms: int = 0) -> str:
+        """Make the address, without a protocol's path, of a server that answers after a delay."""
+        return f"{self._host}/{delay_ms}"
 
     def seen(self) -> Seen:
         """Read what it has received since the last call."""
@@ -100,9 +100,9 @@ def _whole(protocol: str) -> bytes:
     })  # fmt: skip
 
 
-def _events(protocol: str, pieces: int) -> list[bytes]:
-    """Make a stream: `pieces` fragments, and what ends it."""
-    texts = [f"word{number} " for number in range(pieces)]
+def _events(protocol: str) -> list[bytes]:
+    """Make a stream: the fragments, and what ends it."""
+    texts = [f"word{number} " for number in range(PIECES)]
     if protocol == NATIVE:
         ends: list[tuple[Any, str]] = [
             *(([{"text": text}], "null") for text in texts),
@@ -133,9 +133,13 @@ def _events(protocol: str, pieces: int) -> list[bytes]:
         base | {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
         for delta, reason in deltas
     ]
-    usage = {"prompt_tokens": 118, "completion_tokens": pieces, "total_tokens": 118 + pieces}
+    usage = {"prompt_tokens": 118, "completion_tokens": PIECES, "total_tokens": 118 + PIECES}
     chunks.append(base | {"choices": [], "usage": usage})
     return [b"data: " + _json(chunk) + b"\n\n" for chunk in chunks] + [b"data: [DONE]\n\n"]
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 def _json(value: Any) -> bytes:
@@ -145,7 +149,9 @@ def _json(value: Any) -> bytes:
 class _Connection(asyncio.Protocol):
     """One connection: request after request, each answered as its path says."""
 
-    requests = body_bytes = 0  # of all connections, since they were read last
+    # Of all connections, since they were read last.
+    body_bytes = 0
+    times_s: ClassVar[list[float]] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101
@@ -186,25 +192,25 @@ class _Connection(asyncio.Protocol):
     def _answer(self, path: str) -> None:
         cls = type(self)
         if path == "/seen":
-            seen = Seen(cls.requests, cls.body_bytes)
-            cls.requests = cls.body_bytes = 0
+            seen = Seen(cls.body_bytes, cls.times_s)
+            cls.body_bytes, cls.times_s = 0, []
             self._reply(_json(seen._asdict()))
             return
-        cls.requests += 1
-        _, delay_ms, pieces, rest = path.split("/", 3)
+        cls.times_s.append(time.monotonic())
+        _, delay_ms, rest = path.split("/", 2)
         if rest.startswith("api/v1/uploads"):
             host, port = self._transport.get_extra_info("sockname")
-            POLICY["data"]["upload_host"] = f"http://{host}:{port}/0/0/upload"
+            POLICY["data"]["upload_host"] = f"http://{host}:{port}/0/upload"
             self._reply(_json(POLICY))
         elif rest == "upload":
             self._reply(b"")
         else:
             protocol = NATIVE if rest.startswith("api") else OPENAI
             asyncio.get_running_loop().call_later(
-                int(delay_ms) / 1000, self._say, protocol, int(pieces), self._is_stream
+                int(delay_ms) / 1000, self._say, protocol, self._is_stream
             )
 
-    def _say(self, protocol: str, pieces: int, is_stream: bool) -> None:
+    def _say(self, protocol: str, is_stream: bool) -> None:
         if self._transport.is_closing():
             return
         if not is_stream:
@@ -214,11 +220,7 @@ class _Connection(asyncio.Protocol):
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream;charset=UTF-8\r\n"
             b"transfer-encoding: chunked\r\n\r\n"
         )
-        if (protocol, pieces) not in _EVENTS:
-            _EVENTS[protocol, pieces] = [
-                b"%x\r\n%s\r\n" % (len(event), event) for event in _events(protocol, pieces)
-            ]
-        for event in (*_EVENTS[protocol, pieces], b"0\r\n\r\n"):
+        for event in _STREAMS[protocol]:
             if not self._transport.is_closing():
                 self._transport.write(event)  # one by one, as a model sends them
 
@@ -230,7 +232,9 @@ class _Connection(asyncio.Protocol):
 
 
 _WHOLE = {protocol: _whole(protocol) for protocol in (NATIVE, OPENAI)}
-_EVENTS: dict[tuple[str, int], list[bytes]] = {}
+_STREAMS = {
+    protocol: [*map(_chunk, _events(protocol)), b"0\r\n\r\n"] for protocol in (NATIVE, OPENAI)
+}
 
 
 async def _serve() -> None:
