@@ -9,6 +9,7 @@ but the loop that waits.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import threading
@@ -35,7 +36,7 @@ from langchain_qwen_audio._transcription.segment_transcripts import SegmentTrans
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator, Generator, Hashable, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Generator, Hashable, Iterable
     from concurrent.futures import Future
 
     from langchain_qwen_audio._transcription.checkpoints import ByteStore
@@ -87,9 +88,12 @@ class Transcriber:
         """
         in_flight: deque[Future[SegmentTranscript]] = deque()
         ended = threading.Event()
-        with DaemonThreads(self.max_concurrency, THREAD_NAME) as threads:
+        with (
+            DaemonThreads(self.max_concurrency, THREAD_NAME) as threads,
+            contextlib.closing(self._tasks(recordings)) as tasks,
+        ):
             try:
-                for task in self._tasks(recordings):
+                for task in tasks:
                     in_flight.append(threads.submit(partial(self._transcribe, task, ended)))
                     if len(in_flight) > AHEAD * self.max_concurrency:
                         yield self._checked(in_flight.popleft().result())
@@ -102,7 +106,8 @@ class Transcriber:
         """Transcribe recordings without blocking the event loop; see `run`."""
         in_flight: deque[asyncio.Task[SegmentTranscript]] = deque()
         gate = asyncio.Semaphore(self.max_concurrency)
-        next_task = partial(next, self._tasks(recordings), None)
+        tasks = self._tasks(recordings)
+        next_task = partial(next, tasks, None)
         with DaemonThreads(1, THREAD_NAME) as reader:
             try:
                 while task := await asyncio.wrap_future(reader.submit(next_task)):
@@ -112,6 +117,7 @@ class Transcriber:
                 while in_flight:
                     yield self._checked(await in_flight.popleft())
             finally:
+                reader.submit(tasks.close)  # where its files were opened
                 for running in in_flight:
                     running.cancel()
                 await asyncio.gather(*in_flight, return_exceptions=True)
@@ -122,7 +128,7 @@ class Transcriber:
             raise error
         return transcript
 
-    def _tasks(self, recordings: Iterable[Recording]) -> Iterator[SegmentTask]:
+    def _tasks(self, recordings: Iterable[Recording]) -> Generator[SegmentTask]:
         self._store.prepare()  # it is an error before anything is read or sent
         for recording in recordings:
             place = SegmentTranscript(recording.source, 0, 0.0, 0.0, is_first=True)
