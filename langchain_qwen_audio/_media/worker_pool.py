@@ -51,9 +51,9 @@ _ENVIRONMENT = (
     *("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"),
     *("LANG", "LC_ALL", "LC_CTYPE", "TMPDIR"),
 )
-# As many threads as Python's executors have may each have a job in turn, and no worker is started
-# anew for that.
-MAX_IDLE = min(32, (os.cpu_count() or 1) + 4)
+# Each of the threads that Python's executors have holds one while it decodes, each core one that
+# encodes: no worker is started anew for the next recording of a batch.
+MAX_IDLE = 2 * (os.cpu_count() or 1) + 4
 START_S = 60.0  # a worker that is not ready by then, on however busy a machine, is ended
 _STOP_S = 2.0  # so is one that does not stop its job so soon
 

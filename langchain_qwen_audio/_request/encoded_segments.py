@@ -7,10 +7,12 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from langchain_qwen_audio._media.mp3 import encode_mp3
+from langchain_qwen_audio._media.bounded import bounded_encode
 from langchain_qwen_audio._media.samples import length_of
+from langchain_qwen_audio._media.unreadable import CodecError
 from langchain_qwen_audio._media.wav import encode_wav
 from langchain_qwen_audio.audio import Audio
+from langchain_qwen_audio.errors import AudioError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -63,7 +65,10 @@ def encode_segments(
         sample_rate: Samples per second.
     """
     for part in _parts(pieces, sample_rate):
-        yield part.audio_of(audio, _encode(part, bit_rate, sample_rate))
+        if bit_rate is None:
+            yield part.audio_of(audio, encode_wav(part, sample_rate))
+        else:
+            yield part.audio_of(audio, _encode_mp3(part, audio, bit_rate, sample_rate))
 
 
 def hold_segments(
@@ -99,13 +104,14 @@ def _later(
         wav = part.audio_of(audio, encode_wav(part, sample_rate))
         return lambda: wav
     samples = b"".join(part)
-    return lambda: part.audio_of(audio, encode_mp3([samples], sample_rate, bit_rate))
+    return lambda: part.audio_of(audio, _encode_mp3([samples], audio, bit_rate, sample_rate))
 
 
-def _encode(blocks: Iterable[bytes], bit_rate: float | None, sample_rate: int) -> bytes:
-    if bit_rate is None:
-        return encode_wav(blocks, sample_rate)
-    return encode_mp3(blocks, sample_rate, bit_rate)
+def _encode_mp3(blocks: Iterable[bytes], audio: Audio, bit_rate: float, sample_rate: int) -> bytes:
+    try:
+        return bounded_encode(blocks, sample_rate, bit_rate)
+    except (CodecError, OSError) as error:
+        raise AudioError(f"{audio.name}: it cannot be encoded as MP3 ({error})") from error
 
 
 def _parts(

@@ -84,6 +84,21 @@ def test_importing_and_constructing_loads_nothing_heavy(statement: str) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("names", "loaded"), [("Audio, ChatQwenAudio", "True"), ("Audio", "False")]
+)
+def test_the_sdk_loads_while_the_first_worker_starts_if_there_is_a_chat_model(
+    names: str, loaded: str
+) -> None:
+    welcome = PACKAGE / "samples" / "welcome.wav"
+    program = f"from langchain_qwen_audio import {names}; Audio.from_path({str(welcome)!r}).probe; "
+    program += "import sys; print('dashscope' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, *STRICT, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [loaded]
+
+
 def test_the_package_lists_its_public_names() -> None:
     assert set(langchain_qwen_audio.__all__) <= set(dir(langchain_qwen_audio))
     for name in langchain_qwen_audio.__all__:
