@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import os
 import threading
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -32,10 +33,10 @@ from langchain_qwen_audio._service.time_limits import CallTimeout
 from langchain_qwen_audio._transcription.answers import STORED, Answer, StoredAnswer
 from langchain_qwen_audio._transcription.backend import Backend, SegmentTask
 from langchain_qwen_audio._transcription.checkpoints import Checkpoint
+from langchain_qwen_audio._transcription.read_ahead import read_ahead
 from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import AsyncGenerator, Generator, Hashable, Iterable
     from concurrent.futures import Future
 
@@ -129,13 +130,17 @@ class Transcriber:
         return transcript
 
     def _tasks(self, recordings: Iterable[Recording]) -> Generator[SegmentTask]:
+        """Make the segments of recordings, and read as many at once as there are cores."""
         self._store.prepare()  # it is an error before anything is read or sent
-        for recording in recordings:
-            place = SegmentTranscript(recording.source, 0, 0.0, 0.0, is_first=True)
-            try:
-                yield from self.backend.tasks(recording, place)
-            except ModelError as error:  # it cannot be opened
-                yield SegmentTask(replace(place, error=error))
+        readers = min(self.max_concurrency, os.cpu_count() or 1)
+        yield from read_ahead(map(self._tasks_of, recordings), readers, "reading recordings")
+
+    def _tasks_of(self, recording: Recording) -> Generator[SegmentTask]:
+        place = SegmentTranscript(recording.source, 0, 0.0, 0.0, is_first=True)
+        try:
+            yield from self.backend.tasks(recording, place)
+        except ModelError as error:  # it cannot be opened
+            yield SegmentTask(replace(place, error=error))
 
     def _transcribe(self, task: SegmentTask, ended: threading.Event) -> SegmentTranscript:
         if ended.is_set() or task.audio is None:

@@ -27,7 +27,9 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """List the jobs of workers."""
     done: list[str] = []
 
-    def run(pool: WorkerPool, job: str, *arguments: Any, **options: Any) -> Generator[bytes]:
+    def run(
+        pool: WorkerPool, job: str, *arguments: Any, **options: Any
+    ) -> Generator[bytes, None, Any]:
         done.append(job)
         return (yield from WorkerPool.run(pool, job, *arguments, **options))
 
