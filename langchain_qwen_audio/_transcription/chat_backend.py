@@ -221,6 +221,6 @@ class ChatBackend:
 
 
 def _audio_of(task: SegmentTask) -> Audio:
-    """Encode a segment, in the thread that sends it: so all cores are at work."""
+    """Wait until a segment is encoded."""
     assert isinstance(task.audio, Segment)  # noqa: S101  # `tasks` makes no others
     return task.audio.encode()

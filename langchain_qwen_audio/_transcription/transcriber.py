@@ -28,6 +28,7 @@ from langchain_core.exceptions import (
 from pydantic import ValidationError
 
 from langchain_qwen_audio._daemon_threads import DaemonThreads
+from langchain_qwen_audio._request.encoded_segments import Segment
 from langchain_qwen_audio._service.single_flight import SingleFlight
 from langchain_qwen_audio._service.time_limits import CallTimeout
 from langchain_qwen_audio._transcription.answers import STORED, Answer, StoredAnswer
@@ -130,10 +131,20 @@ class Transcriber:
         return transcript
 
     def _tasks(self, recordings: Iterable[Recording]) -> Generator[SegmentTask]:
-        """Make the segments of recordings, and read as many at once as there are cores."""
+        """Make the segments of recordings; read and encode as many at once as there are cores."""
         self._store.prepare()  # it is an error before anything is read or sent
-        readers = min(self.max_concurrency, os.cpu_count() or 1)
-        yield from read_ahead(map(self._tasks_of, recordings), readers, "reading recordings")
+        cores = os.cpu_count() or 1
+        readers = min(self.max_concurrency, cores)
+        with DaemonThreads(cores, "encoding") as encoders:
+            for task in read_ahead(map(self._tasks_of, recordings), readers, "reading"):
+                yield self._begun(task, encoders)
+
+    def _begun(self, task: SegmentTask, encoders: DaemonThreads) -> SegmentTask:
+        """Begin to encode a segment, unless it was transcribed by an earlier run."""
+        segment = task.audio
+        if not isinstance(segment, Segment) or self._store.read(task.key) is not None:
+            return task
+        return task._replace(audio=replace(segment, encode=encoders.submit(segment.encode).result))
 
     def _tasks_of(self, recording: Recording) -> Generator[SegmentTask]:
         place = SegmentTranscript(recording.source, 0, 0.0, 0.0, is_first=True)
