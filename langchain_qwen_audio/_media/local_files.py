@@ -26,7 +26,7 @@ class _KeptFiles(threading.local):
     """The files that this thread keeps open: a position in a file is of one thread."""
 
     def __init__(self) -> None:
-        self.files: dict[LocalFile, BinaryIO] = {}
+        self.files: dict[tuple[object, ...], BinaryIO] = {}
 
 
 _KEPT = _KeptFiles()
@@ -95,11 +95,11 @@ class LocalFile:
             yield
             return
         with self.open() as file:
-            _KEPT.files[self] = file
+            _KEPT.files[self._key] = file
             try:
                 yield
             finally:
-                _KEPT.files.pop(self, None)
+                _KEPT.files.pop(self._key, None)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[BinaryIO]:
@@ -117,8 +117,12 @@ class LocalFile:
             yield file
 
     @property
+    def _key(self) -> tuple[object, ...]:
+        return self.path, *self.identity  # a list, where it comes from a checkpoint
+
+    @property
     def _kept(self) -> BinaryIO | None:
-        file = _KEPT.files.get(self)
+        file = _KEPT.files.get(self._key)
         return None if file is None or file.closed else file  # another thread may close it
 
     def require_unchanged(self, file: BinaryIO) -> None:

@@ -137,14 +137,7 @@ class Transcriber:
         readers = min(self.max_concurrency, cores)
         with DaemonThreads(cores, "encoding") as encoders:
             for task in read_ahead(map(self._tasks_of, recordings), readers, "reading"):
-                yield self._begun(task, encoders)
-
-    def _begun(self, task: SegmentTask, encoders: DaemonThreads) -> SegmentTask:
-        """Begin to encode a segment, unless it was transcribed by an earlier run."""
-        segment = task.audio
-        if not isinstance(segment, Segment) or self._store.read(task.key) is not None:
-            return task
-        return task._replace(audio=replace(segment, encode=encoders.submit(segment.encode).result))
+                yield _encoding(task, encoders)
 
     def _tasks_of(self, recording: Recording) -> Generator[SegmentTask]:
         place = SegmentTranscript(recording.source, 0, 0.0, 0.0, is_first=True)
@@ -217,6 +210,14 @@ class Transcriber:
         reason = answer.finish_reason
         seconds, gaps = answer.seconds, answer.gaps
         return replace(transcript, billed_s=seconds, gaps=gaps, finish_reason=reason)
+
+
+def _encoding(task: SegmentTask, encoders: DaemonThreads) -> SegmentTask:
+    """Begin to encode a segment."""
+    segment = task.audio
+    if not isinstance(segment, Segment):
+        return task
+    return task._replace(audio=replace(segment, encode=encoders.submit(segment.encode).result))
 
 
 def _with_values(task: SegmentTask, values: StoredAnswer) -> SegmentTranscript:
