@@ -62,10 +62,7 @@ def load(path: Path, url: str) -> Loaded:
 
 
 def _load(path: Path, url: str) -> Loaded:
-    import os
-
     from langchain_qwen_audio import ChatQwenAudio, QwenAudioLoader
-    from langchain_qwen_audio._media.worker_pool import POOL
 
     llm = ChatQwenAudio(model=MODEL, base_url=url + NATIVE, api_key=KEY)
     llm.invoke("What is said?")  # the SDK is imported once, however long the recording
@@ -73,13 +70,13 @@ def _load(path: Path, url: str) -> Loaded:
     began = time.monotonic()
     for _ in loader.lazy_load():
         pass
-    taken_s = time.monotonic() - began
-    pids = [os.getpid(), *(worker.process.pid for worker in POOL._all)]  # noqa: SLF001
-    return Loaded(taken_s, loader.summary.segments, sum(map(peak_mb, pids)))
+    return Loaded(time.monotonic() - began, loader.summary.segments, peak_mb())
 
 
-def peak_mb(pid: int) -> float:
-    """Read the most memory that a process ever had; Linux tells."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return int(found[1]) / 1000 if found else math.nan
+def peak_mb() -> float:
+    """Read the most memory that this process and its workers ever had; Linux tells."""
+    from langchain_qwen_audio._media.worker_pool import POOL
+
+    pids = ("self", *(worker.process.pid for worker in POOL._all))  # noqa: SLF001
+    texts = (Path(f"/proc/{pid}/status").read_text(encoding="ascii") for pid in pids)
+    return sum(int(it) for text in texts for it in re.findall(r"VmHWM:\s+(\d+) kB", text)) / 1000

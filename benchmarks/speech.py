@@ -1,9 +1,9 @@
-"""Telephone prompts, joined → words that are wrong at cuts; tokens and costs without the silence.
+"""Telephone prompts, joined → words that are wrong at cuts.
 
-    python -m benchmarks.speech [--minutes 10] [--hour-minutes 60]
+    python -m benchmarks.speech [--minutes 10]
 
-Needs the prompts (see `prompts.py`), jiwer, and the extras `local` and `vad`. No key, no network:
-the local test server transcribes with Whisper, or answers with a fixed text.
+Needs the prompts (see `prompts.py`), jiwer, and the extra `local`. No key, no network: the local test
+server transcribes with Whisper.
 """
 
 from __future__ import annotations
@@ -24,13 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmarks.prompts import PlacedPrompt
-    from langchain_qwen_audio.document_loaders import LoadSummary
 
 SEGMENT_S = 10.0  # as for subtitles
-SHORT_PAUSES_S, LONG_PAUSES_S = (0.3, 0.6, 0.4, 0.8), (1.0, 4.0, 12.0, 30.0)
-MAX_MORE = 1.1  # tokens, beside those of the speech alone
+SHORT_PAUSES_S = (0.3, 0.6, 0.4, 0.8)
 SILENCE_S = 0.1  # that a prompt itself has at its start and at its end
-BILLED = "qwen3.5-omni-flash"
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -87,52 +84,23 @@ def measure_cuts(folder: Path, minutes: float, pauses_s: tuple[float, ...]) -> N
     )
 
 
-def load(path: Path, *, skip_silence: bool) -> LoadSummary:
-    """Load a recording with a model that is billed by tokens, and a fixed answer."""
-    with LocalDashScope(reply="a transcript", check_audio=True, max_log=1) as server:
-        llm = ChatQwenAudio(
-            model=BILLED, base_url=server.base_url, api_key="local", region="cn-beijing"
-        )
-        loader = QwenAudioLoader(path, llm=llm, skip_silence=skip_silence)
-        loader.load()
-    return loader.summary
-
-
-def measure_silence(path: Path, minutes: float) -> bool:
-    """Load prompts with long pauses, all and without the silence; tell whether it is little."""
-    placed = join_prompts(path, minutes * 60, LONG_PAUSES_S)
-    speech_s = sum(it.prompt.length_s for it in placed)
-    whole, spoken = load(path, skip_silence=False), load(path, skip_silence=True)
-    tokens = [it.usage["input_token_details"]["audio"] for it in (whole, spoken)]
-    for name, summary, count in zip(("all", "speech"), (whole, spoken), tokens, strict=True):
-        print(f"{name:<8}{summary.audio_s:>9.0f} s{count:>9} tokens   {summary.cost}")
-    allowed = tokens[0] * speech_s / whole.audio_s * MAX_MORE
-    print(f"the prompts are {speech_s:.0f} s; at most {allowed:.0f} tokens are allowed")
-    return tokens[1] <= allowed
-
-
-def main() -> int:
-    """Run everything; return 1 if too much is sent."""
+def main() -> None:
+    """Print a line for each kind of pauses."""
     parser = argparse.ArgumentParser(description="Joined telephone prompts through the loader.")
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--hour-minutes", type=float, default=60.0)
-    args = parser.parse_args()
+    minutes = parser.parse_args().minutes
     if not are_installed():
-        print(MISSING)
-        return 1
+        sys.exit(MISSING)
+    print(
+        "Prompts that a cut divides, and those of them that would fit into a segment; words that "
+        "Whisper\nhas right in the prompt alone and wrong in the whole, in divided prompts and in "
+        "others:\n"
+        f"{'pauses':<14}{'words':>7}{'cuts':>7}{'divided':>9}{'fitting':>9}{'wrong':>9}{'others':>9}"
+    )
     with tempfile.TemporaryDirectory() as name:
-        is_little = measure_silence(Path(name) / "hour.wav", args.hour_minutes)
-        print(
-            "\nPrompts that a cut divides, and those of them that would fit into a segment; words "
-            "that Whisper\nhas right in the prompt alone and wrong in the whole, in prompts that "
-            "are divided and in others:\n"
-            f"{'pauses':<14}{'words':>7}{'cuts':>7}{'divided':>9}{'fitting':>9}{'wrong':>9}"
-            f"{'others':>9}"
-        )
         for pauses_s in (SHORT_PAUSES_S, (0.0,)):
-            measure_cuts(Path(name), args.minutes, pauses_s)
-    return not is_little
+            measure_cuts(Path(name), minutes, pauses_s)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
