@@ -49,6 +49,9 @@ CHINESE = {
     ),
     "with the silence": "含静音",
     "the speech alone": "仅语音",
+    "10 turns about 5 minutes of sound, `AudioMiddleware`: its ": (
+        "关于 5 分钟声音的 10 轮对话，`AudioMiddleware`："
+    ),
     "10 turns about 5 minutes of sound, `AudioMiddleware`": (
         "关于 5 分钟声音的 10 轮对话，`AudioMiddleware`"
     ),
@@ -66,8 +69,8 @@ CHINESE = {
     "99th percentile": "第 99 百分位",
     "median": "中位数",
     "bare aiohttp": "裸 aiohttp",
-    "clips on Ray Data, two workers, 500 ms of service time": (
-        "Ray Data 上的音频，两个 worker，服务用时 500 ms"
+    "clips on Ray Data, two workers, 1 s of service time": (
+        "Ray Data 上的音频，两个 worker，服务用时 1 s"
     ),
     "one worker": "一个 worker",
     "clips/s": "段/s",

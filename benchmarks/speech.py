@@ -2,8 +2,8 @@
 
     python -m benchmarks.speech [--minutes 10]
 
-Needs the prompts (see `prompts.py`), jiwer, and the extra `local`. No key, no network: the local test
-server transcribes with Whisper.
+Needs the prompts (see `prompts.py`), jiwer, and the extra `local`. No key, no network: the
+local test server transcribes with Whisper.
 """
 
 from __future__ import annotations
