@@ -7,7 +7,7 @@ import gc
 import json
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -66,14 +66,14 @@ class Taken(NamedTuple):
     processor: float
 
 
-def _in_turns(run: Callable[[Connect], Awaitable[list[float]]]) -> dict[str, Taken]:
+def _in_turns(run: Callable[[Connect], Coroutine[Any, Any, list[float]]]) -> dict[str, Taken]:
     """Let the clients take turns, after one that warms up."""
     taken: dict[str, list[Taken]] = {name: [] for name in CLIENTS}
     for _ in range(ROUNDS + 1):
         for name, connect in CLIENTS.items():
             gc.collect()  # or chance decides whose frames wait for a full collection
             began = time.process_time()
-            each = asyncio.run(run(connect))  # type: ignore[arg-type]
+            each = asyncio.run(run(connect))
             processor = (time.process_time() - began) / len(each) * MICRO
             taken[name].append(Taken([it * MILLI for it in each], processor))
     return {name: _together(found[1:]) for name, found in taken.items()}

@@ -14,7 +14,7 @@ from typing import Literal
 
 from connect import SAMPLE, connect
 from langchain.agents import create_agent
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, HumanMessage
 from langchain_core.tools import tool
 
 from langchain_qwen_audio import Audio
@@ -36,7 +36,7 @@ asr = model.model_copy(update={"model": "qwen3-asr-flash-realtime"})
 # A model calls no tools while it speaks, so the agent writes, and this one reads it aloud.
 voice = model.model_copy(update={"modalities": ["text", "audio"], "voice": "Tina"})
 agent = create_agent(model, [studio_hours], system_prompt="You are on the phone. Be brief.")
-conversation: list[BaseMessage] = []
+conversation: list[AnyMessage] = []
 
 
 async def microphone() -> AsyncIterator[bytes]:
@@ -50,7 +50,7 @@ async def microphone() -> AsyncIterator[bytes]:
 async def write() -> AsyncGenerator[str]:
     """Yield the sentences of the agent's answer as soon as each is complete."""
     text = ""
-    async for chunk, _ in agent.astream({"messages": conversation}, stream_mode="messages"):
+    async for chunk, _ in agent.astream({"messages": [*conversation]}, stream_mode="messages"):
         if isinstance(chunk, AIMessageChunk):
             text += chunk.text
             while match := SENTENCE.match(text):
