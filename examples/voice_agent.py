@@ -115,6 +115,8 @@ async def main() -> None:
             if sentence.text and not answering.done():
                 answering.cancel()
                 await asyncio.wait([answering])
+            if sentence.error:
+                print(f"not transcribed: {sentence.error}")
             if sentence.is_final and sentence.text:
                 print(f"user:  {sentence.text}")
                 answering = tasks.create_task(answer(sentence.text))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from langchain_qwen_audio import ChatQwenAudio
-from langchain_qwen_audio.local import LocalDashScope, Reply
+from langchain_qwen_audio.local import LiveReply, LocalDashScope, Reply
 from tests.unit_tests._live.conversations import silence, tone
 from tests.unit_tests.waiting import HANG_S
 
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2] / "docs" / "voice-frameworks.md"
 SPEECH = tone(0.5, 24_000)
 VOICE, ASR, LIVE = "qwen3.5-omni-flash", "qwen3-asr-flash-realtime", "qwen3.5-omni-flash-realtime"
+# A sentence that the service does not transcribe.
+FAILED = {
+    "type": "conversation.item.input_audio_transcription.failed",
+    "item_id": "i",
+    "error": {"code": "x", "message": "too noisy"},
+}
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -48,9 +54,11 @@ async def test_livekit_transcribes_live(server: LocalDashScope) -> None:
     from livekit import rtc
 
     page = adapters("LiveKit")
-    server.script("Are you open?")
-    stream = page["QwenSTT"](ChatQwenAudio(model=ASR)).stream()
-    samples = tone(0.3, 48_000) + bytes(96_000)
+    server.script(LiveReply([FAILED]), "Are you open?")
+    transcriber, errors = page["QwenSTT"](ChatQwenAudio(model=ASR)), []
+    transcriber.on("error", errors.append)
+    stream = transcriber.stream()
+    samples = (tone(0.3, 48_000) + bytes(96_000)) * 2
     for start in range(0, len(samples), 960):
         piece = samples[start : start + 960]
         stream.push_frame(rtc.AudioFrame(piece, 48_000, 1, len(piece) // 2))
@@ -59,8 +67,9 @@ async def test_livekit_transcribes_live(server: LocalDashScope) -> None:
     kinds = [event.type.value for event in events]
     assert kinds[0] == "start_of_speech"
     assert kinds[-2:] == ["final_transcript", "end_of_speech"]
-    assert set(kinds[1:-2]) <= {"interim_transcript"}
-    assert events[-2].alternatives[0].text == "Are you open?"
+    final = [it.alternatives[0].text for it in events if it.type.value == "final_transcript"]
+    assert final == ["", "Are you open?"]
+    assert [str(it.error) for it in errors] == ["too noisy (code=x)"]
     await stream.aclose()
 
 
@@ -165,12 +174,13 @@ async def test_pipecat_transcribes_live(server: LocalDashScope) -> None:
     from pipecat.tests.utils import run_test
 
     page = adapters("Pipecat: an agent")
-    server.script("Are you open?")
-    audio = [frames.InputAudioRawFrame(it, 16_000, 1) for it in (tone(0.3), silence(1.0))]
+    server.script(LiveReply([FAILED]), "Are you open?")
+    audio = [frames.InputAudioRawFrame(it, 16_000, 1) for it in (tone(0.3), silence(1.0)) * 2]
     stt = page["QwenSTT"](ChatQwenAudio(model=ASR), audio_passthrough=False)
-    down, _ = await run_test(stt, frames_to_send=audio, start_timeout=60)
+    down, up = await run_test(stt, frames_to_send=audio, start_timeout=60)
     final = [it.text for it in down if isinstance(it, frames.TranscriptionFrame)]
     assert final == ["Are you open?"]
+    assert [it.error for it in up if isinstance(it, frames.ErrorFrame)] == ["too noisy (code=x)"]
 
 
 async def test_pipecat_runs_an_agent(server: LocalDashScope) -> None:
