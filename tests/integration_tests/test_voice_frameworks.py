@@ -55,7 +55,8 @@ async def test_livekit_transcribes_live(server: LocalDashScope) -> None:
 
     page = adapters("LiveKit")
     server.script(LiveReply([FAILED]), "Are you open?")
-    transcriber, errors = page["QwenSTT"](ChatQwenAudio(model=ASR)), []
+    errors: list[Any] = []
+    transcriber = page["QwenSTT"](ChatQwenAudio(model=ASR))
     transcriber.on("error", errors.append)
     stream = transcriber.stream()
     samples = (tone(0.3, 48_000) + bytes(96_000)) * 2
