@@ -318,7 +318,7 @@ class LiveSession:
             self._events.silence(self._link.reader.active_id)
         if isinstance(event, ErrorReported):
             logger.warning("%s", event.error)
-        await self._runs.note(event, self.messages)
+        await self._runs.note(event, self._conversation)
         await self._events.put(event)
         if isinstance(event, ResponseFinished):
             self._run_tools(event)
