@@ -100,13 +100,13 @@ def _serve_upstream(args: argparse.Namespace) -> None:
 
 def _make_page(name: str | None, token: str, *, is_local: bool, **where: Any) -> PageGuard:
     from langchain_qwen_audio._web_page.app import create_page
-    from langchain_qwen_audio._web_page.choices import find_choices
+    from langchain_qwen_audio._web_page.models import find_page_models
     from langchain_qwen_audio.chat_models import ChatQwenAudio
 
     make_model = functools.partial(ChatQwenAudio, **where)
     with readable_reasons():
-        choices = find_choices(name, make_model())
-    return create_page(make_model, choices, token=token, is_local=is_local)
+        models = find_page_models(name, make_model())
+    return create_page(make_model, models, token=token, is_local=is_local)
 
 
 def _announce(address: str, token: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any
 
-from langchain_qwen_audio._web_page.choices import Choices
+from langchain_qwen_audio._web_page.models import PageModels
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import NotFoundError, QwenAudioError
 
@@ -41,17 +41,17 @@ _FILES = {
 
 
 def create_page(
-    make_model: Callable[..., ChatQwenAudio], choices: Choices, *, token: str, is_local: bool
+    make_model: Callable[..., ChatQwenAudio], models: PageModels, *, token: str, is_local: bool
 ) -> PageGuard:
     """Make the page's server, an ASGI application.
 
     Args:
         make_model: Makes a model, of its fields but those that say where the service is.
-        choices: The models that the page offers.
+        models: The models that the page offers.
         token: What requests must have; the page finds it behind the `#` of its address.
         is_local: The local test server answers, and not Qwen; the page says so.
     """
-    page = _Page(make_model, choices, is_local=is_local)
+    page = _Page(make_model, models, is_local=is_local)
     app = FastAPI(openapi_url=None)
     for path, (name, media_type) in _FILES.items():
         app.add_api_route(path, _send_file(name, media_type))
@@ -67,16 +67,16 @@ class _Page:
     """What the page requests."""
 
     def __init__(
-        self, make_model: Callable[..., ChatQwenAudio], choices: Choices, *, is_local: bool
+        self, make_model: Callable[..., ChatQwenAudio], models: PageModels, *, is_local: bool
     ) -> None:
         self._make_model = make_model
-        self._choices = choices
+        self._models = models
         self._is_local = is_local
 
     async def list_choices(self) -> dict[str, Any]:
         """Say what there is to choose."""
         about = {"is_local": self._is_local, "max_bytes": MAX_RECORDING_BYTES}
-        return about | self._choices.to_json()
+        return about | self._models.to_json()
 
     async def draw(self, recording: UploadFile) -> dict[str, Any]:
         """Measure a recording."""
@@ -90,7 +90,7 @@ class _Page:
         speak: Annotated[bool, Form()] = False,
     ) -> StreamingResponse:
         """Answer a question about a recording."""
-        chosen = self._model(model, [it.name for it in self._choices.ask])
+        chosen = self._model(model, [it.name for it in self._models.ask])
         if speak:
             chosen = chosen.model_copy(update={"modalities": ["text", "audio"]})
         message = await make_question(await _open(recording), question)
@@ -98,7 +98,7 @@ class _Page:
 
     async def talk(self, websocket: WebSocket, model: str, rate: int) -> None:
         """Hold a live talk."""
-        await talk(websocket, lambda: self._model(model, self._choices.talk), rate)
+        await talk(websocket, lambda: self._model(model, self._models.talk), rate)
 
     def _model(self, name: str, offered: list[str]) -> ChatQwenAudio:
         if name not in offered:

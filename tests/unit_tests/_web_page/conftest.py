@@ -13,7 +13,7 @@ import pytest
 
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio._web_page.app import create_page
-from langchain_qwen_audio._web_page.choices import find_choices
+from langchain_qwen_audio._web_page.models import find_page_models
 from langchain_qwen_audio.local import LocalDashScope
 from tests.unit_tests.waiting import HANG_S
 
@@ -51,8 +51,8 @@ def served(service: LocalDashScope) -> Iterator[Served]:
     with service:
         where = {"base_url": service.base_url, "api_key": KEY, "region": "cn-beijing"}
         make_model = functools.partial(ChatQwenAudio, **where)
-        choices = find_choices(None, make_model())
-        service.mount(create_page(make_model, choices, token=TOKEN, is_local=True))
+        models = find_page_models(None, make_model())
+        service.mount(create_page(make_model, models, token=TOKEN, is_local=True))
         yield Served(service, service.base_url.removesuffix("/api/v1"))
 
 

@@ -88,10 +88,11 @@ async def test_a_live_talk_needs_the_token_and_the_origin(page: Served) -> None:
 def send_head(page: Served, *lines: str) -> str:
     """Send the head of a request and no body; return the reply, which must not wait for it."""
     host, port = page.address.removeprefix("http://").split(":")
+    lines = ("Connection: close", *lines)
     head = [f"POST /page/ask HTTP/1.1\r\nHost: {host}:{port}", f"X-Page-Token: {TOKEN}", *lines]
     with socket.create_connection((host, int(port)), timeout=HANG_S) as it:
         it.sendall("\r\n".join([*head, "", ""]).encode())
-        return it.recv(10_000).decode()
+        return b"".join(iter(lambda: it.recv(10_000), b"")).decode()
 
 
 @pytest.mark.parametrize(

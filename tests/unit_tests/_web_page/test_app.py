@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -70,7 +71,7 @@ def test_an_answer_comes_line_by_line_with_tokens_and_cost(page: Served) -> None
     *texts, facts = lines(page.post("/page/ask", model=ASK, question="What is said?"))
     assert texts == [{"text": "one "}, {"text": "two"}]
     assert facts == {
-        "cost": "0.0009486 CNY (text in 0.000022, audio in 0.0009, text out 0.0000266)",
+        "cost": "0.000949 CNY (text in 0.000022, audio in 0.0009, text out 0.000027)",
         "input_tokens": 60,
         "audio_tokens": 50,
         "output_tokens": 2,
@@ -171,11 +172,11 @@ def texts_of(events: list[Any], kind: str) -> list[str]:
 
 
 async def test_a_talk_passes_on_what_is_written_and_an_interruption(page: Served) -> None:
-    page.service.script(Reply(fragments=("one ", "two"), pause_s=HANG_S))
+    page.service.script(Reply("one two", pause_s=math.inf))
     async with talk(page) as it:
         await events_until(it, "ready")
         await it.send_json({"text": "Count."})
-        await events_until(it, "answer_delta")
+        await events_until(it, "answer_started")
         await it.send_json({"interrupt": True})
         events = await events_until(it, "answer_finished")
     assert events[-1]["status"] == "cancelled"
@@ -188,7 +189,7 @@ async def test_the_session_ends_when_the_browser_leaves(page: Served) -> None:
 
 
 BROKEN = {
-    "it is not opened": (RawReply(400, {}, [b'{"message": "Odd."}']), LIVE, "Odd."),
+    "it is not opened": (RawReply(400, {}, [b'{"message": "Odd."}']), LIVE, "status=400"),
     "it breaks": (LiveReply([CloseCode(1013, "busy")]), LIVE, "1013"),
     "no such model": ("ok", "qwen3.5-omni-flash", "expected a model of the page's list"),
 }
@@ -219,9 +220,9 @@ async def test_the_key_is_in_no_byte_that_a_browser_is_sent(page: Served) -> Non
         page.post("/page/ask", b"", model=ASK),
     ]
     received = [repr((it.headers.raw, it.content)) for it in replies]
-    refusal = json.dumps({"message": echo}).encode()
-    page.service.script(RawReply(401, {"content-type": "application/json"}, [refusal]))
+    page.service.script(LiveReply([CloseCode(1008, echo)]))
     async with talk(page) as it:
+        await it.send_json({"text": "Hello?"})
         received.append(repr(await events_until(it, "error")))
     assert all("Incorrect API key" in it for it in (received[3], received[-1]))
     assert not [it for it in received if KEY in it]

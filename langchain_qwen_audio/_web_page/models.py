@@ -34,7 +34,7 @@ class AskModel:
 
 
 @dataclass(frozen=True)
-class Choices:
+class PageModels:
     """What the page offers.
 
     Attributes:
@@ -59,7 +59,7 @@ def is_talk_model(name: str) -> bool:
     return name.endswith("-realtime") or "-realtime-" in name
 
 
-def find_choices(name: str | None, example: ChatQwenAudio) -> Choices:
+def find_page_models(name: str | None, example: ChatQwenAudio) -> PageModels:
     """Find out what the page offers.
 
     Models whose retirement was announced are left out, snapshots, and what other regions have.
@@ -87,7 +87,7 @@ def find_choices(name: str | None, example: ChatQwenAudio) -> Choices:
     elif name:
         names = [*dict.fromkeys([*names, name])]
     ask = [_describe(it, example) for it in names]
-    return Choices(
+    return PageModels(
         ask,
         talk,
         ask_model=_first(None if name in talk else name, SPEECH, names),
