@@ -142,10 +142,10 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or serve one live session."""
-        if self.mounted and not scope["path"].startswith(_SERVICE_PATHS):
-            await self.mounted(scope, receive, send)
-            return
         try:
+            if self.mounted and not scope["path"].startswith(_SERVICE_PATHS):
+                await self.mounted(scope, receive, send)
+                return
             if scope["type"] == "websocket":
                 await self._serve_live(scope, receive, send)
                 return

@@ -145,6 +145,7 @@ function encodeWav(pieces, rate) {
 let choices; // what the server offers
 let recording = null; // what the question is about: its bytes, its name, its length
 let recorder = null; // while the microphone records
+let isOpening = false; // while the browser asks whether the page may use it
 
 function drawWaveform(points) {
   const peak = points.reduce((max, [low, high]) => Math.max(max, -low, high), 0.01);
@@ -196,14 +197,14 @@ function finishRecording() {
 
 async function toggleRecording() {
   if (recorder) return finishRecording();
-  $("record").disabled = true; // until the browser has asked whether the page may
+  if (isOpening) return; // a disabled button would lose the focus
+  isOpening = true;
   try {
     await startRecording();
   } catch (error) {
-    showAsIs($("ask-error"), error.message);
-  } finally {
-    $("record").disabled = false;
+    refuseRecording(error);
   }
+  isOpening = false;
 }
 
 function showRecorder(isRecording) {
@@ -388,13 +389,14 @@ class Talk {
     this.turns = new Map(); // of the user, by the service's id
     this.untitled = []; // turns that have no id yet
     this.answer = null; // the row of the answer that is coming
+    this.early = []; // what the microphone recorded before the session was there
     this.isMuted = false; // speech that is still on its way after an interruption is not played
     this.failed = false;
     this.setState("connecting");
   }
 
   async start() {
-    this.microphone = await openMicrophone(piece => this.isReady && this.socket.send(piece));
+    this.microphone = await openMicrophone(piece => this.take(piece));
     if (this.state === "over") return this.microphone.close(); // hung up while the browser asked
     const query = new URLSearchParams({ model: $("talk-model").value, rate: this.microphone.rate });
     // A browser cannot add a header to a WebSocket; the second subprotocol is the token.
@@ -402,6 +404,11 @@ class Talk {
     this.socket.binaryType = "arraybuffer";
     this.socket.onmessage = ({ data }) => this.receive(data);
     this.socket.onclose = () => this.close();
+  }
+
+  take(piece) {
+    if (this.isReady) this.socket.send(piece);
+    else if (this.state === "connecting") this.early.push(piece);
   }
 
   get isReady() {
@@ -421,6 +428,7 @@ class Talk {
 
   ready() {
     this.setState("listening");
+    this.early.forEach(piece => this.socket.send(piece));
     $("write").hidden = $("interrupt").hidden = false;
   }
 
@@ -538,7 +546,8 @@ async function toggleTalk() {
 
 function endTalk() {
   current = null;
-  if ($("write").contains(document.activeElement)) $("talk").focus();
+  const focused = document.activeElement;
+  if ($("write").contains(focused) || focused === $("interrupt")) $("talk").focus();
   $("write").hidden = $("interrupt").hidden = true;
   $("talk-model").disabled = false;
   show($("talk"), "talk");
