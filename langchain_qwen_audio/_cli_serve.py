@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._web_page.access import PageGuard
 
 _PRICED_REGION = "cn-beijing"  # the page says what the service would bill there
+_STOP_S = 2  # for answers that are coming when Ctrl-C does
 _OTHERWISE = "leave out --upstream to use the local test server, which needs none"
 
 
@@ -91,7 +92,13 @@ def _serve_upstream(args: argparse.Namespace) -> None:
     require_key(args.region, _OTHERWISE)
     token = secrets.token_urlsafe(32)
     page = _make_page(args.model, token, is_local=False, **stated_place(args.region))
-    config = uvicorn.Config(page, ws="wsproto", log_level="warning", proxy_headers=False)
+    config = uvicorn.Config(
+        page,
+        ws="wsproto",
+        log_level="warning",
+        proxy_headers=False,
+        timeout_graceful_shutdown=_STOP_S,
+    )
     with listen(args.port) as listening:
         host, port = listening.getsockname()
         _announce(f"http://{host}:{port}", token)
