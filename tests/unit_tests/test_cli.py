@@ -973,7 +973,7 @@ def serving(*args: str, env: Variables = NONE) -> Iterator[list[str]]:
 
 def ask_page(line: str, **headers: str) -> httpx.Response:
     """Ask as the page does that is at the address in a line."""
-    address, _, token = line.split()[-1].partition("/#")
+    address, _, token = line.rsplit(maxsplit=1)[-1].partition("/#")
     assert len(token) > 40
     return httpx.post(
         f"{address}/page/ask",

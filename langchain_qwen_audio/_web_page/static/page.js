@@ -192,6 +192,7 @@ function finishRecording() {
   recorder = null;
   microphone.close();
   showRecorder(false);
+  $("recording").hidden = !pieces.length;
   if (pieces.length) useRecording(encodeWav(pieces, microphone.rate), text("own_recording"));
 }
 

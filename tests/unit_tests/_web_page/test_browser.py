@@ -136,7 +136,7 @@ def test_errors_are_shown_and_the_page_speaks_the_browser_s_language(
     tab, _, _ = opened(browser, page, locale="zh-CN", viewport=PHONE)
     expect(tab.get_by_role("heading", level=2).first).to_have_text("就录音提问")
     tab.click("#send")
-    expect(tab.locator("#ask-error")).to_have_text("请先录音，或选择一个文件。")
+    expect(tab.locator("#ask-error")).to_contain_text("请先录音")
     tab.set_input_files("#file", notes)
     expect(tab.locator("#ask-error")).to_contain_text("bytes came that are not usable audio")
     tab.click("#language")
