@@ -155,9 +155,11 @@ class LiveSession:
         """Hang up at once; `finish` first lets the answer end."""
         for task in self._tool_tasks:
             task.cancel()
-        if self._tool_tasks:
-            await asyncio.wait(self._tool_tasks)
-        await self._link.close()
+        try:
+            if self._tool_tasks:
+                await asyncio.wait(self._tool_tasks)
+        finally:
+            await self._link.close()
         await self._runs.fail(self._events.error or exc or asyncio.CancelledError("hung up"))
 
     @property

@@ -46,8 +46,12 @@ LAYERS = [
     ("_agent_memory", "_audio_tools", "_evaluation", "evaluation"),
     ("chains", "tools", "middleware", "ray", "llama_index"),
     ("mcp_server", "mcp_client", "mcp_adapters", "_mcp_content", "deep_agents"),
+    ("_web_page",),
     ("_cli_inputs", "_cli_estimate", "_cli_models"),
-    ("_cli_ask", "_cli_transcribe", "_cli_evaluate", "_cli_mcp", "_cli_sample", "cli"),
+    (
+        *("_cli_ask", "_cli_transcribe", "_cli_evaluate", "_cli_mcp", "_cli_sample", "_cli_serve"),
+        "cli",
+    ),
 ]
 KNOW_THE_SDK = {
     "_request/token_count.py",
@@ -135,7 +139,7 @@ def layer_of(module: str) -> int:
 
 def points_down(module: str, other: str) -> bool:
     if other == "local":  # only the command starts the local test server
-        return module in {"cli", "_cli_models"}
+        return module in {"_cli_serve", "_cli_models"}
     return not other.startswith("local.") and layer_of(other) <= layer_of(module)
 
 
