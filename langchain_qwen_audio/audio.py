@@ -384,8 +384,9 @@ class Audio(EncodedAudio):
 
         It holds the recording as it came; if only a part of it is taken, that part as WAV.
         """
-        taken = self._taken()
-        return {"type": "audio", "base64": taken.base64, "mime_type": taken.mime_type}
+        with self.kept_open():
+            taken = self._taken()
+            return {"type": "audio", "base64": taken.base64, "mime_type": taken.mime_type}
 
     def to_tool_block(self) -> dict[str, Any]:
         """Make the block by which a tool returns it, next to blocks of text if there are some.

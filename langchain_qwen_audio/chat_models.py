@@ -21,6 +21,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.utils import LC_ID_PREFIX
 
 from langchain_qwen_audio._live.calls import LiveCalls
+from langchain_qwen_audio._load_ahead import load_later
 from langchain_qwen_audio._models.langchain_profile import model_profile
 from langchain_qwen_audio._models.routes import profile_at, provider_of
 
@@ -493,6 +494,9 @@ def _message_id(
 
 async def _load_pipeline() -> None:
     """Import what a question takes, which an event loop would feel."""
-    name = "langchain_qwen_audio._pipeline"
-    if name not in sys.modules:
-        await asyncio.to_thread(importlib.import_module, name)
+    if _PIPELINE not in sys.modules:
+        await asyncio.to_thread(importlib.import_module, _PIPELINE)
+
+
+_PIPELINE = "langchain_qwen_audio._pipeline"
+load_later(_PIPELINE)

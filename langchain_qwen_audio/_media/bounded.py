@@ -1,22 +1,27 @@
-"""What FFmpeg says of a file, and its samples, within limits on memory and work.
+"""What FFmpeg says of a file, its samples, and samples as MP3, within limits on memory and work.
 
 A worker process does it. Where there can be none, this process does, without the limits.
 """
 
 from __future__ import annotations
 
+from io import BytesIO
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from langchain_qwen_audio._media import counted_length, declared_length, decoding
 from langchain_qwen_audio._media.decoding import Probe, Report
+from langchain_qwen_audio._media.mp3 import encode_mp3
 from langchain_qwen_audio._media.worker_pool import POOL
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from langchain_qwen_audio._media.choices import Choices
     from langchain_qwen_audio._media.file_parts import FilePart
     from langchain_qwen_audio._media.work_limits import WorkAccount
+
+MAX_HELD_BYTES = 8_000_000  # of samples that wait to be encoded: some four minutes
 
 
 def bounded_probe(file: BinaryIO, account: WorkAccount, track: int | None) -> Probe:
@@ -78,3 +83,19 @@ def bounded_decode(
         return
     facts = yield from POOL.run("decode", file, account, parts=parts, **options)
     vars(report).update(facts, inverted=set(facts["inverted"]))
+
+
+def bounded_encode(blocks: Iterable[bytes], sample_rate: int, max_bits_per_s: float) -> bytes:
+    """Make an MP3 file; see `mp3.encode_mp3`. Workers use all cores, and threads do not.
+
+    What is long is encoded here, block by block, so that its samples are never held.
+    """
+    held, rest = bytearray(), iter(blocks)
+    for block in rest:
+        held += block
+        if len(held) > MAX_HELD_BYTES:
+            return encode_mp3(chain([bytes(held)], rest), sample_rate, max_bits_per_s)
+    if not POOL.is_available():
+        return encode_mp3([bytes(held)], sample_rate, max_bits_per_s)
+    options: dict[str, Any] = {"sample_rate": sample_rate, "max_bits_per_s": max_bits_per_s}
+    return b"".join(POOL.run("encode", BytesIO(held), **options))

@@ -80,7 +80,7 @@ class EncodedAudio:
         """The encoded recording, read from its file if it has one."""
         if isinstance(self._source, bytes):
             return self._source
-        with self._explained(), self._source.open() as file:
+        with self._reading() as file:
             return file.read()
 
     def open(self) -> BinaryIO:
@@ -94,6 +94,30 @@ class EncodedAudio:
         with self._explained():
             return self._source.open()
 
+    @contextlib.contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Open its file once for all that this thread does with it meanwhile.
+
+        Raises:
+            AudioError: The file is not there any more, or not the one that it was.
+        """
+        if isinstance(self._source, bytes):
+            yield
+            return
+        with contextlib.ExitStack() as stack:
+            with self._explained():
+                stack.enter_context(self._source.kept_open())
+            yield
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[BinaryIO]:
+        with self._explained():
+            if isinstance(self._source, bytes):
+                yield BytesIO(self._source)
+                return
+            with self._source.reading() as file:
+                yield file
+
     @property
     def base64(self) -> str:
         """The encoded recording in standard base64."""
@@ -102,7 +126,7 @@ class EncodedAudio:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the bytes and of what is taken of them: equal for equal recordings."""
-        with self._explained(), self.open() as file:
+        with self._reading() as file:
             digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
         if self._choices != Choices():
             digest.update(repr(self._choices).encode())
@@ -115,7 +139,7 @@ class EncodedAudio:
         Raises:
             AudioError: It is not audio; so do all properties below.
         """
-        with self._explained(), self.open() as file:
+        with self._reading() as file:
             return bounded_probe(file, self._account, self._choices.track)
 
     @cached_property
@@ -160,7 +184,7 @@ class EncodedAudio:
         probe = self.probe
         if probe.declared_s is None or self._is_joined:
             return None
-        with self._explained(), self.open() as file:
+        with self._reading() as file:
             return bounded_length(
                 file, self._account, probe.declared_s, probe.container, self._choices.track
             )
@@ -218,7 +242,7 @@ class EncodedAudio:
         return self._duration_s
 
     def _counted_length(self, limit_s: float) -> float | None:
-        with self._explained(), self.open() as file:
+        with self._reading() as file:
             return bounded_count(
                 file,
                 self._account,
@@ -251,12 +275,12 @@ class EncodedAudio:
     def _parts(self) -> list[FilePart]:
         """The files that were joined into this one; most are one."""
         container = self.probe.container
-        with self._explained(), self.open() as file:
+        with self._reading() as file:
             return split_joined(file, container)
 
     @cached_property
     def _is_joined(self) -> bool:
-        with self._explained(), self.open() as file:
+        with self._reading() as file:
             return self._parts != [whole_file(file)]
 
     @property
@@ -283,7 +307,7 @@ class EncodedAudio:
             AudioError: It cannot be decoded, there is no sound in it, or less than its headers say.
         """
         size, report = 0, Report()
-        with self._explained(), self.open() as file:
+        with self._reading() as file:
             blocks = bounded_decode(
                 file,
                 self._account,

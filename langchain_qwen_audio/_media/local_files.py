@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import threading
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+
+
+class _KeptFiles(threading.local):
+    """The files that this thread keeps open: a position in a file is of one thread."""
+
+    def __init__(self) -> None:
+        self.files: dict[tuple[object, ...], BinaryIO] = {}
+
+
+_KEPT = _KeptFiles()
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,47 @@ class LocalFile:
             file.close()
             raise
         return file
+
+    @contextlib.contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Open it once for all that this thread reads of it within.
+
+        Raises:
+            OSError: It cannot be read, or something else is there now.
+        """
+        if self._kept is not None:
+            yield
+            return
+        with self.open() as file:
+            _KEPT.files[self._key] = file
+            try:
+                yield
+            finally:
+                _KEPT.files.pop(self._key, None)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[BinaryIO]:
+        """Take it from its beginning: what this thread keeps open, or else open it.
+
+        Raises:
+            OSError: It cannot be read, or something else is there now.
+        """
+        if (kept := self._kept) is not None:
+            self.require_unchanged(kept)
+            kept.seek(0)
+            yield kept
+            return
+        with self.open() as file:
+            yield file
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        return self.path, *self.identity  # a list, where it comes from a checkpoint
+
+    @property
+    def _kept(self) -> BinaryIO | None:
+        file = _KEPT.files.get(self._key)
+        return None if file is None or file.closed else file  # another thread may close it
 
     def require_unchanged(self, file: BinaryIO) -> None:
         """Require that an open file still is what was found.

@@ -1,4 +1,4 @@
-"""The program of a worker: it probes and decodes recordings for the process that started it.
+"""The program of a worker: it probes, decodes and encodes for the process that started it.
 
 It has limits on memory and work, and ends when its socket is closed. It knows what it is sent: an
 open file and a job. It sends back blocks of samples and a result, as JSON: whoever took over this
@@ -20,6 +20,7 @@ import av  # noqa: F401  # before memory is limited, and before there is somethi
 from langchain_qwen_audio._media.counted_length import counted_length
 from langchain_qwen_audio._media.declared_length import confirmed_length
 from langchain_qwen_audio._media.decoding import Report, decode, probe
+from langchain_qwen_audio._media.mp3 import encode_mp3
 from langchain_qwen_audio._media.samples import SAMPLE_RATE, length_of
 from langchain_qwen_audio._media.unreadable import CodecError
 from langchain_qwen_audio._media.work_limits import TOO_MUCH_MEMORY, WorkLimits
@@ -113,11 +114,20 @@ def _decode(file: BinaryIO, outlet: _Outlet, **arguments: Any) -> Any:
     return asdict(report) | {"inverted": sorted(report.inverted)}
 
 
+def _encode(file: BinaryIO, outlet: _Outlet, *, sample_rate: int, max_bits_per_s: float) -> None:
+    samples = file.read()
+    outlet.limits.allow(sound_s := length_of(len(samples), sample_rate))
+    blocks = (samples[at : at + BLOCK_BYTES] for at in range(0, len(samples), BLOCK_BYTES))
+    outlet.add(encode_mp3(blocks, sample_rate, max_bits_per_s), sound_s)
+    outlet.flush()
+
+
 _JOBS: dict[str, Callable[..., Any]] = {
     "probe": _probe,
     "confirm": _confirm,
     "count": _count,
     "decode": _decode,
+    "encode": _encode,
 }
 
 

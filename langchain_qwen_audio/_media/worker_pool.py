@@ -23,6 +23,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from langchain_qwen_audio._load_ahead import load_now
 from langchain_qwen_audio._media.unreadable import CodecError
 from langchain_qwen_audio._media.work_limits import MAX_WORK_S, TOO_MUCH_WORK, WorkAccount
 from langchain_qwen_audio._media.worker_messages import (
@@ -50,6 +51,9 @@ _ENVIRONMENT = (
     *("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"),
     *("LANG", "LC_ALL", "LC_CTYPE", "TMPDIR"),
 )
+# Each of the threads that Python's executors have holds one while it decodes, each core one that
+# encodes: no worker is started anew for the next recording of a batch.
+MAX_IDLE = 2 * (os.cpu_count() or 1) + 4
 START_S = 60.0  # a worker that is not ready by then, on however busy a machine, is ended
 _STOP_S = 2.0  # so is one that does not stop its job so soon
 
@@ -175,6 +179,7 @@ class WorkerPool:
             worker = _Worker(self._command or _command())
             self._all.add(worker)
         try:
+            load_now()
             worker.wait_until_ready()
         except BaseException:
             self._end(worker)
@@ -183,7 +188,7 @@ class WorkerPool:
 
     def _put_back(self, worker: _Worker, *, is_reusable: bool) -> None:
         with self._lock:
-            if is_reusable and len(self._idle) < (os.cpu_count() or 1):
+            if is_reusable and len(self._idle) < MAX_IDLE:
                 self._idle.append(worker)
                 return
         self._end(worker)

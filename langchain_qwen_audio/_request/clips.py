@@ -134,11 +134,12 @@ class _Preparation:
         return [part]
 
     def _prepare_clip(self, clip: Audio) -> list[PreparedPart]:
-        clips = _converted(clip, self._options)
         profile = self._options.profile
-        self._tokens += sum(profile.clip_tokens(it.duration_s) or 0 for it in clips)
-        self._require_context()
-        return [_travelling(it, self._options) for it in clips]
+        with clip.kept_open():
+            clips = _converted(clip, self._options)
+            self._tokens += sum(profile.clip_tokens(it.duration_s) or 0 for it in clips)
+            self._require_context()
+            return [_travelling(it, self._options) for it in clips]
 
     def _require_context(self) -> None:
         """Require that the model's context holds all the audio."""

@@ -64,7 +64,7 @@ def convert(audio: Audio, profile: Profile, long_audio: LongAudio = "split") -> 
         limit = byte_count(limit_s, sample_rate)
         pieces = one_part(_head(samples, limit, audio, profile, long_audio))
     bit_rate = choose_bit_rate(audio, kept_s, min(limit_s, kept_s), profile, sample_rate)
-    parts = [part.audio for part in encode_segments(pieces, audio, bit_rate, sample_rate)]
+    parts = list(encode_segments(pieces, audio, bit_rate, sample_rate))
     if len(parts) > 1:
         return parts
     parts[0].name = audio.name
@@ -89,6 +89,8 @@ def _may_pass(audio: Audio, profile: Profile, sample_rate: int) -> bool:
     if not audio.is_plain:
         return False
     declared_s = audio.declared_s
+    if declared_s and declared_s > profile.max_clip_s:  # or it is truncated, which is an error
+        return False
     if declared_s and audio.size > byte_count(declared_s, sample_rate) + WAV_HEADER_BYTES:
         return False
     documented = any(

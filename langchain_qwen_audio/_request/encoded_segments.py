@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from langchain_qwen_audio._media.mp3 import encode_mp3
+from langchain_qwen_audio._media.bounded import bounded_encode
 from langchain_qwen_audio._media.samples import length_of
+from langchain_qwen_audio._media.unreadable import CodecError
 from langchain_qwen_audio._media.wav import encode_wav
 from langchain_qwen_audio.audio import Audio
+from langchain_qwen_audio.errors import AudioError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from langchain_qwen_audio._media.splitting import Piece
 
@@ -31,18 +34,19 @@ class Stretch(NamedTuple):
     length_s: float
 
 
-class Segment(NamedTuple):
+@dataclass(frozen=True)
+class Segment:
     """A part of a recording.
 
     Attributes:
-        audio: The part.
+        encode: Makes the audio of the part, in whatever thread.
         start_s: Where in the recording it starts, in seconds.
         end_s: Where it ends.
         stretches: What of the recording is in it; more than one where silence is left out.
         continues: Whether it ends within sound, so that the next one repeats its end.
     """
 
-    audio: Audio
+    encode: Callable[[], Audio]
     start_s: float
     end_s: float
     stretches: tuple[Stretch, ...]
@@ -50,6 +54,24 @@ class Segment(NamedTuple):
 
 
 def encode_segments(
+    pieces: Iterable[Piece], audio: Audio, bit_rate: float | None, sample_rate: int
+) -> Iterator[Audio]:
+    """Encode the parts that `split_at_pauses` yields, in memory of what comes out.
+
+    Args:
+        pieces: The parts, in pieces.
+        audio: What they are of.
+        bit_rate: That of MP3, in bits a second; None is WAV.
+        sample_rate: Samples per second.
+    """
+    for part in _parts(pieces, sample_rate):
+        if bit_rate is None:
+            yield part.audio_of(audio, encode_wav(part, sample_rate))
+        else:
+            yield part.audio_of(audio, _encode_mp3(part, audio, bit_rate, sample_rate))
+
+
+def hold_segments(
     pieces: Iterable[Piece],
     audio: Audio,
     bit_rate: float | None,
@@ -58,7 +80,7 @@ def encode_segments(
     overlap: int = 0,
     bridge: int = 0,
 ) -> Iterator[Segment]:
-    """Encode the parts that `split_at_pauses` yields.
+    """Hold the parts that `split_at_pauses` yields as samples, so that several are encoded at once.
 
     Args:
         pieces: The parts, in pieces.
@@ -68,23 +90,39 @@ def encode_segments(
         overlap: Bytes of the end of each part that the next one repeats.
         bridge: Bytes that the next one repeats where a part ends within sound.
     """
+    for part in _parts(pieces, sample_rate, overlap, bridge):
+        encode = _later(part, audio, bit_rate, sample_rate)
+        continues = bool(bridge and part.in_sound)
+        yield Segment(encode, part.start_s, part.end_s, tuple(part.stretches), continues)
+
+
+def _later(
+    part: _Part, audio: Audio, bit_rate: float | None, sample_rate: int
+) -> Callable[[], Audio]:
+    """Make what encodes a part; WAV is made at once, so that no second copy of it is."""
+    if bit_rate is None:
+        wav = part.audio_of(audio, encode_wav(part, sample_rate))
+        return lambda: wav
+    samples = b"".join(part)
+    return lambda: part.audio_of(audio, _encode_mp3([samples], audio, bit_rate, sample_rate))
+
+
+def _encode_mp3(blocks: Iterable[bytes], audio: Audio, bit_rate: float, sample_rate: int) -> bytes:
+    try:
+        return bounded_encode(blocks, sample_rate, bit_rate)
+    except (CodecError, OSError) as error:
+        raise AudioError(f"{audio.name}: it cannot be encoded as MP3 ({error})") from error
+
+
+def _parts(
+    pieces: Iterable[Piece], sample_rate: int, overlap: int = 0, bridge: int = 0
+) -> Iterator[_Part]:
+    """Yield the parts, each of which is to be read to its end before the next one."""
     before: list[_Chunk] = []
     for _, group in groupby(pieces, key=attrgetter("part")):
         part = _Part(group, before, sample_rate, max(overlap, bridge))
-        data = (
-            encode_wav(part, sample_rate)
-            if bit_rate is None
-            else encode_mp3(part, sample_rate, bit_rate)
-        )
+        yield part
         before = part.tail if overlap or part.in_sound else []
-        stretches = tuple(part.stretches)
-        start_s, end_s = stretches[0].start_s, stretches[-1].start_s + stretches[-1].length_s
-        name = f"{audio.name} ({start_s:.1f} to {end_s:.1f} s)"
-        length_s = length_of(part.size, sample_rate)
-        continues = bool(bridge and part.in_sound)
-        yield Segment(
-            Audio(data, name=name, duration_s=length_s), start_s, end_s, stretches, continues
-        )
 
 
 class _Chunk(NamedTuple):
@@ -127,6 +165,23 @@ class _Part:
         self.size += len(chunk.samples)
         self.tail = _last([*self.tail, chunk], self._keep)
         return chunk.samples
+
+    @property
+    def start_s(self) -> float:
+        """Where in the recording it starts."""
+        return length_of(self._starts[0][1], self._rate)
+
+    @property
+    def end_s(self) -> float:
+        """Where in the recording it ends."""
+        return length_of(self._next, self._rate)
+
+    def audio_of(self, audio: Audio, data: bytes) -> Audio:
+        """Take the encoded part of a recording, named after it."""
+        name = f"{audio.name} ({self.start_s:.1f} to {self.end_s:.1f} s)"
+        made = Audio(data, name=name, duration_s=length_of(self.size, self._rate))
+        made.mime_type = "audio/wav" if data.startswith(b"RIFF") else "audio/mpeg"  # not probed
+        return made
 
     @property
     def stretches(self) -> Iterator[Stretch]:

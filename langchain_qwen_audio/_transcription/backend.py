@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Mapping, Sequence
 
-    from langchain_qwen_audio._request.encoded_segments import Stretch
+    from langchain_qwen_audio._request.encoded_segments import Segment, Stretch
     from langchain_qwen_audio._transcription.answers import Answer
     from langchain_qwen_audio._transcription.checkpoints import Checkpoint
     from langchain_qwen_audio._transcription.options import Channel
@@ -28,13 +28,13 @@ class SegmentTask(NamedTuple):
 
     Attributes:
         place: Where it is in its recording, without a text yet; or why there is none.
-        audio: Its audio, or the URL of it; None where there is an error, or silence.
+        audio: Its audio, encoded or not yet, or its URL; None where there is an error, or silence.
         key: The key of its transcript in the checkpoint.
         times: Where in the recording its audio is from; None if that is the whole recording.
     """
 
     place: SegmentTranscript
-    audio: Audio | str | None = None
+    audio: Segment | Audio | str | None = None
     key: str = ""
     times: TimeMap | None = None
 

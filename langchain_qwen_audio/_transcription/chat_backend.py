@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.exceptions import ModelError
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
+from langchain_qwen_audio._request.encoded_segments import Segment
 from langchain_qwen_audio._service.retries import Attempts
 from langchain_qwen_audio._transcription.answers import Answer, join_answers, read_answer
 from langchain_qwen_audio._transcription.backend import (
@@ -110,9 +111,11 @@ class ChatBackend:
 
     def tasks(self, recording: Recording, place: SegmentTranscript) -> Iterator[SegmentTask]:
         """Split a recording, or each of its channels."""
-        for audio in self.choice.apply(recording.open()):
-            yield from self._segments(audio, replace(place, channel=audio.channel))
-            place = replace(place, is_first=False)
+        whole = recording.open()
+        with whole.kept_open():
+            for audio in self.choice.apply(whole):
+                yield from self._segments(audio, replace(place, channel=audio.channel))
+                place = replace(place, is_first=False)
 
     def _segments(self, audio: Audio, place: SegmentTranscript) -> Iterator[SegmentTask]:
         """Split a recording, of which `place` is where the next segment is."""
@@ -131,7 +134,7 @@ class ChatBackend:
                     continue
                 here = spoken_place(place, part)
                 key = segment_key(audio.digest, part.stretches, settings)
-                yield SegmentTask(here, part.audio, key, TimeMap(part.stretches))
+                yield SegmentTask(here, part, key, TimeMap(part.stretches))
                 place = next_place(here)
         except ModelError as error:  # it cannot be read, or not to its end
             yield SegmentTask(replace(place, error=error))
@@ -160,7 +163,7 @@ class ChatBackend:
 
     async def atranscribe(self, task: SegmentTask, _store: Checkpoint) -> Answer:
         """Request the transcript of a segment; see `transcribe`."""
-        return await self._arequest(_audio_of(task))
+        return await self._arequest(await asyncio.to_thread(_audio_of, task))
 
     def _request(self, audio: Audio, ended: threading.Event) -> Answer:
         if ended.is_set():  # between the parts of a segment, too
@@ -203,7 +206,7 @@ class ChatBackend:
         if not is_splittable:
             return []
         profile = self.llm.route().profile
-        return [it.audio for it in split_recording(audio, profile, SHORTER * audio.duration_s)]
+        return [it.encode() for it in split_recording(audio, profile, SHORTER * audio.duration_s)]
 
     def _messages(self, audio: Audio) -> list[BaseMessage]:
         content: list[Any] = [audio.to_block()]
@@ -218,5 +221,6 @@ class ChatBackend:
 
 
 def _audio_of(task: SegmentTask) -> Audio:
-    assert isinstance(task.audio, Audio)  # noqa: S101  # `tasks` makes no others
-    return task.audio
+    """Wait until a segment is encoded."""
+    assert isinstance(task.audio, Segment)  # noqa: S101  # `tasks` makes no others
+    return task.audio.encode()

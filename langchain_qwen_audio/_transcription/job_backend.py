@@ -26,6 +26,7 @@ from langchain_qwen_audio._transcription.backend import (
     describe_settings,
     segment_key,
 )
+from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import AudioError, NotFoundError
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._transcription.checkpoints import Checkpoint
     from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
     from langchain_qwen_audio._transcription.sources import Recording
-    from langchain_qwen_audio.audio import Audio
     from langchain_qwen_audio.transcription_jobs import TranscriptionJobs
     from langchain_qwen_audio.transcripts import Transcript
 
@@ -117,7 +117,7 @@ class JobBackend:
 
     def transcribe(self, task: SegmentTask, store: Checkpoint, ended: threading.Event) -> Answer:
         """Wait for the job of an earlier run, or submit one and wait for it."""
-        assert task.audio is not None  # noqa: S101  # it has no error
+        assert isinstance(task.audio, Audio | str)  # noqa: S101  # it has no error
         call, kept = self.jobs._call(), _KeptId(store, task.key)  # noqa: SLF001
         if (task_id := kept.read()) is not None:
             try:
@@ -130,7 +130,7 @@ class JobBackend:
 
     async def atranscribe(self, task: SegmentTask, store: Checkpoint) -> Answer:
         """Wait for the job of an earlier run, or submit one; see `transcribe`."""
-        assert task.audio is not None  # noqa: S101  # it has no error
+        assert isinstance(task.audio, Audio | str)  # noqa: S101  # it has no error
         call, kept = await self.jobs._acall(), _KeptId(store, task.key)  # noqa: SLF001
         if (task_id := await asyncio.to_thread(kept.read)) is not None:
             try:

@@ -12,7 +12,7 @@ from langchain_qwen_audio._media.speech_detection import make_detector
 from langchain_qwen_audio._media.speech_marks import SpeechMarker
 from langchain_qwen_audio._media.splitting import split_at_pauses
 from langchain_qwen_audio._request.conversion import choose_bit_rate, target_sample_rate
-from langchain_qwen_audio._request.encoded_segments import Segment, Stretch, encode_segments
+from langchain_qwen_audio._request.encoded_segments import Segment, Stretch, hold_segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,7 +64,7 @@ def split_recording(
     if length_s is not None and length_s <= splitter.limit_s:
         yield _whole(audio, length_s)
         return
-    yield from splitter.encode(splitter.split(splitter.blocks()), length_s)
+    yield from splitter.hold(splitter.split(splitter.blocks()), length_s)
     splitter.raise_failure()
 
 
@@ -89,7 +89,7 @@ def split_speech(
     marker = SpeechMarker(make_detector(rate), rate)
     pieces = marker.keep_speech(splitter.split(marker.watch(splitter.blocks())))
     end_s = 0.0
-    for segment in splitter.encode(pieces, audio.declared_s):
+    for segment in splitter.hold(pieces, audio.declared_s):
         end_s, length_s = segment.end_s, length_of(marker.size, rate)
         is_whole = marker.is_ended and not splitter.failures and _covers(segment, length_s)
         yield _whole(audio, length_s) if is_whole else segment
@@ -124,11 +124,11 @@ class _Splitter:
             blocks, limit, self.sample_rate, search_s=SEARCH_S, overlap=self._bridge
         )
 
-    def encode(self, pieces: Iterable[Piece], length_s: float | None) -> Iterator[Segment]:
-        """Encode the pieces of segments; `length_s` is of the whole recording, if it is known."""
+    def hold(self, pieces: Iterable[Piece], length_s: float | None) -> Iterator[Segment]:
+        """Make segments of their pieces; `length_s` is of the whole recording, if it is known."""
         audio, rate, limit_s = self._audio, self.sample_rate, self.limit_s
         bit_rate = choose_bit_rate(audio, length_s or limit_s, limit_s, self._profile, rate)
-        return encode_segments(
+        return hold_segments(
             pieces, audio, bit_rate, rate, overlap=self._overlap, bridge=self._bridge
         )
 
@@ -138,7 +138,7 @@ class _Splitter:
 
 
 def _whole(audio: Audio, length_s: float) -> Segment:
-    return Segment(audio, 0.0, length_s, (Stretch(0.0, 0.0, length_s),))
+    return Segment(lambda: audio, 0.0, length_s, (Stretch(0.0, 0.0, length_s),))
 
 
 def _covers(segment: Segment, length_s: float) -> bool:

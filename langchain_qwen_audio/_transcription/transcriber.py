@@ -9,8 +9,10 @@ but the loop that waits.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
+import os
 import threading
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -26,16 +28,17 @@ from langchain_core.exceptions import (
 from pydantic import ValidationError
 
 from langchain_qwen_audio._daemon_threads import DaemonThreads
+from langchain_qwen_audio._request.encoded_segments import Segment
 from langchain_qwen_audio._service.single_flight import SingleFlight
 from langchain_qwen_audio._service.time_limits import CallTimeout
 from langchain_qwen_audio._transcription.answers import STORED, Answer, StoredAnswer
 from langchain_qwen_audio._transcription.backend import Backend, SegmentTask
 from langchain_qwen_audio._transcription.checkpoints import Checkpoint
+from langchain_qwen_audio._transcription.read_ahead import read_ahead
 from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import AsyncGenerator, Generator, Hashable, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Generator, Hashable, Iterable
     from concurrent.futures import Future
 
     from langchain_qwen_audio._transcription.checkpoints import ByteStore
@@ -87,9 +90,12 @@ class Transcriber:
         """
         in_flight: deque[Future[SegmentTranscript]] = deque()
         ended = threading.Event()
-        with DaemonThreads(self.max_concurrency, THREAD_NAME) as threads:
+        with (
+            DaemonThreads(self.max_concurrency, THREAD_NAME) as threads,
+            contextlib.closing(self._tasks(recordings)) as tasks,
+        ):
             try:
-                for task in self._tasks(recordings):
+                for task in tasks:
                     in_flight.append(threads.submit(partial(self._transcribe, task, ended)))
                     if len(in_flight) > AHEAD * self.max_concurrency:
                         yield self._checked(in_flight.popleft().result())
@@ -102,7 +108,8 @@ class Transcriber:
         """Transcribe recordings without blocking the event loop; see `run`."""
         in_flight: deque[asyncio.Task[SegmentTranscript]] = deque()
         gate = asyncio.Semaphore(self.max_concurrency)
-        next_task = partial(next, self._tasks(recordings), None)
+        tasks = self._tasks(recordings)
+        next_task = partial(next, tasks, None)
         with DaemonThreads(1, THREAD_NAME) as reader:
             try:
                 while task := await asyncio.wrap_future(reader.submit(next_task)):
@@ -112,6 +119,7 @@ class Transcriber:
                 while in_flight:
                     yield self._checked(await in_flight.popleft())
             finally:
+                reader.submit(tasks.close)  # where its files were opened
                 for running in in_flight:
                     running.cancel()
                 await asyncio.gather(*in_flight, return_exceptions=True)
@@ -122,14 +130,21 @@ class Transcriber:
             raise error
         return transcript
 
-    def _tasks(self, recordings: Iterable[Recording]) -> Iterator[SegmentTask]:
+    def _tasks(self, recordings: Iterable[Recording]) -> Generator[SegmentTask]:
+        """Make the segments of recordings; read and encode as many at once as there are cores."""
         self._store.prepare()  # it is an error before anything is read or sent
-        for recording in recordings:
-            place = SegmentTranscript(recording.source, 0, 0.0, 0.0, is_first=True)
-            try:
-                yield from self.backend.tasks(recording, place)
-            except ModelError as error:  # it cannot be opened
-                yield SegmentTask(replace(place, error=error))
+        cores = os.cpu_count() or 1
+        readers = min(self.max_concurrency, cores)
+        with DaemonThreads(cores, "encoding") as encoders:
+            for task in read_ahead(map(self._tasks_of, recordings), readers, "reading"):
+                yield _encoding(task, encoders)
+
+    def _tasks_of(self, recording: Recording) -> Generator[SegmentTask]:
+        place = SegmentTranscript(recording.source, 0, 0.0, 0.0, is_first=True)
+        try:
+            yield from self.backend.tasks(recording, place)
+        except ModelError as error:  # it cannot be opened
+            yield SegmentTask(replace(place, error=error))
 
     def _transcribe(self, task: SegmentTask, ended: threading.Event) -> SegmentTranscript:
         if ended.is_set() or task.audio is None:
@@ -195,6 +210,14 @@ class Transcriber:
         reason = answer.finish_reason
         seconds, gaps = answer.seconds, answer.gaps
         return replace(transcript, billed_s=seconds, gaps=gaps, finish_reason=reason)
+
+
+def _encoding(task: SegmentTask, encoders: DaemonThreads) -> SegmentTask:
+    """Begin to encode a segment."""
+    segment = task.audio
+    if not isinstance(segment, Segment):
+        return task
+    return task._replace(audio=replace(segment, encode=encoders.submit(segment.encode).result))
 
 
 def _with_values(task: SegmentTask, values: StoredAnswer) -> SegmentTranscript:

@@ -20,7 +20,7 @@ NAME = "langchain_qwen_audio"
 
 # A module imports from lower layers, and from its own. The longest name that fits is its layer.
 LAYERS = [
-    ("errors", "_locks", "_daemon_threads", "_plurals", "tracing"),
+    ("errors", "_locks", "_daemon_threads", "_load_ahead", "_plurals", "tracing"),
     ("_certificates",),
     ("_media", "_models.profiles", "_notebook.player", "_notebook.waveform"),
     ("audio", "microphone"),
@@ -87,6 +87,21 @@ def test_importing_and_constructing_loads_nothing_heavy(statement: str) -> None:
     )
     assert done.stdout.split() == []
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "loaded"), [("Audio, ChatQwenAudio", "True"), ("Audio", "False")]
+)
+def test_the_sdk_loads_while_the_first_worker_starts_if_there_is_a_chat_model(
+    names: str, loaded: str
+) -> None:
+    welcome = PACKAGE / "samples" / "welcome.wav"
+    program = f"from langchain_qwen_audio import {names}; Audio.from_path({str(welcome)!r}).probe; "
+    program += "import sys; print('dashscope' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, *STRICT, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [loaded]
 
 
 def test_the_package_lists_its_public_names() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pytest
+from langchain_core.messages import HumanMessage
 
 from langchain_qwen_audio import Audio, ChatQwenAudio
 from langchain_qwen_audio._media.local_files import LocalFile
@@ -127,3 +129,70 @@ def test_a_folder_is_no_recording(root: Path, name: str) -> None:
 def test_what_lies_elsewhere_is_refused_whether_it_exists_or_not(root: Path, name: str) -> None:
     with pytest.raises(AudioError, match="outside of what `local_files` allows"):
         LocalFile.find(root / name, [root])
+
+
+# --- how often a file is opened ---------------------------------------------------------------
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """List the files that are opened."""
+    paths: list[Path] = []
+    real = LocalFile.open
+
+    def note(file: LocalFile) -> BinaryIO:
+        paths.append(file.path)
+        return real(file)
+
+    monkeypatch.setattr(LocalFile, "open", note)
+    return paths
+
+
+def test_a_clip_that_a_message_names_is_opened_once(
+    server: LocalDashScope, tmp_path: Path, opened: list[Path]
+) -> None:
+    path = tmp_path / "long.wav"
+    path.write_bytes(wav(tone(40)))  # longer than the model takes
+    model = ChatQwenAudio(base_url=server.base_url, api_key="local", local_files=[tmp_path])
+    model.invoke([HumanMessage([{"type": "audio", "url": path.as_uri()}])])
+    assert opened == [path]
+
+
+def test_a_block_takes_one_opening(tmp_path: Path, opened: list[Path]) -> None:
+    path = tmp_path / "clip.wav"
+    path.write_bytes(CLIP)
+    Audio.from_path(path).to_block()
+    assert opened == [path]
+
+
+def test_a_file_is_kept_open_for_one_thread(tmp_path: Path, opened: list[Path]) -> None:
+    path = tmp_path / "clip.wav"
+    path.write_bytes(CLIP)
+    audio = Audio.from_path(path)
+    with audio.kept_open(), audio.kept_open(), ThreadPoolExecutor(1) as threads:
+        assert audio.data == CLIP
+        assert threads.submit(lambda: audio.data).result() == CLIP
+        assert audio.data == CLIP
+    assert audio.data == CLIP
+    assert opened == [path] * 3
+
+
+def test_a_file_that_changes_while_it_is_kept_open_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    path.write_bytes(CLIP)
+    audio = Audio.from_path(path)
+    with audio.kept_open():
+        path.write_bytes(CLIP + bytes(2))
+        with pytest.raises(AudioError, match="it changed since it was looked at"):
+            _ = audio.data
+
+
+def test_a_file_that_another_thread_has_closed_is_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    path.write_bytes(CLIP)
+    audio = Audio.from_path(path)
+    kept = audio.kept_open()
+    kept.__enter__()
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(kept.__exit__, None, None, None).result()
+    assert audio.data == CLIP
