@@ -20,9 +20,8 @@ from langchain_qwen_audio._models.profiles import PROFILES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    import httpx
-
     from langchain_qwen_audio._models.profiles import Profile
+    from langchain_qwen_audio._service.aiohttp_response import Response
     from langchain_qwen_audio.errors import QwenAudioError
 
 _TRIAL = (
@@ -254,7 +253,7 @@ _BY_STATUS: dict[int, KnownError] = {
 _ERROR_KEYS = re.compile(rb'"(code|error)"')
 
 
-def check_response(response: httpx.Response) -> None:
+def check_response(response: Response) -> None:
     """Raise what a response refuses, with a status or within a body of status 200.
 
     Raises:
