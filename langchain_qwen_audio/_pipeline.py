@@ -84,7 +84,7 @@ class _Call(NamedTuple):
 
     @property
     def urls_to_download(self) -> list[str]:
-        return urls_to_download(self.messages, self.clip_options)
+        return [] if self.settings.fetch == "service" else urls_to_download(self.messages)
 
     def prepare(self, downloaded: dict[str, Audio]) -> _PreparedCall:
         """Convert clips. Those that do not travel are held no longer."""
@@ -330,7 +330,6 @@ def clip_options(settings: BaseChatQwenAudio, model: str, route: Route) -> ClipO
         long_audio=settings.long_audio,
         audio_transport=settings.audio_transport,
         local_files=settings.local_files,
-        fetch=settings.fetch,
     )
 
 

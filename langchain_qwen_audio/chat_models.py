@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import inspect
 import json
 import sys
 from typing import TYPE_CHECKING, Any, Literal
@@ -496,3 +497,8 @@ async def _load_pipeline() -> None:
     name = "langchain_qwen_audio._pipeline"
     if name not in sys.modules:
         await asyncio.to_thread(importlib.import_module, name)
+
+
+# LangChain core looks at these signatures in each call, and making one takes as long as JSON.
+for _method in (ChatQwenAudio._generate, ChatQwenAudio._agenerate):  # noqa: SLF001
+    _method.__signature__ = inspect.signature(_method)  # type: ignore[attr-defined]

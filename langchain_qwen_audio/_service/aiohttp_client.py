@@ -122,14 +122,13 @@ class AiohttpClient:
     async def _send(self, request: AiohttpRequest | httpx.Request) -> aiohttp.ClientResponse:
         if isinstance(request, httpx.Request):
             request = _for_aiohttp(request)
-        limits = aiohttp.ClientTimeout(sock_connect=request.extensions["timeout"]["connect"])
         return await self._session.request(
             request.method,
             request.url,
             headers=request.headers,
             data=_in_pieces(request),
             allow_redirects=False,
-            timeout=limits,
+            timeout=_only_connecting(request.extensions["timeout"]["connect"]),
             proxy=self._proxy,
         )
 
@@ -137,6 +136,11 @@ class AiohttpClient:
         """Close all connections."""
         if "_session" in self.__dict__:
             await self._session.close()
+
+
+@functools.lru_cache(maxsize=64)
+def _only_connecting(limit_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(sock_connect=limit_s)
 
 
 def _with_password(proxy: httpx.Proxy) -> str:

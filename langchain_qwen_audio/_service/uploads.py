@@ -227,6 +227,8 @@ def _send(http: TimedClient, job: UploadJob) -> str:
 
 async def aupload_all(http: AsyncHttp, jobs: Collection[UploadJob]) -> dict[str, str]:
     """Upload the clips that have no URL yet; see `upload_all`. When one fails, all end."""
+    if not jobs:
+        return {}
     gate = asyncio.Semaphore(AT_ONCE)
     uploading = [asyncio.create_task(_aupload(http, job, gate)) for job in jobs]
     try:
