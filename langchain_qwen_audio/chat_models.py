@@ -11,7 +11,7 @@ import importlib
 import inspect
 import json
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
@@ -24,6 +24,7 @@ from langchain_core.utils.utils import LC_ID_PREFIX
 from langchain_qwen_audio._live.calls import LiveCalls
 from langchain_qwen_audio._models.langchain_profile import model_profile
 from langchain_qwen_audio._models.routes import profile_at, provider_of
+from langchain_qwen_audio._turns import turns
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -36,10 +37,10 @@ if TYPE_CHECKING:
     )
 
     from langchain_core.language_models import LanguageModelInput
-    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
     from langchain_core.prompt_values import PromptValue
-    from langchain_core.runnables import Runnable
+    from langchain_core.runnables import Runnable, RunnableConfig
     from langchain_core.tools import BaseTool
     from langchain_protocol.protocol import MessagesData
 
@@ -306,6 +307,35 @@ class ChatQwenAudio(LiveCalls):
         return bool(searches) or self.route(overrides.get("model")).profile.must_stream
 
     # --- LangChain's interface ---
+
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002  # LangChain's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Send messages, and wait for the answer; see LangChain's `invoke`."""
+        await turns().take()  # many calls at once begin in several turns of the loop
+        return await super().ainvoke(input, config, stop=stop, **kwargs)
+
+    async def astream(
+        self,
+        input: LanguageModelInput,  # noqa: A002
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncGenerator[AIMessageChunk]:
+        """Send messages, and yield the answer as it comes; see LangChain's `stream`."""
+        await turns().take()
+        stream = cast(
+            "AsyncGenerator[AIMessageChunk]", super().astream(input, config, stop=stop, **kwargs)
+        )
+        async with contextlib.aclosing(stream) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
         """Refuse blocks that LangChain core, which looks at messages first, would stumble over."""
