@@ -41,7 +41,7 @@ from langchain_qwen_audio._settings import PER_CALL
 from langchain_qwen_audio._tool_calling.prompt import write_tool_prompt
 from langchain_qwen_audio._tool_calling.structured_output import json_prompt
 from langchain_qwen_audio._tool_calling.tool_choice import native_choice, settle_tools
-from langchain_qwen_audio._turns import turns
+from langchain_qwen_audio._turns import FIRST, turns
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import AudioError, InvalidRequestError
 
@@ -165,13 +165,14 @@ async def astream(
 ) -> AsyncGenerator[ChatGenerationChunk]:
     """Send messages, and yield the answer as it comes."""
     call = await _aprepare(settings, messages, kwargs)
-    decoder, places = call.decoder(), turns()
+    decoder, places, rank = call.decoder(), turns(), FIRST
     with decoder.explaining_errors():
         async with contextlib.aclosing(call.service.astream(call.request)) as replies:
             async for reply in replies:
-                await places.take()
+                await places.take(rank)
                 for chunk in decoder.decode(reply):
                     yield chunk
+                rank = rank or places.new_rank()
     for chunk in decoder.finish():
         yield chunk
 
