@@ -24,7 +24,7 @@ from langchain_core.utils.utils import LC_ID_PREFIX
 from langchain_qwen_audio._live.calls import LiveCalls
 from langchain_qwen_audio._models.langchain_profile import model_profile
 from langchain_qwen_audio._models.routes import profile_at, provider_of
-from langchain_qwen_audio._turns import turns
+from langchain_qwen_audio._turns import BegunInTurn, turns
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -320,7 +320,7 @@ class ChatQwenAudio(LiveCalls):
         await turns().take()  # many calls at once begin in several turns of the loop
         return await super().ainvoke(input, config, stop=stop, **kwargs)
 
-    async def astream(
+    def astream(
         self,
         input: LanguageModelInput,  # noqa: A002
         config: RunnableConfig | None = None,
@@ -329,13 +329,8 @@ class ChatQwenAudio(LiveCalls):
         **kwargs: Any,
     ) -> AsyncGenerator[AIMessageChunk]:
         """Send messages, and yield the answer as it comes; see LangChain's `stream`."""
-        await turns().take()
-        stream = cast(
-            "AsyncGenerator[AIMessageChunk]", super().astream(input, config, stop=stop, **kwargs)
-        )
-        async with contextlib.aclosing(stream) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        chunks = super().astream(input, config, stop=stop, **kwargs)
+        return BegunInTurn(cast("AsyncGenerator[AIMessageChunk]", chunks))
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
         """Refuse blocks that LangChain core, which looks at messages first, would stumble over."""
@@ -530,5 +525,6 @@ async def _load_pipeline() -> None:
 
 
 # LangChain core looks at these signatures in each call, and making one takes as long as JSON.
-for _method in (ChatQwenAudio._generate, ChatQwenAudio._agenerate):  # noqa: SLF001
-    _method.__signature__ = inspect.signature(_method)  # type: ignore[attr-defined]
+_methods: tuple[Any, ...] = (ChatQwenAudio._generate, ChatQwenAudio._agenerate)  # noqa: SLF001
+for _method in _methods:
+    _method.__signature__ = inspect.signature(_method)

@@ -18,7 +18,12 @@ from langchain_qwen_audio._service.aiohttp_errors import RaisingHttpx
 from langchain_qwen_audio._service.aiohttp_response import AiohttpResponse, Response
 from langchain_qwen_audio._service.httpx_client import HEADERS, KEEPALIVE_S
 from langchain_qwen_audio._service.json_body import JsonBody
-from langchain_qwen_audio._service.proxies import EnvironmentProxy, Proxies, UnusableProxy, naming
+from langchain_qwen_audio._service.proxies import (
+    EnvironmentProxy,
+    Proxies,
+    UnusableProxy,
+    naming_proxy,
+)
 from langchain_qwen_audio._service.read_timeouts import AsyncTimedClient, check_stream
 from langchain_qwen_audio._service.time_limits import CallTimeout, Timer, extensions_of
 
@@ -182,19 +187,19 @@ class RoutedClient:
     async def request(self, method: str, url: str, **options: Any) -> Response:
         """Make a request, send it, and read the whole reply."""
         proxy, way = self._way(url)
-        with naming(proxy):
+        with naming_proxy(proxy):
             return await way.request(method, url, **options)
 
     async def send(self, request: Any, *, stream: bool = False) -> Response:
         """Send a request, and read the whole reply unless it is a stream."""
         proxy, way = self._way(request.url)
-        with naming(proxy):
+        with naming_proxy(proxy):
             return await way.send(request, stream=stream)
 
     async def open(self, request: httpx.Request, **options: Any) -> Response:
         """Send a request, and read none of the reply's body, whatever its status is."""
         proxy, way = self._way(request.url)
-        with naming(proxy):
+        with naming_proxy(proxy):
             return await way.open(request, **options)
 
     async def aclose(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dashscope.v2 import errors as sdk
 from dashscope.v2.transport.sse import stream_error
@@ -19,6 +19,8 @@ from langchain_qwen_audio._models.profiles import PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import httpx
 
     from langchain_qwen_audio._models.profiles import Profile
     from langchain_qwen_audio._service.aiohttp_response import Response
@@ -269,7 +271,7 @@ def check_response(response: Response) -> None:
     if response.is_success and not _ERROR_KEYS.search(response.content):
         return
     with _readable(response.text):
-        sdk.check_response(response)
+        sdk.check_response(cast("httpx.Response", response))
     if isinstance(body := _json_or_none(response.content), dict):
         check_body(body, response.headers)
 

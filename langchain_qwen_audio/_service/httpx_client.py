@@ -36,7 +36,7 @@ _parse_url = functools.lru_cache(maxsize=64)(httpx.URL)
 class SharedClient(httpx.Client):
     """For sync calls, on sockets whose every read is bounded."""
 
-    cookies = property(lambda _: _NO_COOKIES)  # type: ignore[assignment]
+    cookies = property(lambda _: _NO_COOKIES)
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Make a request, as httpx does."""

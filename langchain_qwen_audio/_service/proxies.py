@@ -103,7 +103,7 @@ class RoutedTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request."""
         proxy = self._proxies.find(request.url)
-        with naming(proxy):
+        with naming_proxy(proxy):
             return self._ways[proxy].handle_request(request)
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ class RoutedTransport(httpx.BaseTransport):
 
 
 @contextlib.contextmanager
-def naming(proxy: EnvironmentProxy | None) -> Iterator[None]:
+def naming_proxy(proxy: EnvironmentProxy | None) -> Iterator[None]:
     """Name the proxy in the error of a connection that it was to make."""
     try:
         yield
