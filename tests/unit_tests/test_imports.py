@@ -20,7 +20,7 @@ NAME = "langchain_qwen_audio"
 
 # A module imports from lower layers, and from its own. The longest name that fits is its layer.
 LAYERS = [
-    ("errors", "_locks", "_daemon_threads", "_load_ahead", "_plurals", "tracing"),
+    ("errors", "_locks", "_daemon_threads", "_load_ahead", "_plurals", "_turns", "tracing"),
     ("_certificates",),
     ("_media", "_models.profiles", "_notebook.player", "_notebook.waveform"),
     ("audio", "microphone"),
