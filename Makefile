@@ -21,6 +21,7 @@ $(VENV)/installed: pyproject.toml $(VENV)/pyvenv.cfg
 
 demo: $(VENV)/installed ## Transcribe the sample on a local test server, with no key
 	$(BIN)/qwen-audio ask langchain_qwen_audio/samples/welcome.wav "What does the speaker say?" --local
+	@echo "Try it in a browser: $(BIN)/qwen-audio serve"
 
 # Three processes on two cores: tests wait for a third of their time. A file stays in one of them,
 # since what its tests share takes seconds. Tests start Python hundreds of times, so what is compiled

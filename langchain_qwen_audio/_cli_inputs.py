@@ -7,6 +7,7 @@ import errno
 import glob
 import mimetypes
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._transcription.sources import Recording
     from langchain_qwen_audio.audio import Audio
 
+HOST = "127.0.0.1"
 STANDARD = "-"  # standard input, or standard output
 _WEB = ("http://", "https://")
 _URLS = (*_WEB, "oss://", "file://")
@@ -49,6 +51,18 @@ def port_error(port: int, error: OSError) -> CommandError:
     """Say why a port cannot be listened on."""
     reason = "it is in use" if error.errno == errno.EADDRINUSE else str(error)
     return CommandError(f"port {port}: {reason}; choose another with --port", 1)
+
+
+def listen(port: int) -> socket.socket:
+    """Listen on a port of this machine alone.
+
+    Raises:
+        CommandError: It cannot be listened on.
+    """
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise port_error(port, error) from error
 
 
 def stated_place(region: str | None) -> dict[str, Any]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen_audio._cli_inputs import CommandError, parse_port, port_error
+from langchain_qwen_audio._cli_inputs import HOST, CommandError, listen, parse_port
 from langchain_qwen_audio._cli_models import (
     ASK_MODEL,
     ASR_MODEL,
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen_audio.tools import QwenAudioToolkit
 
-_HOST, _PORT = "127.0.0.1", 8000
+_PORT = 8000
 
 
 def add_mcp(mcp: argparse.ArgumentParser) -> None:
@@ -36,7 +35,7 @@ def add_mcp(mcp: argparse.ArgumentParser) -> None:
         help="folder whose recordings may be named; nothing outside of it is",
     )
     mcp.add_argument(
-        "--http", action="store_true", help=f"serve HTTP on {_HOST}, in place of standard input"
+        "--http", action="store_true", help=f"serve HTTP on {HOST}, in place of standard input"
     )
     mcp.add_argument(
         "--port", type=parse_port, help=f"with --http; 0 for a free one (default: {_PORT})"
@@ -100,15 +99,8 @@ def _serve_http(server: Server[Any], port: int) -> None:
     import uvicorn
 
     # The app refuses requests for other hosts, so that no page on the web reaches it.
-    config = uvicorn.Config(server.streamable_http_app(host=_HOST), log_level="warning")
-    with _listen(port) as listening:
-        address = f"http://{_HOST}:{listening.getsockname()[1]}/mcp"
+    config = uvicorn.Config(server.streamable_http_app(host=HOST), log_level="warning")
+    with listen(port) as listening:
+        address = f"http://{HOST}:{listening.getsockname()[1]}/mcp"
         print(f"An MCP server is at {address}. Ctrl-C stops it.", flush=True)
         uvicorn.Server(config).run(sockets=[listening])
-
-
-def _listen(port: int) -> socket.socket:
-    try:
-        return socket.create_server((_HOST, port))
-    except OSError as error:
-        raise port_error(port, error) from error

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ASK_MODEL, ASR_MODEL = "qwen-audio-turbo-latest", "qwen3-asr-flash"
 _LOCAL_POLL_S = 0.2
+_OTHERWISE = "add --local to use the local test server, which needs none"
 _M = TypeVar("_M")
 
 
@@ -105,18 +106,26 @@ def open_model(args: argparse.Namespace, make: Callable[..., _M]) -> Iterator[_M
             print(f"A local test server replies, with {whisper}: it is not Qwen.", file=sys.stderr)
             yield make(args, base_url=server.base_url, api_key="local")
     else:
-        _require_key(args)
+        require_key(args.region, _OTHERWISE)
         yield make(args, **stated_place(args.region))
 
 
-def _require_key(args: argparse.Namespace) -> None:
+def require_key(region: str | None, otherwise: str) -> None:
+    """Refuse to begin without a key, unless a server of the user's own is used.
+
+    Args:
+        region: The region that an option gives.
+        otherwise: What else can be done.
+
+    Raises:
+        CommandError: There is none.
+    """
     names = ("DASHSCOPE_BASE_URL", "DASHSCOPE_HTTP_BASE_URL")
     base_url = next((os.environ[name] for name in names if name in os.environ), None)
-    own_server = not args.region and is_own_server(base_url)
+    own_server = not region and is_own_server(base_url)
     if not own_server and not os.environ.get("DASHSCOPE_API_KEY", "").strip():
         raise CommandError(
-            "no API key: set the environment variable DASHSCOPE_API_KEY, or add --local to use "
-            "the local test server, which needs none"
+            f"no API key: set the environment variable DASHSCOPE_API_KEY, or {otherwise}"
         )
 
 
@@ -129,7 +138,7 @@ def make_chat_model(args: argparse.Namespace, **where: Any) -> ChatQwenAudio:
     from langchain_qwen_audio._models.job_models import is_job_model
     from langchain_qwen_audio.chat_models import ChatQwenAudio
 
-    with _readable_reasons():
+    with readable_reasons():
         model = ChatQwenAudio(model=args.model, local_files=True, **where)
     if is_job_model(args.model) and not is_own_model(args.model, model.address, None):
         raise CommandError(
@@ -148,7 +157,7 @@ def make_chat_model(args: argparse.Namespace, **where: Any) -> ChatQwenAudio:
 
 
 @contextlib.contextmanager
-def _readable_reasons() -> Iterator[None]:
+def readable_reasons() -> Iterator[None]:
     """Turn what is wrong with the fields of a model into a line."""
     from pydantic import ValidationError
 
@@ -196,7 +205,7 @@ def make_jobs(args: argparse.Namespace, **where: Any) -> TranscriptionJobs:
             f"--jobs: {args.model} transcribes in no jobs; these models do: {', '.join(JOB_MODELS)}"
         )
     polling = {"poll_interval": _LOCAL_POLL_S} if args.local else {}
-    with _readable_reasons():
+    with readable_reasons():
         parameters = _job_parameters(args)
         return TranscriptionJobs(model=args.model, parameters=parameters, **polling, **where)
 

@@ -41,6 +41,7 @@ from langchain_qwen_audio._settings import PER_CALL
 from langchain_qwen_audio._tool_calling.prompt import write_tool_prompt
 from langchain_qwen_audio._tool_calling.structured_output import json_prompt
 from langchain_qwen_audio._tool_calling.tool_choice import native_choice, settle_tools
+from langchain_qwen_audio._turns import FIRST, turns
 from langchain_qwen_audio.audio import Audio
 from langchain_qwen_audio.errors import AudioError, InvalidRequestError
 
@@ -84,7 +85,7 @@ class _Call(NamedTuple):
 
     @property
     def urls_to_download(self) -> list[str]:
-        return urls_to_download(self.messages, self.clip_options)
+        return [] if self.settings.fetch == "service" else urls_to_download(self.messages)
 
     def prepare(self, downloaded: dict[str, Audio]) -> _PreparedCall:
         """Convert clips. Those that do not travel are held no longer."""
@@ -164,12 +165,14 @@ async def astream(
 ) -> AsyncGenerator[ChatGenerationChunk]:
     """Send messages, and yield the answer as it comes."""
     call = await _aprepare(settings, messages, kwargs)
-    decoder = call.decoder()
+    decoder, places, rank = call.decoder(), turns(), FIRST
     with decoder.explaining_errors():
         async with contextlib.aclosing(call.service.astream(call.request)) as replies:
             async for reply in replies:
+                await places.take(rank)
                 for chunk in decoder.decode(reply):
                     yield chunk
+                rank = rank or places.new_rank()
     for chunk in decoder.finish():
         yield chunk
 
@@ -330,7 +333,6 @@ def clip_options(settings: BaseChatQwenAudio, model: str, route: Route) -> ClipO
         long_audio=settings.long_audio,
         audio_transport=settings.audio_transport,
         local_files=settings.local_files,
-        fetch=settings.fetch,
     )
 
 

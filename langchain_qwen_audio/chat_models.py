@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import inspect
 import json
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
@@ -24,6 +25,7 @@ from langchain_qwen_audio._live.calls import LiveCalls
 from langchain_qwen_audio._load_ahead import load_later
 from langchain_qwen_audio._models.langchain_profile import model_profile
 from langchain_qwen_audio._models.routes import profile_at, provider_of
+from langchain_qwen_audio._turns import BegunInTurn, turns
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -36,10 +38,10 @@ if TYPE_CHECKING:
     )
 
     from langchain_core.language_models import LanguageModelInput
-    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
     from langchain_core.prompt_values import PromptValue
-    from langchain_core.runnables import Runnable
+    from langchain_core.runnables import Runnable, RunnableConfig
     from langchain_core.tools import BaseTool
     from langchain_protocol.protocol import MessagesData
 
@@ -307,6 +309,30 @@ class ChatQwenAudio(LiveCalls):
 
     # --- LangChain's interface ---
 
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,  # noqa: A002  # LangChain's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Send messages, and wait for the answer; see LangChain's `invoke`."""
+        await turns().take()  # many calls at once begin in several turns of the loop
+        return await super().ainvoke(input, config, stop=stop, **kwargs)
+
+    def astream(
+        self,
+        input: LanguageModelInput,  # noqa: A002
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncGenerator[AIMessageChunk]:
+        """Send messages, and yield the answer as it comes; see LangChain's `stream`."""
+        chunks = super().astream(input, config, stop=stop, **kwargs)
+        return BegunInTurn(cast("AsyncGenerator[AIMessageChunk]", chunks))
+
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
         """Refuse blocks that LangChain core, which looks at messages first, would stumble over."""
         prompt = super()._convert_input(model_input)
@@ -500,3 +526,8 @@ async def _load_pipeline() -> None:
 
 _PIPELINE = "langchain_qwen_audio._pipeline"
 load_later(_PIPELINE)
+
+# LangChain core looks at these signatures in each call, and making one takes as long as JSON.
+_methods: tuple[Any, ...] = (ChatQwenAudio._generate, ChatQwenAudio._agenerate)  # noqa: SLF001
+for _method in _methods:
+    _method.__signature__ = inspect.signature(_method)

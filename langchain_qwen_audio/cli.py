@@ -10,16 +10,16 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen_audio._cli_ask import add_ask
 from langchain_qwen_audio._cli_evaluate import add_evaluate
-from langchain_qwen_audio._cli_inputs import CommandError, parse_port, port_error
+from langchain_qwen_audio._cli_inputs import CommandError
 from langchain_qwen_audio._cli_mcp import add_mcp
 from langchain_qwen_audio._cli_models import ASK_MODEL, ASR_MODEL
 from langchain_qwen_audio._cli_sample import add_sample
+from langchain_qwen_audio._cli_serve import add_serve
 from langchain_qwen_audio._cli_transcribe import add_transcribe
 
 if TYPE_CHECKING:
@@ -82,45 +82,11 @@ def _parser() -> argparse.ArgumentParser:
         ("transcribe", f"Transcribe recordings of any length ({ASR_MODEL}).", add_transcribe),
         ("evaluate", "Count errors in transcripts of recordings with known texts.", add_evaluate),
         ("mcp", "Offer the recordings of a folder to an MCP client.", add_mcp),
-        ("serve", "Run the local test server.", _add_serve),
+        ("serve", "Run the local test server, and a web page to try it.", add_serve),
         ("sample", "Write the sample recording, welcome.wav.", add_sample),
     ):
         add_arguments(commands.add_parser(name, help=about, description=about, **look))
     return parser
-
-
-def _add_serve(serve: argparse.ArgumentParser) -> None:
-    serve.add_argument(
-        "--port",
-        type=parse_port,
-        default=8000,
-        help="port on 127.0.0.1, 0 for a free one (default: %(default)s)",
-    )
-    serve.add_argument(
-        "--whisper",
-        metavar="MODEL",
-        help="faster-whisper model that transcribes, path or name (default: the best installed, "
-        "base or tiny.en)",
-    )
-    serve.set_defaults(run=_serve, interrupted="stopped")
-
-
-# --- serve ------------------------------------------------------------------------------------
-
-
-def _serve(args: argparse.Namespace) -> None:
-    from langchain_qwen_audio.local import LocalDashScope
-
-    server = LocalDashScope(port=args.port, whisper=args.whisper)
-    try:
-        server.start()
-    except OSError as error:
-        raise port_error(args.port, error) from error
-    whisper = f"Whisper {server.whisper}"
-    print(f"A local test server, with {whisper} and not Qwen, is at {server.base_url}")
-    print(f'  ChatQwenAudio(base_url="{server.base_url}", api_key="local")')
-    print("Ctrl-C stops it.", flush=True)
-    threading.Event().wait()
 
 
 if __name__ == "__main__":

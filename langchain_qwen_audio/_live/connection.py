@@ -170,15 +170,15 @@ class LiveConnection:
     async def close(self) -> None:
         """Close it, if it is open; wait for the service's answer for 2 s."""
         self._pings.cancel()
-        await asyncio.wait([self._pings])
         try:
+            await asyncio.wait([self._pings])
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(2 * _CLOSE_S):
                     await self._socket.close()
         finally:  # what is unsent would wait for a service that does not read
             if self._transport is not None:
                 self._transport.abort()
-        await self._session.close()
+            await self._session.close()
 
 
 async def _refuse_redirect(_session: Any, _context: Any, redirect: Any) -> None:

@@ -44,8 +44,10 @@ class Link(NamedTuple, Generic[R, E]):
 
     async def close(self) -> None:
         """End it."""
-        await self.task.stop()
-        await self.connection.close()
+        try:
+            await self.task.stop()
+        finally:
+            await self.connection.close()
 
 
 async def open_link(

@@ -14,6 +14,7 @@ from langchain_qwen_audio._live.events import ResponseFinished, ResponseStarted,
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
+    from langchain_qwen_audio._live.conversation import SessionMessages
     from langchain_qwen_audio._live.events import LiveEvent
     from langchain_qwen_audio._settings import BaseChatQwenAudio
 
@@ -24,17 +25,18 @@ class AnswerRuns:
     def __init__(self, settings: BaseChatQwenAudio) -> None:
         """Take the model, with its callbacks, tags and metadata."""
         self._settings = settings
+        self._serialized = dumpd(settings)
         self._run: AsyncCallbackManagerForLLMRun | None = None
 
-    async def note(self, event: LiveEvent, messages: list[BaseMessage]) -> None:
+    async def note(self, event: LiveEvent, conversation: SessionMessages) -> None:
         """Note an event.
 
         Args:
             event: The event.
-            messages: The conversation by then, as far as it has been transcribed.
+            conversation: The conversation by then, as far as it has been transcribed.
         """
         if isinstance(event, ResponseStarted):
-            self._run = await self._start(messages)
+            self._run = await self._start(conversation.messages)
         elif self._run is None:
             return
         elif isinstance(event, TextDelta):
@@ -61,7 +63,7 @@ class AnswerRuns:
             local_metadata=self._settings.metadata,
         )
         (run,) = await manager.on_chat_model_start(
-            dumpd(self._settings),
+            self._serialized,
             [messages],
             name=self._settings.get_name(),
             invocation_params={"model": self._settings.model},

@@ -155,9 +155,11 @@ class LiveSession:
         """Hang up at once; `finish` first lets the answer end."""
         for task in self._tool_tasks:
             task.cancel()
-        if self._tool_tasks:
-            await asyncio.wait(self._tool_tasks)
-        await self._link.close()
+        try:
+            if self._tool_tasks:
+                await asyncio.wait(self._tool_tasks)
+        finally:
+            await self._link.close()
         await self._runs.fail(self._events.error or exc or asyncio.CancelledError("hung up"))
 
     @property
@@ -318,7 +320,7 @@ class LiveSession:
             self._events.silence(self._link.reader.active_id)
         if isinstance(event, ErrorReported):
             logger.warning("%s", event.error)
-        await self._runs.note(event, self.messages)
+        await self._runs.note(event, self._conversation)
         await self._events.put(event)
         if isinstance(event, ResponseFinished):
             self._run_tools(event)

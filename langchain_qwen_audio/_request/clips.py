@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from langchain_qwen_audio._models.profiles import Profile
-    from langchain_qwen_audio._models.routes import AudioTransport, Fetch, LongAudio
+    from langchain_qwen_audio._models.routes import AudioTransport, LongAudio
     from langchain_qwen_audio._protocols.base import WireProtocol
     from langchain_qwen_audio._request.parts import Part
 
@@ -56,7 +56,6 @@ class ClipOptions:
         audio_transport: Inline as base64, uploaded, or whichever is possible.
         local_files: Whether files that users' messages name are read: all, none, or those below
             these directories.
-        fetch: Who downloads http(s) URLs.
         keeps_channels: Whether recordings of several channels travel with all of them.
     """
 
@@ -66,14 +65,11 @@ class ClipOptions:
     long_audio: LongAudio = "split"
     audio_transport: AudioTransport = "auto"
     local_files: LocalFiles = False
-    fetch: Fetch = "service"
     keeps_channels: bool = False
 
 
-def urls_to_download(messages: Sequence[RequestMessage[Part]], options: ClipOptions) -> list[str]:
-    """List the URLs of clips that are to be downloaded here, not by the service."""
-    if options.fetch == "service":
-        return []
+def urls_to_download(messages: Sequence[RequestMessage[Part]]) -> list[str]:
+    """List the URLs of clips that are downloaded here, where the service does not do that."""
     parts = (part for message in messages for part in message.content)
     urls = (part.url for part in parts if isinstance(part, AudioUrlPart))
     return list(dict.fromkeys(url for url in urls if url_scheme(url) in {"http", "https"}))

@@ -182,6 +182,8 @@ def whole_result(result: ChatResult) -> ChatResult:
     It leaves out the size of a WAV file, and wraps refusals, which `ModelRefusalMiddleware` and
     parsers then do not see.
     """
+    if all(isinstance(it.message.content, str) for it in result.generations):
+        return result
     generations = [_whole_generation(it) for it in result.generations]
     return result.model_copy(update={"generations": generations})
 

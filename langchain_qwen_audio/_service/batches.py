@@ -23,9 +23,9 @@ from langchain_qwen_audio._service.json_body import JsonBody
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import httpx
     from langchain_core.exceptions import ModelError
 
+    from langchain_qwen_audio._service.aiohttp_response import Response
     from langchain_qwen_audio._service.endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class FileUpload(JobRequest):
         files = {"file": ("batch.jsonl", self.lines, "application/jsonl")}
         return self.written(endpoint, "POST", FILES_PATH, data={"purpose": "batch"}, files=files)
 
-    def read(self, response: httpx.Response) -> str:
+    def read(self, response: Response) -> str:
         """Read the id of the file."""
         check_response(response)
         file_id = read_file_id(decode_json(response.content))
@@ -73,7 +73,7 @@ class BatchSubmission(JobRequest):
         body = write_batch(self.file_id, self.window_h, self.requests)
         return self.written(endpoint, "POST", BATCHES_PATH, json=JsonBody(body))
 
-    def read(self, response: httpx.Response) -> str:
+    def read(self, response: Response) -> str:
         """Read the id of the batch."""
         check_response(response)
         batch_id = read_batch_id(decode_json(response.content))
@@ -104,7 +104,7 @@ class BatchQuery(JobRequest):
             return self.written(endpoint, "POST", f"{path}/cancel")
         return self.written(endpoint, "GET", path)
 
-    def read(self, response: httpx.Response) -> BatchStatus:
+    def read(self, response: Response) -> BatchStatus:
         """Read what the service says of the batch."""
         check_response(response)
         return read_batch(decode_json(response.content))
@@ -120,7 +120,7 @@ class FileDownload(JobRequest):
         """Write the request."""
         return self.written(endpoint, "GET", f"{FILES_PATH}/{self.file_id}/content")
 
-    def read(self, response: httpx.Response) -> bytes:
+    def read(self, response: Response) -> bytes:
         """Read the lines; the errors in them are no refusal."""
         if not response.is_success:
             check_response(response)
@@ -137,6 +137,6 @@ class FileDeletion(JobRequest):
         """Write the request."""
         return self.written(endpoint, "DELETE", f"{FILES_PATH}/{self.file_id}")
 
-    def read(self, response: httpx.Response) -> None:
+    def read(self, response: Response) -> None:
         """Require that it was not refused."""
         check_response(response)

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from langchain_qwen_audio._service.aiohttp_response import Response
+
 RESOLVE = {"X-DashScope-OssResourceResolve": "enable"}  # without it, oss:// URLs are refused
 
 T_co = TypeVar("T_co", covariant=True)
@@ -78,7 +80,7 @@ class WholeRequest(Protocol[T_co]):
     def write(self, endpoint: Endpoint, urls: Mapping[str, str], /) -> dict[str, Any]:
         """Write the whole HTTP request, as arguments of the SDK's transport."""
 
-    def read(self, response: httpx.Response) -> T_co:
+    def read(self, response: Response) -> T_co:
         """Read the reply."""
 
     def check_repeatable(self, error: ModelError) -> None:
@@ -148,7 +150,7 @@ class ServiceRequest:
             "sdk_module": "aigc",
         }
 
-    def read(self, response: httpx.Response) -> ServiceReply:
+    def read(self, response: Response) -> ServiceReply:
         """Read a whole reply."""
         return _read_whole(response, self.protocol)
 
@@ -294,7 +296,7 @@ class Service:
         return translated(self.endpoint.api_key, request.model)
 
 
-def _read_whole(response: httpx.Response, protocol: WireProtocol) -> ServiceReply:
+def _read_whole(response: Response, protocol: WireProtocol) -> ServiceReply:
     """Read a whole reply, and require an answer, while there may still be another attempt at one.
 
     Raises:
@@ -321,7 +323,7 @@ def read_whole(body: Any, protocol: WireProtocol) -> ServiceReply:
     return reply
 
 
-def _read_unstreamed(response: httpx.Response, protocol: WireProtocol) -> ServiceReply:
+def _read_unstreamed(response: Response, protocol: WireProtocol) -> ServiceReply:
     """Read what came in place of a stream: a refusal, or where the format has that, a whole reply.
 
     Raises:

@@ -24,12 +24,17 @@ from langchain_qwen_audio._service.httpx_client import new_http
 from langchain_qwen_audio._service.read_timeouts import AsyncTimedClient, TimedClient
 
 if TYPE_CHECKING:
+    from langchain_qwen_audio._service.aiohttp_client import (
+        AiohttpClient,
+        AsyncHttp,
+        RoutedClient,
+    )
     from langchain_qwen_audio._service.endpoint import Endpoint
 
 
 _lock = ForkSafeLock()
 _http: httpx.Client | None = None
-_loops: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
+_loops: dict[asyncio.AbstractEventLoop, AiohttpClient | RoutedClient] = {}
 _making: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
     weakref.WeakKeyDictionary()
 )
@@ -73,7 +78,7 @@ class AsyncServiceConnection(NamedTuple):
     """The same for async calls."""
 
     transport: AsyncTransport
-    http: AsyncTimedClient
+    http: AsyncHttp
 
 
 @functools.lru_cache(maxsize=128)
@@ -85,8 +90,10 @@ def _connection(endpoint: Endpoint, http: httpx.Client) -> ServiceConnection:
 
 
 @functools.lru_cache(maxsize=128)
-def _async_connection(endpoint: Endpoint, http: httpx.AsyncClient) -> AsyncServiceConnection:
-    timed = AsyncTimedClient(http)
+def _async_connection(
+    endpoint: Endpoint, http: httpx.AsyncClient | AiohttpClient | RoutedClient
+) -> AsyncServiceConnection:
+    timed = AsyncTimedClient(http) if isinstance(http, httpx.AsyncClient) else http
     client = AsyncClient(**_sdk_options(endpoint), http_client=cast("httpx.AsyncClient", timed))
     return AsyncServiceConnection(client.transport, timed)
 
@@ -98,9 +105,10 @@ def connect(endpoint: Endpoint, http: httpx.Client | None) -> ServiceConnection:
 
 async def aconnect(endpoint: Endpoint, http: httpx.AsyncClient | None) -> AsyncServiceConnection:
     """Find the connection to an endpoint; see `connect`."""
-    if http is None:
-        http = await _loop_http(asyncio.get_running_loop())
-    return _async_connection(endpoint, http)
+    if http is not None:
+        return _async_connection(endpoint, http)
+    loop = asyncio.get_running_loop()
+    return _async_connection(endpoint, _loops.get(loop) or await _new_loop_http(loop))
 
 
 def _shared_http() -> httpx.Client:
@@ -116,17 +124,15 @@ def _shared_http() -> httpx.Client:
     return _http
 
 
-async def _loop_http(loop: asyncio.AbstractEventLoop) -> httpx.AsyncClient:
-    """Find the loop's own connections, or make them."""
-    if loop not in _loops:
-        async with _making.setdefault(loop, asyncio.Lock()):  # many first calls make them once
-            if loop not in _loops:
-                _loops[loop] = await asyncio.to_thread(_new_async_http)
-                _close_with(loop)
+async def _new_loop_http(loop: asyncio.AbstractEventLoop) -> AiohttpClient | RoutedClient:
+    async with _making.setdefault(loop, asyncio.Lock()):  # many first calls make them once
+        if loop not in _loops:
+            _loops[loop] = await asyncio.to_thread(_new_async_http)
+            _close_with(loop)
     return _loops[loop]
 
 
-def _new_async_http() -> httpx.AsyncClient:
+def _new_async_http() -> AiohttpClient | RoutedClient:
     from langchain_qwen_audio._service.aiohttp_client import new_async_http
 
     return new_async_http()
@@ -151,7 +157,7 @@ def _close_with(loop: asyncio.AbstractEventLoop) -> None:
         loop.close = close_connections_first  # type: ignore[method-assign]
 
 
-async def _aclose(http: httpx.AsyncClient) -> None:
+async def _aclose(http: AiohttpClient | RoutedClient) -> None:
     await http.aclose()
     await asyncio.sleep(0)  # transports close one turn of the loop later
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from dashscope.v2 import errors as sdk
 from dashscope.v2.transport.sse import stream_error
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
     from langchain_qwen_audio._models.profiles import Profile
+    from langchain_qwen_audio._service.aiohttp_response import Response
     from langchain_qwen_audio.errors import QwenAudioError
 
 _TRIAL = (
@@ -261,7 +262,7 @@ _BY_STATUS: dict[int, KnownError] = {
 _ERROR_KEYS = re.compile(rb'"(code|error)"')
 
 
-def check_response(response: httpx.Response) -> None:
+def check_response(response: Response) -> None:
     """Raise what a response refuses, with a status or within a body of status 200.
 
     Raises:
@@ -277,7 +278,7 @@ def check_response(response: httpx.Response) -> None:
     if response.is_success and not _ERROR_KEYS.search(response.content):
         return
     with _readable(response.text):
-        sdk.check_response(response)
+        sdk.check_response(cast("httpx.Response", response))
     if isinstance(body := _json_or_none(response.content), dict):
         check_body(body, response.headers)
 

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from httpx_sse import EventSource
 from pydantic_core import from_json
 
 from langchain_qwen_audio._service.error_codes import check_body
 from langchain_qwen_audio.errors import APIError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Generator, Iterator
 
     import httpx
 
+    from langchain_qwen_audio._service.aiohttp_response import Response
+
 _DONE = "[DONE]"
+_LINE_END = re.compile(r"\r\n|\n|\r(?!\Z)")  # a "\r" at the end may be half of "\r\n"
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)", re.DOTALL
 )
 
 
-def is_event_stream(response: httpx.Response) -> bool:
+def is_event_stream(response: Response) -> bool:
     """Tell a stream of events, which a refusal is not, from a whole reply."""
     kind = response.headers.get("content-type", "").partition(";")[0]
     return response.is_success and kind.strip().lower() == "text/event-stream"
@@ -36,24 +39,53 @@ def events_of(response: httpx.Response) -> Generator[Any]:
         APIError: An event is not JSON.
         DashScopeError: An event refuses the request.
     """
-    for event in _events(response).iter_sse():
-        if event.data and event.data != _DONE:
-            yield _body_of(event.data, response)
+    decoder = EventDecoder()
+    for piece in response.iter_bytes():
+        for data in decoder.feed(piece):
+            yield _body_of(data, response)
+    for data in decoder.finish():
+        yield _body_of(data, response)
 
 
-async def aevents_of(response: httpx.Response) -> AsyncGenerator[Any]:
+async def aevents_of(response: Response) -> AsyncGenerator[Any]:
     """Yield the body of each event; see `events_of`."""
-    async for event in _events(response).aiter_sse():
-        if event.data and event.data != _DONE:
-            yield _body_of(event.data, response)
+    decoder = EventDecoder()
+    async for piece in response.aiter_bytes():
+        for data in decoder.feed(piece):
+            yield _body_of(data, response)
+    for data in decoder.finish():
+        yield _body_of(data, response)
 
 
-def _events(response: httpx.Response) -> EventSource:
-    response.headers["content-type"] = "text/event-stream"  # which it reads in lower case alone
-    return EventSource(response)
+class EventDecoder:
+    """Bytes of a stream, cut anywhere → the data of its events.
+
+    https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    """
+
+    def __init__(self) -> None:
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""  # of a line that has not ended
+        self._data: list[str] = []
+
+    def feed(self, piece: bytes) -> Iterator[str]:
+        """Yield the data of the events that end in a piece; those without data are left out."""
+        *lines, self._rest = _LINE_END.split(self._rest + self._utf8.decode(piece))
+        for line in lines:
+            name, _, value = line.partition(":")
+            if name == "data":
+                self._data.append(value.removeprefix(" "))
+            elif not line:
+                data, self._data = "\n".join(self._data), []
+                if data and data != _DONE:
+                    yield data
+
+    def finish(self) -> Iterator[str]:
+        """Yield the data of an event whose last line the end of the stream ends."""
+        return self.feed(b"\n") if self._rest.endswith("\r") else iter(())
 
 
-def _body_of(data: str, response: httpx.Response) -> Any:
+def _body_of(data: str, response: Response) -> Any:
     body = decode_json(data)
     if isinstance(body, dict):
         check_body(body, response.headers)

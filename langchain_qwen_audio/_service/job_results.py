@@ -16,11 +16,12 @@ from langchain_core.exceptions import ModelError
 from langchain_qwen_audio._media.url_schemes import url_scheme
 from langchain_qwen_audio._service.connection_pool import aconnect, connect
 from langchain_qwen_audio._service.retries import Attempts
-from langchain_qwen_audio._service.time_limits import with_deadline
+from langchain_qwen_audio._service.time_limits import extensions_of
 from langchain_qwen_audio._service.transport_errors import translated
 from langchain_qwen_audio.errors import APIError, NotFoundError
 
 if TYPE_CHECKING:
+    from langchain_qwen_audio._service.aiohttp_response import Response
     from langchain_qwen_audio._service.client import Service
     from langchain_qwen_audio._service.jobs import JobLimits
 
@@ -72,15 +73,14 @@ async def adownload_result(service: Service, url: str, limits: JobLimits) -> byt
 
 def _request(url: str, limits: JobLimits) -> httpx.Request:
     """Write a request that has nothing of a client's own: no key, no headers, no cookies."""
-    timeout = limits.timeouts
-    extensions = {**with_deadline({"timeout": timeout})["extensions"], "timeout": timeout.as_dict()}
+    extensions = extensions_of(limits.timeouts)
     with contextlib.suppress(httpx.InvalidURL):
         if url_scheme(url) in {"http", "https"}:
             return httpx.Request("GET", url, extensions=extensions)
     raise APIError(f"the result of a job is at no URL: {url!r:.200}", is_retryable=False)
 
 
-def _check_status(response: httpx.Response) -> None:
+def _check_status(response: Response) -> None:
     status = response.status_code
     if status in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.GONE}:
         raise NotFoundError(

@@ -40,9 +40,9 @@ from langchain_qwen_audio.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    import httpx
     from langchain_core.exceptions import ModelError
 
+    from langchain_qwen_audio._service.aiohttp_response import Response
     from langchain_qwen_audio._service.endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ class JobSubmission(JobRequest):
         headers = SUBMIT_HEADERS | (RESOLVE if url.startswith("oss:") else {})
         return self.written(endpoint, "POST", SUBMIT_PATH, json=JsonBody(body), headers=headers)
 
-    def read(self, response: httpx.Response) -> str:
+    def read(self, response: Response) -> str:
         """Read the id of the job."""
         check_response(response)
         task_id = read_task_id(decode_json(response.content))
@@ -173,7 +173,7 @@ class JobQuery(JobRequest):
         """Write the request."""
         return self.written(endpoint, "GET", f"/tasks/{self.task_id}")
 
-    def read(self, response: httpx.Response) -> Task:
+    def read(self, response: Response) -> Task:
         """Read what the service says of the job."""
         check_response(response)
         return read_task(decode_json(response.content))
@@ -189,7 +189,7 @@ class JobCancellation(JobRequest):
         """Write the request."""
         return self.written(endpoint, "POST", f"/tasks/{self.task_id}/cancel")
 
-    def read(self, response: httpx.Response) -> None:
+    def read(self, response: Response) -> None:
         """Require that it was not refused."""
         check_response(response)
 

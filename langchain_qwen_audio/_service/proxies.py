@@ -35,7 +35,7 @@ class EnvironmentProxy(NamedTuple):
         return f"{self.variable}={self.url.rpartition('@')[2]}"
 
 
-class UnusableProxy(httpx.BaseTransport, httpx.AsyncBaseTransport):
+class UnusableProxy(httpx.BaseTransport):
     """What stands where a proxy cannot be used: each request that needs it is an error."""
 
     def __init__(self, message: str) -> None:
@@ -44,11 +44,11 @@ class UnusableProxy(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Raise the error."""
-        raise APIConnectionError(f"{request.url.host}: {self._message}", is_retryable=False)
+        raise self.error(request.url.host)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Raise the error."""
-        return self.handle_request(request)
+    def error(self, host: str) -> APIConnectionError:
+        """Make the error of a request to a host."""
+        return APIConnectionError(f"{host}: {self._message}", is_retryable=False)
 
 
 class Proxies:
@@ -103,7 +103,7 @@ class RoutedTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request."""
         proxy = self._proxies.find(request.url)
-        with _naming(proxy):
+        with naming_proxy(proxy):
             return self._ways[proxy].handle_request(request)
 
     def close(self) -> None:
@@ -112,28 +112,8 @@ class RoutedTransport(httpx.BaseTransport):
             way.close()
 
 
-class AsyncRoutedTransport(httpx.AsyncBaseTransport):
-    """The same for async requests."""
-
-    def __init__(self, make: Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]) -> None:
-        """Take what makes a transport, given a proxy or None."""
-        self._proxies = Proxies()
-        self._ways = self._proxies.connect(make)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request."""
-        proxy = self._proxies.find(request.url)
-        with _naming(proxy):
-            return await self._ways[proxy].handle_async_request(request)
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        for way in self._ways.values():
-            await way.aclose()
-
-
 @contextlib.contextmanager
-def _naming(proxy: EnvironmentProxy | None) -> Iterator[None]:
+def naming_proxy(proxy: EnvironmentProxy | None) -> Iterator[None]:
     """Name the proxy in the error of a connection that it was to make."""
     try:
         yield

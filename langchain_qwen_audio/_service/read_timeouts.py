@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from langchain_qwen_audio._service.aiohttp_response import AiohttpResponse, Response
 from langchain_qwen_audio._service.error_codes import check_response
 from langchain_qwen_audio._service.json_body import with_content
 from langchain_qwen_audio._service.leftover_bytes import close_if_unread
@@ -49,7 +49,7 @@ class TimedClient:
             with contextlib.closing(response):
                 response.read()
         if stream:
-            _check_stream(response)
+            check_stream(response)
         return response
 
     def open(self, request: httpx.Request, **options: Any) -> httpx.Response:
@@ -90,7 +90,7 @@ class AsyncTimedClient:
             async with contextlib.aclosing(response):
                 await response.aread()
         if stream:
-            _check_stream(response)
+            check_stream(response)
         return response
 
     async def open(self, request: httpx.Request, **options: Any) -> httpx.Response:
@@ -103,6 +103,10 @@ class AsyncTimedClient:
         response.stream = _AsyncTimedStream(response.stream, timer)
         _read_as_utf8(response)
         return response
+
+    async def aclose(self) -> None:
+        """Close the client below."""
+        await self._http.aclose()
 
 
 def _require_open(http: httpx.Client | httpx.AsyncClient) -> None:
@@ -118,18 +122,18 @@ def _read_as_utf8(response: httpx.Response) -> None:
     response.encoding = "utf-8"
 
 
-def _check_stream(response: httpx.Response) -> None:
+def check_stream(response: Response) -> None:
     """Raise what a stream's status refuses, before the SDK stumbles over an unknown form of it."""
     if response.is_error:
         check_response(response)
 
 
-def time_events(response: httpx.Response) -> Timer:
+def time_events(response: Response) -> Timer:
     """Time what comes between the events of a response, not the whole of it."""
-    assert isinstance(response.stream, _TimedStream | _AsyncTimedStream)  # noqa: S101
-    timer = response.stream.timer
-    timer.awaited = "event"
-    return timer
+    timed = response.stream if isinstance(response, httpx.Response) else response
+    assert isinstance(timed, _TimedStream | _AsyncTimedStream | AiohttpResponse)  # noqa: S101
+    timed.timer.awaited = "event"
+    return timed.timer
 
 
 class _TimedStream(httpx.SyncByteStream):
@@ -173,9 +177,8 @@ class _AsyncTimedStream(httpx.AsyncByteStream):
 
 @contextlib.asynccontextmanager
 async def _timed(timer: Timer) -> AsyncIterator[None]:
-    left_s = timer.left_s
     try:
-        async with asyncio.timeout(None if left_s == math.inf else left_s):
+        async with asyncio.timeout(timer.wait_s):
             yield
     except TimeoutError as error:
         raise timer.error() from error

@@ -10,14 +10,14 @@ import contextlib
 import math
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpcore
 import httpx
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Iterator, MutableMapping
 
 MAX_CONNECT_S = 10.0
 _DEADLINE = "langchain_qwen_audio.deadline"  # a request's extension
@@ -49,6 +49,19 @@ def with_deadline(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "extensions": {_DEADLINE: timeout.deadline}}
 
 
+def extensions_of(timeout: CallTimeout) -> dict[str, Any]:
+    """Write limits as the extensions of a request, where httpx keeps them."""
+    return {"timeout": timeout.as_dict(), _DEADLINE: timeout.deadline}
+
+
+class Timed(Protocol):
+    """A request with limits, of httpx or not."""
+
+    @property
+    def extensions(self) -> MutableMapping[str, Any]:
+        """Where `extensions_of` are."""
+
+
 class Timer:
     """Ends a reply when what is awaited of it takes too long, or the whole call does.
 
@@ -56,7 +69,7 @@ class Timer:
         awaited: What is awaited, for errors.
     """
 
-    def __init__(self, request: httpx.Request) -> None:
+    def __init__(self, request: Timed) -> None:
         limit_s = request.extensions.get("timeout", {}).get("read")
         self._limit_s = math.inf if limit_s is None else limit_s
         self._deadline: float = request.extensions.get(_DEADLINE, math.inf)
@@ -71,6 +84,12 @@ class Timer:
     def left_s(self) -> float:
         """Seconds that are left."""
         return min(self._since + self._limit_s, self._deadline) - time.monotonic()
+
+    @property
+    def wait_s(self) -> float | None:
+        """Seconds that are left, as asyncio takes them: None if there is no end."""
+        left_s = self.left_s
+        return None if left_s == math.inf else left_s
 
     def error(self) -> httpx.ReadTimeout:
         """Say what took too long."""

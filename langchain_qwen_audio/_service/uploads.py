@@ -32,7 +32,7 @@ from langchain_qwen_audio._locks import ForkSafeLock
 from langchain_qwen_audio._request.parts import PreparedPart, RequestMessage, UploadPart
 from langchain_qwen_audio._service.endpoint import Endpoint
 from langchain_qwen_audio._service.error_codes import check_response
-from langchain_qwen_audio._service.read_timeouts import AsyncTimedClient, TimedClient
+from langchain_qwen_audio._service.read_timeouts import TimedClient
 from langchain_qwen_audio._service.retries import Attempts
 from langchain_qwen_audio._service.single_flight import SingleFlight
 from langchain_qwen_audio._service.time_limits import CallTimeout
@@ -42,7 +42,11 @@ from langchain_qwen_audio.errors import APIError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Hashable, Iterable
 
+    from langchain_qwen_audio._service.aiohttp_client import AsyncHttp
+    from langchain_qwen_audio._service.aiohttp_response import Response
     from langchain_qwen_audio.audio import Audio
+
+    Http: TypeAlias = TimedClient | AsyncHttp
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +58,6 @@ AT_ONCE = 8
 _GONE = re.compile(
     r"download|access the media resource|does not exist|no such|expired", re.IGNORECASE
 )
-Http: TypeAlias = TimedClient | AsyncTimedClient
 
 
 class UploadPolicy(BaseModel):
@@ -101,7 +104,7 @@ class UploadJob:
         """Turn what the transport raises into one of our errors."""
         return translated(self.upload.endpoint.api_key, self.upload.model)
 
-    def steps(self, http: Http) -> Generator[httpx.Request, httpx.Response]:
+    def steps(self, http: Http) -> Generator[httpx.Request, Response]:
         """Yield the requests of the upload, take their responses, and keep the URL.
 
         It does no I/O itself, so that sync and async share it.
@@ -123,7 +126,7 @@ class UploadJob:
         logger.info("uploaded %s (%d bytes) for %s", url, self.clip.size, self.upload.model)
         _urls.put(self.upload, url)
 
-    def _request_policy(self, http: Http) -> Generator[httpx.Request, httpx.Response, UploadPolicy]:
+    def _request_policy(self, http: Http) -> Generator[httpx.Request, Response, UploadPolicy]:
         endpoint, model = self.upload.endpoint, self.upload.model
         response = yield http.build_request(
             "GET",
@@ -160,7 +163,7 @@ class UploadJob:
         return f"oss://{key}", request
 
 
-def _read_policy(response: httpx.Response) -> UploadPolicy:
+def _read_policy(response: Response) -> UploadPolicy:
     try:
         return _PolicyReply.model_validate_json(response.content).data
     except ValidationError as error:
@@ -222,8 +225,10 @@ def _send(http: TimedClient, job: UploadJob) -> str:
     return str(url)
 
 
-async def aupload_all(http: AsyncTimedClient, jobs: Collection[UploadJob]) -> dict[str, str]:
+async def aupload_all(http: AsyncHttp, jobs: Collection[UploadJob]) -> dict[str, str]:
     """Upload the clips that have no URL yet; see `upload_all`. When one fails, all end."""
+    if not jobs:
+        return {}
     gate = asyncio.Semaphore(AT_ONCE)
     uploading = [asyncio.create_task(_aupload(http, job, gate)) for job in jobs]
     try:
@@ -235,12 +240,12 @@ async def aupload_all(http: AsyncTimedClient, jobs: Collection[UploadJob]) -> di
     return {job.upload.digest: url for job, url in zip(jobs, urls, strict=True)}
 
 
-async def _aupload(http: AsyncTimedClient, job: UploadJob, gate: asyncio.Semaphore) -> str:
+async def _aupload(http: AsyncHttp, job: UploadJob, gate: asyncio.Semaphore) -> str:
     with job.translated():
         return await _flights.arun(job.upload, job.timeout, partial(_asend, http, job, gate))
 
 
-async def _asend(http: AsyncTimedClient, job: UploadJob, gate: asyncio.Semaphore) -> str:
+async def _asend(http: AsyncHttp, job: UploadJob, gate: asyncio.Semaphore) -> str:
     attempts = job.attempts
     async with gate:
         while not (url := _urls.get(job.upload)):
@@ -257,9 +262,7 @@ async def _asend(http: AsyncTimedClient, job: UploadJob, gate: asyncio.Semaphore
     return str(url)
 
 
-def _next(
-    steps: Generator[httpx.Request, httpx.Response], response: httpx.Response
-) -> httpx.Request | None:
+def _next(steps: Generator[httpx.Request, Response], response: Response) -> httpx.Request | None:
     try:
         return steps.send(response)
     except StopIteration:

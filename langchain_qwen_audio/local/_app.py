@@ -89,6 +89,8 @@ _NO_WEBSOCKETS = (
     "The local test server cannot serve live sessions: wsproto is not installed. Run: "
     'pip install "langchain-qwen-audio[local]"'
 )
+# All paths of the service begin so, also those that it does not have.
+_SERVICE_PATHS = ("/api/", "/api-ws/", "/compatible-mode/", "/oss", "/results/")
 
 T = TypeVar("T")
 Scope: TypeAlias = dict[str, Any]
@@ -131,6 +133,7 @@ class App:
     workers: Executor
     live_sessions: deque[LiveRecord]
     max_live_events: int
+    mounted: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
 
     def missing(self) -> str:
         """Say what is not installed for the replies that no script gives; "" if nothing is."""
@@ -140,6 +143,9 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or serve one live session."""
         try:
+            if self.mounted and not scope["path"].startswith(_SERVICE_PATHS):
+                await self.mounted(scope, receive, send)
+                return
             if scope["type"] == "websocket":
                 await self._serve_live(scope, receive, send)
                 return

@@ -5,7 +5,7 @@ import contextlib
 import socket
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
@@ -235,6 +235,14 @@ class LocalDashScope:
             msg = "The server has no address yet: start it, or use it in a with statement."
             raise RuntimeError(msg)
         return f"http://{_HOST}:{self._port}"
+
+    def mount(self, app: Callable[..., Awaitable[None]]) -> None:
+        """Have an ASGI application answer all paths that the service does not have.
+
+        Args:
+            app: The application; its lifespan is not run.
+        """
+        self._app.mounted = app
 
     def script(self, *replies: Scripted) -> None:
         """Queue replies, one for each request to a model that passes the service's checks.

@@ -326,7 +326,7 @@ def test_fragments_come_before_the_answer_is_complete(
         server.script(Reply(fragments=("a", "b"), pause_s=3600))
         events = model.astream("?")
         chunk = await anext(events)
-        await events.aclose()  # type: ignore[attr-defined]
+        await events.aclose()
         return chunk.text
 
     assert asyncio.run(afirst()) == "a"

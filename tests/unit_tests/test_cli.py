@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import itertools
 import json
 import os
 import re
@@ -14,13 +15,12 @@ import socket
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
 import wave
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, get_args
 
+import httpx
 import numpy as np
 import pysubs2
 import pytest
@@ -305,6 +305,30 @@ REFUSED: dict[str, tuple[tuple[str, ...], dict[str, str], int, str]] = {
     ),
     "no such region": (("transcribe", SAMPLE, "--region", "mars"), KEY, 2, "cn-beijing"),
     "no such port": (("serve", "--port", "99999"), {}, 2, "expected 0 to 65535"),
+    "a page of the service without a key": (
+        ("serve", "--upstream"),
+        {},
+        2,
+        "set the environment variable DASHSCOPE_API_KEY, or leave out --upstream",
+    ),
+    "a page with a retired model": (
+        ("serve", "--upstream", "--model", "qwen-audio-chat"),
+        KEY,
+        1,
+        "is retired",
+    ),
+    "a region of the test server": (
+        ("serve", "--region", "cn-beijing"),
+        {},
+        2,
+        "--region: the local test server has none; add --upstream",
+    ),
+    "Whisper for the service": (
+        ("serve", "--upstream", "--whisper", "base"),
+        KEY,
+        2,
+        "not allowed with argument",
+    ),
 }
 
 
@@ -926,26 +950,62 @@ def test_an_estimate_fetches_no_url(run: Run) -> None:
 # --- serve ------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("interruptible")
-def test_serve_says_what_it_is_and_stops_on_interrupt() -> None:
+@contextlib.contextmanager
+def serving(*args: str, env: Variables = NONE) -> Iterator[list[str]]:
+    """Run `serve` on a free port; yield what it prints, and stop it as Ctrl-C does."""
+    command = [*COMMAND, "serve", "--port", "0", *args]
     with subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0", "--whisper", "tiny.en"],
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=environment(**env),
     ) as it:
-        assert it.stdout is not None
-        banner = it.stdout.readline()
-        url = banner.split()[-1]
-        assert "local test server, with Whisper tiny.en and not Qwen" in banner
-        with pytest.raises(urllib.error.HTTPError, match="404") as missing:
-            urllib.request.urlopen(f"{url}/nothing", timeout=HANG_S)  # noqa: S310
-        missing.value.close()
-        it.send_signal(signal.SIGINT)
         try:
+            assert it.stdout is not None
+            lines = iter(it.stdout.readline, "")
+            yield [*itertools.takewhile(lambda line: "Ctrl-C" not in line, lines)]
+            it.send_signal(signal.SIGINT)
             assert it.wait(timeout=HANG_S) == 130
         finally:
             it.kill()
+
+
+def ask_page(line: str, **headers: str) -> httpx.Response:
+    """Ask as the page does that is at the address in a line."""
+    address, _, token = line.rsplit(maxsplit=1)[-1].partition("/#")
+    assert len(token) > 40
+    return httpx.post(
+        f"{address}/page/ask",
+        headers={"x-page-token": token, "origin": address, **headers},
+        files={"recording": Path(SAMPLE).read_bytes()},
+        data={"model": "qwen3.5-omni-flash", "question": "?"},
+        timeout=HANG_S,
+    )
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_serve_says_what_it_is_and_has_a_page_and_stops_on_interrupt() -> None:
+    with serving("--whisper", "tiny.en") as (banner, _, page):
+        url = banner.split()[-1]
+        assert "local test server, with Whisper tiny.en and not Qwen" in banner
+        assert httpx.get(f"{url}/nothing", timeout=HANG_S).status_code == 404
+        assert page.startswith(f"Open this address in a browser: {url.removesuffix('/api/v1')}/#")
+        assert "[local test server: Whisper" in ask_page(page).text.replace('"}\n{"text": "', "")
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_serve_upstream_has_the_page_alone_with_the_key_on_the_server(
+    service: LocalDashScope,
+) -> None:
+    with serving("--upstream", env=variables(service)) as (page,):
+        reply = ask_page(page)
+        refused = ask_page(page, origin="http://evil.example")
+    assert '{"text": "a"}' in reply.text
+    (request,) = service.requests
+    assert request.headers["authorization"] == "Bearer sk-1"
+    assert "sk-1" not in repr((reply.headers.raw, reply.content))
+    assert refused.status_code == 403
 
 
 def test_a_port_in_use_is_one_line(run: Run) -> None:

@@ -20,7 +20,7 @@ NAME = "langchain_qwen_audio"
 
 # A module imports from lower layers, and from its own. The longest name that fits is its layer.
 LAYERS = [
-    ("errors", "_locks", "_daemon_threads", "_load_ahead", "_plurals", "tracing"),
+    ("errors", "_locks", "_daemon_threads", "_load_ahead", "_plurals", "_turns", "tracing"),
     ("_certificates",),
     ("_media", "_models.profiles", "_notebook.player", "_notebook.waveform"),
     ("audio", "microphone"),
@@ -46,8 +46,12 @@ LAYERS = [
     ("_agent_memory", "_audio_tools", "_evaluation", "evaluation"),
     ("chains", "tools", "middleware", "ray", "llama_index"),
     ("mcp_server", "mcp_client", "mcp_adapters", "_mcp_content", "deep_agents"),
+    ("_web_page",),
     ("_cli_inputs", "_cli_estimate", "_cli_models"),
-    ("_cli_ask", "_cli_transcribe", "_cli_evaluate", "_cli_mcp", "_cli_sample", "cli"),
+    (
+        *("_cli_ask", "_cli_transcribe", "_cli_evaluate", "_cli_mcp", "_cli_sample", "_cli_serve"),
+        "cli",
+    ),
 ]
 KNOW_THE_SDK = {
     "_request/token_count.py",
@@ -150,7 +154,7 @@ def layer_of(module: str) -> int:
 
 def points_down(module: str, other: str) -> bool:
     if other == "local":  # only the command starts the local test server
-        return module in {"cli", "_cli_models"}
+        return module in {"_cli_serve", "_cli_models"}
     return not other.startswith("local.") and layer_of(other) <= layer_of(module)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import math
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -191,6 +192,25 @@ async def test_speech_interrupts_the_answer_and_what_was_not_played(server: Loca
     assert end_of(events).status == "cancelled"
     assert end_of(answer).message.text == "next"
     assert [it.type for it in session.messages] == ["human", "ai", "human", "ai"]
+
+
+async def test_hanging_up_can_be_cancelled_and_leaves_no_connection(server: LocalDashScope) -> None:
+    begun = asyncio.Event()
+
+    async def hold() -> None:
+        async with live_model(server).session():
+            begun.set()
+            await asyncio.Event().wait()
+
+    holding = asyncio.create_task(hold())
+    await begun.wait()
+    holding.cancel()
+    await asyncio.sleep(0)  # now it hangs up
+    holding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await holding
+    await asyncio.to_thread(wait_until, lambda: server.open_connections == 0)
+    gc.collect()  # aiohttp warns of a client session that was not closed
 
 
 async def test_a_turn_by_hand_interrupts_the_answer_too(server: LocalDashScope) -> None:

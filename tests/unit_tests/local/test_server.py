@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import httpx
 import pytest
@@ -118,6 +119,24 @@ def test_a_stop_drops_connections_that_are_being_accepted() -> None:
         for client in clients:
             client.close()
     gc.collect()
+
+
+def test_a_mounted_application_has_the_paths_that_the_service_has_not(
+    server: LocalDashScope,
+) -> None:
+    async def say_its_path(scope: Any, _: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+    server.mount(say_its_path)
+    host = server.base_url.removesuffix("/api/v1")
+    for path in ("/", "/page/a", "/api", "/v1/a"):
+        assert httpx.get(host + path).text == path
+    for path in ("/api/v1/a", "/api-ws/v1/a", "/compatible-mode/v1/a", "/oss", "/results/a"):
+        assert httpx.get(host + path).status_code >= 400
+    assert {request.path for request in server.requests} == {
+        *("/api/v1/a", "/api-ws/v1/a", "/compatible-mode/v1/a", "/oss", "/results/a")
+    }
 
 
 def test_connections_are_counted_and_kept(server: LocalDashScope) -> None:

@@ -134,7 +134,7 @@ SENT: list[tuple[str, dict[str, Any], set[str], int, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("sent", SENT, ids=str)
+@pytest.mark.parametrize("sent", SENT, ids=lambda it: f"{it[0]} {it[1] or ''}")
 async def test_models_differ_in_what_they_send(server: LocalDashScope, sent: Any) -> None:
     model, parameters, keys, growing, usage, usage_at_end = sent
     told = {**PARAMETERS, **parameters}

@@ -1,0 +1,118 @@
+"""Who may use the page's server: the page itself, with its token, and nobody else."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from langchain_qwen_audio._web_page.access import MAX_RECORDING_BYTES, SUBPROTOCOL
+from tests.unit_tests._web_page.conftest import TOKEN
+from tests.unit_tests.waiting import HANG_S
+
+if TYPE_CHECKING:
+    from tests.unit_tests._web_page.conftest import Served
+
+OTHER_SITE = "http://evil.example"
+TALK = "/page/talk?model=qwen3.5-omni-flash-realtime&rate=16000"
+
+
+@pytest.mark.parametrize("path", ["/", "/page/page.js", "/page/style.css", "/page/texts.json"])
+def test_files_need_no_token_and_let_the_browser_load_nothing_else(page: Served, path: str) -> None:
+    reply = page.request(path, headers={"x-page-token": ""})
+    assert reply.status_code == 200
+    assert reply.content
+    policy = reply.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert reply.headers["referrer-policy"] == "no-referrer"
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert "access-control-allow-origin" not in reply.headers
+
+
+REFUSED: dict[str, tuple[dict[str, str], int, str]] = {
+    "no token": ({"x-page-token": ""}, 403, "the token is missing or old"),
+    "an old token": ({"x-page-token": "t0ken_-B"}, 403, "the token is missing or old"),
+    "a token of odd letters": ({"x-page-token": "\xfc"}, 403, "the token is missing or old"),
+    "another site": ({"origin": OTHER_SITE}, 403, f"a page of '{OTHER_SITE}' came"),
+    "a sandboxed page": ({"origin": "null"}, 403, "a page of 'null' came"),
+    "another port": ({"origin": "http://127.0.0.1:1"}, 403, "a page of 'http://127.0.0.1:1'"),
+    "another name of this machine": ({"host": "evil.example:80"}, 421, "Host is 'evil.example:80'"),
+    "a name that begins so": ({"host": "127.0.0.1.evil.example"}, 421, "Host is"),
+    "no name": ({"host": ""}, 421, "Host is ''"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_others_are_refused(page: Served, what: str) -> None:
+    headers, status, reason = REFUSED[what]
+    raw = {name: value.encode("latin-1") for name, value in headers.items()}
+    reply = page.request("/page/choices", headers=raw)
+    assert reply.status_code == status
+    assert reason in reply.json()["error"]
+
+
+@pytest.mark.parametrize("what", ["another name of this machine", "another site"])
+def test_the_page_itself_is_not_given_to_others(page: Served, what: str) -> None:
+    headers, status, _ = REFUSED[what]
+    assert page.request("/", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:9000", "127.0.0.1:9000"])
+def test_a_forwarded_port_and_localhost_are_the_page_too(page: Served, host: str) -> None:
+    headers = {"host": host, "origin": f"http://{host}"}
+    assert page.request("/page/choices", headers=headers).status_code == 200
+
+
+async def handshake(page: Served, *, token: str, origin: str | None = None) -> int:
+    async with aiohttp.ClientSession() as client:
+        url = page.address.replace("http", "ws") + TALK
+        try:
+            async with client.ws_connect(url, protocols=[SUBPROTOCOL, token], origin=origin) as it:
+                assert it.protocol == SUBPROTOCOL, "the token is not sent back"
+                return 101
+        except aiohttp.WSServerHandshakeError as error:
+            return error.status
+
+
+async def test_a_live_talk_needs_the_token_and_the_origin(page: Served) -> None:
+    assert await handshake(page, token="wrong") == 403
+    assert await handshake(page, token=TOKEN, origin=OTHER_SITE) == 403
+    assert page.service.live_sessions == []
+    assert await handshake(page, token=TOKEN, origin=page.address) == 101
+
+
+def send_head(page: Served, *lines: str) -> str:
+    """Send the head of a request and no body; return the reply, which must not wait for it."""
+    host, port = page.address.removeprefix("http://").split(":")
+    lines = ("Connection: close", *lines)
+    head = [f"POST /page/ask HTTP/1.1\r\nHost: {host}:{port}", f"X-Page-Token: {TOKEN}", *lines]
+    with socket.create_connection((host, int(port)), timeout=HANG_S) as it:
+        it.sendall("\r\n".join([*head, "", ""]).encode())
+        return b"".join(iter(lambda: it.recv(10_000), b"")).decode()
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "reason"),
+    [
+        (f"Content-Length: {2 * MAX_RECORDING_BYTES}", "413", "209,715,200 bytes came, expected"),
+        ("Transfer-Encoding: chunked", "411", "expected a Content-Length"),
+    ],
+)
+def test_a_body_is_bounded_before_it_is_read(
+    page: Served, line: str, status: str, reason: str
+) -> None:
+    reply = send_head(page, line)
+    assert reply.startswith(f"HTTP/1.1 {status}")
+    assert reason in reply
+
+
+def test_the_test_server_is_on_the_same_port_and_needs_no_token(page: Served) -> None:
+    sent: dict[str, Any] = {"headers": {"x-page-token": ""}, "json": {}}
+    for path in ("/api/v1/none", "/compatible-mode/v1/none"):
+        reply = page.request(path, "POST", **sent)
+        assert reply.status_code == 404
+        assert "content-security-policy" not in reply.headers
