@@ -163,7 +163,8 @@ class ReaderTask(Generic[E]):
 
     async def stop(self) -> None:
         """End the session, and wait until nothing is read any more."""
-        self.end()
+        if not self._events.is_ended:  # else the task closes the connection, in good order
+            self.end()
         if self._task is not None:
             await asyncio.wait([self._task])
 
