@@ -42,7 +42,7 @@ def test_a_call_has_few_steps_with_one_account(
     run = WorkerPool.run
 
     def noted(
-        self: Any, job: str, file: Any, account: Any, **options: Any
+        self: Any, job: str, file: Any, account: Any = None, **options: Any
     ) -> Generator[bytes, None, Any]:
         steps.append(job)
         accounts.append(account)
