@@ -15,7 +15,7 @@ from langchain_qwen_audio.errors import APIError
 Fields: TypeAlias = Mapping[str, Any]
 
 
-def text_of(fields: Fields, name: str) -> str:
+def required_text(fields: Fields, name: str) -> str:
     """Read a text that must be there; null is an empty one."""
     if name not in fields:
         raise unreadable(fields, name, "a text")
@@ -30,7 +30,7 @@ def optional_text(fields: Fields, name: str) -> str | None:
     raise unreadable(fields, name, "a text")
 
 
-def id_of(fields: Fields, name: str) -> str:
+def required_id(fields: Fields, name: str) -> str:
     """Read an id, or a name, which is never empty."""
     if value := optional_text(fields, name):
         return value
@@ -45,7 +45,7 @@ def optional_integer(fields: Fields, name: str) -> int | None:
     raise unreadable(fields, name, "a whole number")
 
 
-def seconds_of(fields: Fields, name: str) -> float:
+def required_seconds(fields: Fields, name: str) -> float:
     """Read a time in milliseconds."""
     milliseconds = finite_or_none(fields.get(name))
     if milliseconds is None:
@@ -53,7 +53,7 @@ def seconds_of(fields: Fields, name: str) -> float:
     return milliseconds / 1000
 
 
-def flag_of(fields: Fields, name: str) -> bool:
+def required_flag(fields: Fields, name: str) -> bool:
     """Read what is true or false."""
     value = fields.get(name)
     if isinstance(value, bool):
@@ -61,7 +61,7 @@ def flag_of(fields: Fields, name: str) -> bool:
     raise unreadable(fields, name, "true or false")
 
 
-def object_of(fields: Fields, name: str) -> dict[str, Any]:
+def required_object(fields: Fields, name: str) -> dict[str, Any]:
     """Read an object that must be there."""
     value = fields.get(name)
     if isinstance(value, dict):
@@ -71,7 +71,7 @@ def object_of(fields: Fields, name: str) -> dict[str, Any]:
 
 def optional_object(fields: Fields, name: str) -> dict[str, Any]:
     """Read an object that may be left out; then it is empty."""
-    return {} if fields.get(name) is None else object_of(fields, name)
+    return {} if fields.get(name) is None else required_object(fields, name)
 
 
 def optional_objects(fields: Fields, name: str) -> list[dict[str, Any]]:

@@ -28,12 +28,12 @@ from langchain_qwen_audio._live.events import (
     TextDelta,
 )
 from langchain_qwen_audio._live.fields import (
-    id_of,
-    object_of,
     optional_object,
     optional_text,
-    seconds_of,
-    text_of,
+    required_id,
+    required_object,
+    required_seconds,
+    required_text,
     unreadable,
 )
 from langchain_qwen_audio._live.protocols import EventReader
@@ -115,7 +115,7 @@ class OmniReader(EventReader[LiveEvent]):
 
     def read(self, event: RawEvent) -> list[LiveEvent]:
         """Read one event."""
-        match text_of(event, "type").split("."):
+        match required_text(event, "type").split("."):
             case ["session", step]:
                 return self._read_session(step, event)
             case ["input_audio_buffer", step]:
@@ -127,7 +127,7 @@ class OmniReader(EventReader[LiveEvent]):
             case ["error"]:
                 return self._read_error(event)
             case ["voiceprint_audio_list", "failed"]:
-                reason = text_of(event, "reason")
+                reason = required_text(event, "reason")
                 error = {"message": f"a voice of turn_detection is not used: {reason}"}
                 return [self._report(error, event)]
         return []
@@ -136,7 +136,7 @@ class OmniReader(EventReader[LiveEvent]):
         return ErrorReported(event_error(error, self._origin.model, body))
 
     def _read_error(self, event: RawEvent) -> list[LiveEvent]:
-        error = object_of(event, "error")
+        error = required_object(event, "error")
         if is_fatal(error):
             raise event_error(error, self._origin.model, event)
         refused = optional_text(error, "event_id")
@@ -149,27 +149,27 @@ class OmniReader(EventReader[LiveEvent]):
 
     def _read_session(self, step: str, event: RawEvent) -> list[LiveEvent]:
         if step == "created":
-            self.session_id = optional_text(object_of(event, "session"), "id")
+            self.session_id = optional_text(required_object(event, "session"), "id")
         self.is_finished = step == "finished"
         return []
 
     def _read_input(self, step: str, event: RawEvent) -> list[LiveEvent]:
         match step:
             case "speech_started":
-                return [SpeechStarted(seconds_of(event, "audio_start_ms"))]
+                return [SpeechStarted(required_seconds(event, "audio_start_ms"))]
             case "speech_stopped":
                 is_turn = optional_text(event, "reason") != "turn_invalid"
-                return [SpeechStopped(seconds_of(event, "audio_end_ms"), is_turn)]
+                return [SpeechStopped(required_seconds(event, "audio_end_ms"), is_turn)]
             case "committed":
-                item_id = id_of(event, "item_id")
+                item_id = required_id(event, "item_id")
                 self._untranscribed.add(item_id)
                 self._conversation.begin_speech(item_id)
         return []
 
     def _read_transcript(self, step: str, event: RawEvent) -> list[LiveEvent]:
-        item_id = id_of(event, "item_id")
+        item_id = required_id(event, "item_id")
         if step == "delta":
-            before, sure = self._sure.get(item_id, ""), text_of(event, "text")
+            before, sure = self._sure.get(item_id, ""), required_text(event, "text")
             self._sure[item_id] = sure
             draft = optional_text(event, "stash") or ""
             return [InputTranscriptDelta(sure.removeprefix(before), item_id, draft)]
@@ -177,22 +177,22 @@ class OmniReader(EventReader[LiveEvent]):
         self._untranscribed.discard(item_id)
         match step:
             case "completed":
-                text = text_of(event, "transcript")
+                text = required_text(event, "transcript")
                 self._conversation.set_transcript(item_id, text)
                 return [InputTranscript(text, item_id)]
             case "failed":
-                return [self._report(object_of(event, "error"), event)]
+                return [self._report(required_object(event, "error"), event)]
         return []
 
     def _read_response(self, steps: list[str], event: RawEvent) -> list[LiveEvent]:
         if steps == ["created"]:
-            return self._begin(object_of(event, "response"))
+            return self._begin(required_object(event, "response"))
         ids = (event.get("response_id"), optional_object(event, "response").get("id"))
         if self._ended_id is not None and self._ended_id in ids:
             return []  # what comes after its end
         match steps:
             case ["text" | "audio_transcript", "delta"]:
-                response, delta = self._of(event), text_of(event, "delta")
+                response, delta = self._of(event), required_text(event, "delta")
                 response.text += delta
                 return [TextDelta(delta, response.id)]
             case ["audio", "delta"]:
@@ -202,12 +202,12 @@ class OmniReader(EventReader[LiveEvent]):
             case ["output_item", "done"] if self._of(event).is_interrupted:
                 return self._cut_off()  # the service may send no `response.done`
             case ["done"]:
-                return self._end(object_of(event, "response"))
+                return self._end(required_object(event, "response"))
         return []
 
     def _begin(self, response: Mapping[str, Any]) -> list[LiveEvent]:
         events = self._cut_off()
-        self._active = _Response(id_of(response, "id"))
+        self._active = _Response(required_id(response, "id"))
         self._requests.clear()
         if self._ended_id == self._active.id:
             self._ended_id = None
@@ -221,7 +221,7 @@ class OmniReader(EventReader[LiveEvent]):
     def _read_audio(self, event: RawEvent) -> list[LiveEvent]:
         response = self._of(event)
         try:
-            samples = pybase64.b64decode(text_of(event, "delta"), validate=True)
+            samples = pybase64.b64decode(required_text(event, "delta"), validate=True)
         except ValueError as error:
             raise unreadable(event, "delta", "base64") from error
         pcm = response.odd_byte + samples
@@ -230,8 +230,9 @@ class OmniReader(EventReader[LiveEvent]):
         return [AudioDelta(pcm[:size], response.id)] if size else []
 
     def _read_call(self, event: RawEvent) -> None:
-        response, name, call_id = self._of(event), id_of(event, "name"), id_of(event, "call_id")
-        text = text_of(event, "arguments")
+        response = self._of(event)
+        name, call_id = required_id(event, "name"), required_id(event, "call_id")
+        text = required_text(event, "arguments")
         try:
             arguments = from_json(text or "{}")
             if not isinstance(arguments, dict):
@@ -253,7 +254,7 @@ class OmniReader(EventReader[LiveEvent]):
         return self._active
 
     def _end(self, response: Mapping[str, Any]) -> list[LiveEvent]:
-        began, self._active = self._active or _Response(id_of(response, "id")), None
+        began, self._active = self._active or _Response(required_id(response, "id")), None
         self._ended_id = began.id
         status = optional_text(response, "status") or "completed"
         message = self._message(began, status, optional_object(response, "usage"))

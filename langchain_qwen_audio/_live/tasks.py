@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from langchain_qwen_audio._live.client_events import Opening, kind_of
 from langchain_qwen_audio._live.events import LiveSentence
 from langchain_qwen_audio._live.fields import (
-    flag_of,
-    object_of,
     optional_integer,
     optional_object,
     optional_objects,
     optional_text,
-    text_of,
+    required_flag,
+    required_object,
+    required_text,
 )
 from langchain_qwen_audio._live.protocols import TranscriptionProtocol
 from langchain_qwen_audio._live.service_errors import event_error
@@ -72,9 +72,9 @@ class TaskTranscription(TranscriptionProtocol):
         """Read one event."""
         match kind_of(event):
             case "task-failed":
-                header = object_of(event, "header")
+                header = required_object(event, "header")
                 error = {
-                    "code": text_of(header, "error_code"),
+                    "code": required_text(header, "error_code"),
                     "message": optional_text(header, "error_message"),
                 }
                 raise event_error(error, self._model, event)
@@ -82,8 +82,8 @@ class TaskTranscription(TranscriptionProtocol):
                 self._count(optional_object(event, "payload"))
                 self.is_finished = True
             case "result-generated":
-                payload = object_of(event, "payload")
-                raw = object_of(object_of(payload, "output"), "sentence")
+                payload = required_object(event, "payload")
+                raw = required_object(required_object(payload, "output"), "sentence")
                 sentences = self._read_sentence(raw)
                 self._count(payload)
                 return sentences
@@ -95,7 +95,7 @@ class TaskTranscription(TranscriptionProtocol):
     def _read_sentence(self, raw: dict[str, Any]) -> list[LiveSentence]:
         if raw.get("heartbeat") is True:
             return []
-        text, is_final = text_of(raw, "text"), flag_of(raw, "sentence_end")
+        text, is_final = required_text(raw, "text"), required_flag(raw, "sentence_end")
         if not text and not is_final:
             return []  # it begins
         _check_words(raw)

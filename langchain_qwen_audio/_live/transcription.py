@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_qwen_audio._live.client_events import append_audio, begin_session, finish_session
 from langchain_qwen_audio._live.events import LiveSentence
-from langchain_qwen_audio._live.fields import id_of, object_of, optional_text, seconds_of, text_of
+from langchain_qwen_audio._live.fields import (
+    optional_text,
+    required_id,
+    required_object,
+    required_seconds,
+    required_text,
+)
 from langchain_qwen_audio._live.protocols import TranscriptionProtocol
 from langchain_qwen_audio._live.service_errors import event_error
 
@@ -45,15 +51,19 @@ class SessionTranscription(TranscriptionProtocol):
 
     def read(self, event: RawEvent) -> list[LiveSentence]:
         """Read one event."""
-        match text_of(event, "type").split("."):
+        match required_text(event, "type").split("."):
             case ["error"]:
-                raise event_error(object_of(event, "error"), self._model, event)
+                raise event_error(required_object(event, "error"), self._model, event)
             case ["session", "finished"]:
                 self.is_finished = True
             case ["input_audio_buffer", "speech_started"]:
-                self._started_s[id_of(event, "item_id")] = seconds_of(event, "audio_start_ms")
+                self._started_s[required_id(event, "item_id")] = required_seconds(
+                    event, "audio_start_ms"
+                )
             case ["input_audio_buffer", "speech_stopped"]:
-                self._stopped_s[id_of(event, "item_id")] = seconds_of(event, "audio_end_ms")
+                self._stopped_s[required_id(event, "item_id")] = required_seconds(
+                    event, "audio_end_ms"
+                )
             case ["conversation", "item", "input_audio_transcription", step]:
                 return self._read_sentence(step, event)
         return []
@@ -62,11 +72,11 @@ class SessionTranscription(TranscriptionProtocol):
         match step:
             case "text":
                 draft = optional_text(event, "stash") or ""
-                return [self._sentence(event, text_of(event, "text") + draft)]
+                return [self._sentence(event, required_text(event, "text") + draft)]
             case "completed":
-                return [self._last(event, text_of(event, "transcript"))]
+                return [self._last(event, required_text(event, "transcript"))]
             case "failed":
-                error = event_error(object_of(event, "error"), self._model, event)
+                error = event_error(required_object(event, "error"), self._model, event)
                 return [self._last(event, "", error=error)]
         return []
 
@@ -78,7 +88,7 @@ class SessionTranscription(TranscriptionProtocol):
     def _sentence(
         self, event: RawEvent, text: str, *, is_final: bool = False, **more: Any
     ) -> LiveSentence:
-        item_id = id_of(event, "item_id")
+        item_id = required_id(event, "item_id")
         times = (self._started_s, self._stopped_s)
         find = dict.pop if is_final else dict.get
         start_s, end_s = (find(known, item_id, None) for known in times)

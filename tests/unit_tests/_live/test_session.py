@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import tool as make_tool
 
 from langchain_qwen_audio import Audio, ChatQwenAudio, Cost
 from langchain_qwen_audio._live import connection as live_connection
@@ -399,6 +400,33 @@ async def test_tools_are_run_and_answered(
     assert {"type": "function_call_output", "call_id": "c1", "output": "5"} in outputs
     assert [it.type for it in session.messages] == ["human", "ai", *["tool"] * 4, "ai"]
     assert "the tool fail failed" in caplog.text
+
+
+async def test_tools_of_one_answer_run_at_the_same_time_and_are_runs_of_their_own(
+    server: LocalDashScope,
+) -> None:
+    class Runs(AsyncCallbackHandler):
+        async def on_tool_start(self, serialized: Any, *_: Any, **__: Any) -> None:
+            started.append(serialized["name"])
+
+    started: list[str] = []
+    met = asyncio.Barrier(2)
+
+    @make_tool
+    async def meet() -> str:
+        """Meet the other one."""
+        await met.wait()
+        return "met"
+
+    meet.callbacks = [Runs()]
+    calls: list[dict[str, Any]] = [{"name": "meet", "arguments": {}, "id": it} for it in "ab"]
+    server.script(Reply(tool_calls=calls), "Both met.")
+    async with live_model(server).session(tools=[meet], turn_detection=None) as session:
+        await say(session)
+        answered = await read_answer(session)
+    results = [it.message.text for it in answered if isinstance(it, ToolFinished)]
+    assert results == ["met", "met"]
+    assert started == ["meet", "meet"]
 
 
 async def test_a_recording_that_a_tool_returns_is_no_empty_result(server: LocalDashScope) -> None:
