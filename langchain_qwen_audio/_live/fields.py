@@ -17,9 +17,12 @@ Fields: TypeAlias = Mapping[str, Any]
 
 def required_text(fields: Fields, name: str) -> str:
     """Read a text that must be there; null is an empty one."""
-    if name not in fields:
-        raise unreadable(fields, name, "a text")
-    return optional_text(fields, name) or ""
+    value = fields.get(name)
+    if isinstance(value, str):
+        return value
+    if value is None and name in fields:
+        return ""
+    raise unreadable(fields, name, "a text")
 
 
 def optional_text(fields: Fields, name: str) -> str | None:

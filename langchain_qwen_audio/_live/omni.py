@@ -187,8 +187,7 @@ class OmniReader(EventReader[LiveEvent]):
     def _read_response(self, steps: list[str], event: RawEvent) -> list[LiveEvent]:
         if steps == ["created"]:
             return self._begin(required_object(event, "response"))
-        ids = (event.get("response_id"), optional_object(event, "response").get("id"))
-        if self._ended_id is not None and self._ended_id in ids:
+        if self._ended_id is not None and self._ended_id == _answer_of(event):
             return []  # what comes after its end
         match steps:
             case ["text" | "audio_transcript", "delta"]:
@@ -282,3 +281,9 @@ class OmniReader(EventReader[LiveEvent]):
                 has_calls=bool(calls),
             ),
         )
+
+
+def _answer_of(event: RawEvent) -> str | None:
+    """Say which answer an event is of, if it says so."""
+    inside = optional_object(event, "response")
+    return optional_text(event, "response_id") or optional_text(inside, "id")

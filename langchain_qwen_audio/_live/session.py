@@ -182,7 +182,8 @@ class LiveSession:
             APIConnectionError: The connection is broken.
         """
         async for piece in self._audio.pieces(audio, sample_rate):
-            await self._append(piece)
+            await self._send(append_audio(piece))
+            self._has_sound = True
 
     async def send_image(self, image: bytes | Path | Mapping[str, Any]) -> None:
         """Send what the user shows: a photo, or about one frame a second of a camera.
@@ -260,14 +261,11 @@ class LiveSession:
         self._is_finishing = True
         await self._finish_if_idle()
 
-    async def _append(self, pcm: bytes) -> None:
-        await self._send(append_audio(pcm))
-        self._has_sound = True
-
     async def _flush_audio(self) -> None:
         """Send what the conversion of samples has held back."""
         if held := self._audio.flush():
-            await self._append(held)
+            await self._send(append_audio(held))
+            self._has_sound = True
 
     @property
     def _detects_turns(self) -> bool:
@@ -290,7 +288,7 @@ class LiveSession:
         if not self._is_finishing or self._link.reader.awaits_answer or self._tool_tasks:
             return
         task = self._link.task
-        if task.is_passing_on:  # `_settle` comes
+        if task.is_passing_on:  # then `_settle` comes
             return
         if self._profile.finish == "none" and self._has_all:
             task.end()
@@ -344,7 +342,8 @@ class LiveSession:
     async def _settle(self) -> None:
         """Do what waited until an event was passed on."""
         self._settled.set()
-        await self._finish_if_idle()
+        if self._is_finishing:
+            await self._finish_if_idle()
 
     def _run_tools(self, event: ResponseFinished) -> None:
         if event.message.tool_calls or event.message.invalid_tool_calls:
