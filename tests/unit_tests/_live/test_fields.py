@@ -94,7 +94,16 @@ EVENTS: dict[str, list[dict[str, Any]]] = {
         task_event("task-failed", {}, error_code="InternalError", error_message="m"),
     ],
 }
-MISSING = object()
+
+
+class Missing:
+    """Stands for a field that is not there."""
+
+    def __repr__(self) -> str:
+        return "missing"
+
+
+MISSING = Missing()
 TYPES: tuple[Any, ...] = (
     "text",
     "",
@@ -290,11 +299,10 @@ def test_an_id_that_is_missing_or_no_text_is_an_error_that_says_so(
     protocol: str, kind: str, name: str, value: Any
 ) -> None:
     at, path = place_of(protocol, kind, name)
-    came = "missing" if value is MISSING else repr(value)
     with pytest.raises(APIError) as caught:
         read(protocol, [*EVENTS[protocol][:at], changed(EVENTS[protocol][at], path, value)])
     expected = "a text" if value in NO_TEXT else "a text that is not empty"
-    assert f"cannot be read: {name} is {came}, expected {expected}, in {{" in str(caught.value)
+    assert f"cannot be read: {name} is {value!r}, expected {expected}, in {{" in str(caught.value)
 
 
 OTHERS: list[tuple[str, str, str, Any, str]] = [
@@ -324,10 +332,9 @@ def test_an_error_says_which_field_came_and_what_was_expected(
     protocol: str, kind: str, name: str, value: Any, expected: str
 ) -> None:
     at, path = place_of(protocol, kind, name)
-    came = "missing" if value is MISSING else f"{value!r:.100}"
     with pytest.raises(APIError) as caught:
         read(protocol, [*EVENTS[protocol][:at], changed(EVENTS[protocol][at], path, value)])
-    assert f"{name} is {came}, expected {expected}, in {{" in str(caught.value)
+    assert f"{name} is {value!r:.100}, expected {expected}, in {{" in str(caught.value)
 
 
 def test_an_event_of_no_answer_that_has_begun_is_an_error() -> None:
