@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_qwen_audio._live import reader_task
 from langchain_qwen_audio._media.resampling import Resampler
 from langchain_qwen_audio.errors import (
+    APIError,
     AudioError,
     StreamInterruptedError,
     StreamTimeoutError,
@@ -412,6 +414,57 @@ async def test_a_tool_that_raises_a_cancellation_failed_and_the_session_goes_on(
         "Sorry.",
     ]
     assert "the tool give_up failed" in caplog.text
+
+
+async def test_a_session_ends_also_if_the_last_answer_is_over_before_its_request_has_returned(
+    server: LocalDashScope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = asyncio.Event()
+    server.script(Reply(tool_calls=[{"name": "hold", "arguments": {}, "id": "c1"}]), "done")
+
+    async def hold() -> str:
+        """Hold up the request of the next answer."""
+        request = session._request_response
+
+        async def request_slowly() -> None:
+            await request()
+            await answered.wait()
+
+        monkeypatch.setattr(session, "_request_response", request_slowly)
+        return "held"
+
+    session = live_model(server).session(tools=[hold], turn_detection=None)
+    async with asyncio.timeout(HANG_S), session:
+        await session.send_text("?")
+        await session.finish()
+        await read_answer(session)
+        await read_answer(session)
+        await let_others_run()
+        answered.set()
+        assert await read_all(session) == []
+
+
+async def test_a_tool_that_returns_after_the_session_broke_is_no_error_that_nobody_sees(
+    server: LocalDashScope, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = asyncio.Event()
+
+    async def wait() -> str:
+        """Wait."""
+        await broken.wait()
+        return "late"
+
+    call = {"type": "response.function_call_arguments.done", "response_id": "r1"}
+    call |= {"call_id": "c1", "name": "wait", "arguments": "{}"}
+    server.script(LiveReply([*BEGUN, call, DONE, CloseCode(1011)]))
+    async with live_model(server).session(tools=[wait], turn_detection=None) as session:
+        await session.send_text("?")
+        with pytest.raises(APIError, match="close code 1011"):
+            await read_all(session)
+        broken.set()
+        await let_others_run()
+    gc.collect()  # when asyncio reports errors of tasks that nobody has seen
+    assert "never retrieved" not in caplog.text
 
 
 async def test_leaving_cancels_a_tool_that_runs(server: LocalDashScope) -> None:

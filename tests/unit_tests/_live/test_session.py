@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import math
 import tracemalloc
@@ -62,10 +61,20 @@ from langchain_qwen_audio.local import (
 from tests.unit_tests.test_docs import SAMPLE
 from tests.unit_tests.waiting import HANG_S, wait_until
 
-from .conversations import MODEL, end_of, live_model, read_answer, received, say, silence, tone
+from .conversations import (
+    MODEL,
+    end_of,
+    live_model,
+    read_answer,
+    received,
+    say,
+    service_that_goes_on,
+    silence,
+    tone,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import Iterator
 
     from langchain_core.outputs import LLMResult
 
@@ -748,30 +757,6 @@ async def test_a_connection_that_is_gone_is_noticed(
             await anext(session)
 
 
-@contextlib.asynccontextmanager
-async def service_that_goes_on(
-    port: int, go_on: Callable[[web.WebSocketResponse], Awaitable[None]]
-) -> AsyncIterator[str]:
-    """Run a service that begins a session, and then does something else; yield its address."""
-
-    async def begin(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(autoping=False)
-        await socket.prepare(request)
-        await socket.send_json({"type": "session.created", "session": {}})
-        await socket.receive()
-        await socket.send_json({"type": "session.updated", "session": {}})
-        await go_on(socket)
-        return socket
-
-    application = web.Application()
-    application.router.add_get("/api-ws/v1/realtime", begin)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    yield f"http://127.0.0.1:{port}/api/v1"
-    await runner.cleanup()
-
-
 async def test_a_service_that_does_not_read_is_an_error_for_who_sends(
     unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -908,6 +893,22 @@ def _held() -> int:
     here = tracemalloc.Filter(inclusive=True, filename_pattern="*/langchain_qwen_audio/_live/*")
     traces = tracemalloc.take_snapshot().filter_traces([here]).traces
     return sum(trace.size for trace in traces)
+
+
+async def test_who_sends_without_a_pause_leaves_others_their_turn(server: LocalDashScope) -> None:
+    turns: list[int] = []
+
+    async def note() -> None:
+        while True:
+            turns.append(len(turns))
+            await asyncio.sleep(0)
+
+    async with live_model(server).session(turn_detection=None) as session:
+        noting = asyncio.create_task(note())
+        for _ in range(50):
+            await session.send_audio(bytes(640))
+        noting.cancel()
+    assert len(turns) >= 50
 
 
 async def test_a_hundred_sessions_at_once_do_not_mix(server: LocalDashScope) -> None:
