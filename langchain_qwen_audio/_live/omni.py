@@ -208,8 +208,6 @@ class OmniReader(EventReader[LiveEvent]):
         events = self._cut_off()
         self._active = _Response(required_id(response, "id"))
         self._requests.clear()
-        if self._ended_id == self._active.id:
-            self._ended_id = None
         self._conversation.begin_answer(self._active.id)
         return [*events, ResponseStarted(self._active.id)]
 

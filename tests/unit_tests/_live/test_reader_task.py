@@ -91,13 +91,14 @@ async def test_a_request_in_the_moment_in_which_the_time_is_over_is_no_error_of_
 async def test_a_task_that_reads_does_not_wait_for_its_own_end(
     server: LocalDashScope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_task, "_END_S", HANG_S)
+    monkeypatch.setattr(reader_task, "_END_S", 2 * HANG_S)
 
     async def break_off(_: object) -> None:
         raise APIConnectionError("it is broken")
 
     server.script(Reply("ok", delay_s=0.05))
-    async with live_model(server).session(turn_detection=None) as session:
+    session = live_model(server).session(turn_detection=None)
+    async with asyncio.timeout(HANG_S), session:
         await session.send_text("?")
         await session.finish()  # which is sent after the answer, by the task that reads
         monkeypatch.setattr(session._link.connection, "send", break_off)
