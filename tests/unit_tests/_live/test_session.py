@@ -340,6 +340,23 @@ async def test_speech_that_was_interrupted_is_not_read_any_more(server: LocalDas
     assert session.messages[-1].text == "Hel"
 
 
+async def test_interrupting_by_hand_drops_the_speech_that_was_not_read(
+    server: LocalDashScope,
+) -> None:
+    audio = {"type": "response.audio.delta", "response_id": "r1", "delta": "AAAA"}
+    end = {"type": "response.done", "response": {"id": "r1", "status": "cancelled"}}
+    last = {**BEGUN[1], "delta": "lo"}
+    server.script(LiveReply([*BEGUN, audio, last]), LiveReply([audio, end]))
+    async with live_model(server).session(turn_detection=None) as session:
+        await session.send_text("?")
+        while session._link.reader.text != "Hello":  # noqa: ASYNC110  # all came, and is not read
+            await asyncio.sleep(0.01)
+        await session.interrupt()
+        await session._link.send(create_response())  # for the rest to be sent
+        events = await read_answer(session)
+    assert [type(it) for it in events] == [ResponseStarted, TextDelta, TextDelta, ResponseFinished]
+
+
 async def test_an_answer_is_interrupted_by_hand_and_by_a_text(server: LocalDashScope) -> None:
     stalled = Reply("one two", pause_s=math.inf, input_transcript="Hi")
     server.script(stalled, stalled, "done")
@@ -544,6 +561,7 @@ FAILED = {"type": "server_error", "code": "InternalError", "message": "it broke"
         ((CloseCode(1007, "Invalid payload data"),), InvalidRequestError, "Invalid payload"),
         ((CloseCode(1009),), InvalidRequestError, "too large"),
         ((CloseCode(1011, "oops"),), APIError, "failed .close code 1011.: oops"),
+        ((CloseCode(1011, "Model not exist."),), NotFoundError, "Model not exist"),
         ((CloseCode(1013),), StreamInterruptedError, "overloaded"),
         ((CloseCode(4321),), StreamInterruptedError, "close code 4321"),
         ((math.inf,), StreamTimeoutError, "silent for 2 s"),

@@ -13,6 +13,8 @@ import pytest
 
 from langchain_qwen_audio import Audio, ChatQwenAudio
 from langchain_qwen_audio._live.address import TASK_PATH, live_address
+from langchain_qwen_audio._live.counted_usage import CountedUsage
+from langchain_qwen_audio._live.tasks import TaskTranscription
 from langchain_qwen_audio.costs import Cost
 from langchain_qwen_audio.errors import (
     APIConnectionError,
@@ -177,6 +179,14 @@ async def test_sentences_without_numbers_are_told_apart(server: LocalDashScope) 
         *[("1", False, None), ("1", True, "neutral")],
         *[("2", False, None), ("2", True, "neutral")],
     ]
+
+
+def test_a_sentence_that_grows_has_no_end() -> None:
+    reader = TaskTranscription("m", {"sample_rate": 16_000}, CountedUsage())
+    times = {"begin_time": 100, "end_time": 900}
+    (partial,) = reader.read(result(text="Hel", sentence_end=False, **times))
+    (final,) = reader.read(result(text="Hello", sentence_end=True, **times))
+    assert [(it.start_s, it.end_s) for it in (partial, final)] == [(0.1, None), (0.1, 0.9)]
 
 
 async def test_words_have_their_times_in_what_was_sent() -> None:
