@@ -188,6 +188,20 @@ async def test_the_service_finds_the_ends_of_turns(server: LocalDashScope) -> No
     assert [type(event) for event in more[:3]] == [SpeechStarted, SpeechStopped, ResponseStarted]
 
 
+@pytest.mark.parametrize(
+    ("detection", "pause_s"),
+    [("server_vad", 1.2), ({"type": "server_vad", "silence_duration_ms": 2000}, 2.4)],
+)
+async def test_a_turn_that_is_ended_by_hand_has_a_pause_that_is_long_enough(
+    server: LocalDashScope, detection: Any, pause_s: float
+) -> None:
+    async with live_model(server).session(turn_detection=detection) as session:
+        await session.send_audio(tone(0.5))
+        await session.commit()
+        await read_answer(session)
+    assert b"".join(_audio(server)) == tone(0.5) + silence(pause_s)
+
+
 async def test_speech_interrupts_the_answer_and_what_was_not_played(server: LocalDashScope) -> None:
     server.script(Reply(**{**vars(SPOKEN), "pause_s": 0.01, "audio": SPEECH * 100}), "next")
     async with live_model(server).session() as session:
