@@ -41,7 +41,7 @@ from .conftest import ainvoke, astream, calls_in, invoke, stream
 from .waiting import HANG_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
     from langchain_core.messages import AIMessageChunk
     from langchain_core.tracers.schemas import Run
@@ -330,6 +330,20 @@ def test_fragments_come_before_the_answer_is_complete(
         return chunk.text
 
     assert asyncio.run(afirst()) == "a"
+
+
+def test_streams_that_nobody_ends_are_closed_with_their_loop(
+    server: LocalDashScope, model: ChatQwenAudio, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.script(*[Reply(fragments=("a", "b"), pause_s=3600)] * 3)
+
+    async def leave() -> list[AsyncGenerator[AIMessageChunk]]:
+        streams = [model.astream("?") for _ in range(3)]
+        assert [(await anext(chunks)).text for chunks in streams] == ["a", "a", "a"]
+        return streams
+
+    asyncio.run(leave())
+    assert caplog.record_tuples == []
 
 
 def test_with_config_and_bind_compose(server: LocalDashScope, model: ChatQwenAudio) -> None:
