@@ -172,6 +172,30 @@ def test_a_workspace_travels_in_its_header(call_model: CallModel, server: LocalD
     assert sent == ["ws-1", None]
 
 
+@pytest.mark.parametrize(
+    "workspace", ["ws\n1", "ws-1\r\nx: y", "ws 1", "ws\t1", "业务空间", "\x7f"]
+)
+def test_a_workspace_that_no_header_can_hold_is_refused(workspace: str) -> None:
+    for address in ({}, {"base_url": "http://gateway/api/v1"}):
+        with pytest.raises(ValidationError, match="the workspace holds white space"):
+            ChatQwenAudio(api_key=KEY, workspace=workspace, **address)
+
+
+def test_white_space_around_a_workspace_is_left_out(
+    call_model: CallModel, server: LocalDashScope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASHSCOPE_WORKSPACE", " ws-1\n")
+    call_model(ChatQwenAudio(base_url=server.base_url, api_key=KEY), "?")
+    assert server.requests[0].headers["x-dashscope-workspace"] == "ws-1"
+
+
+@pytest.mark.parametrize("workspace", ["w" * 64, "a.b", "a/b", "me@evil.example/"])
+def test_a_workspace_that_no_host_can_be_named_after_is_refused(workspace: str) -> None:
+    with pytest.raises(ValidationError, match="expected an id such as 'ws-1'"):
+        ChatQwenAudio(api_key=KEY, workspace=workspace)
+    ChatQwenAudio(api_key=KEY, workspace=workspace, base_url="http://gateway/api/v1")
+
+
 # --- parameters -------------------------------------------------------------------------------
 
 PARAMETERS = [
