@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import math
 import tracemalloc
@@ -15,6 +14,7 @@ import pytest
 from aiohttp import web
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import tool as make_tool
 
 from langchain_qwen_audio import Audio, ChatQwenAudio, Cost
 from langchain_qwen_audio._live import connection as live_connection
@@ -61,10 +61,20 @@ from langchain_qwen_audio.local import (
 from tests.unit_tests.test_docs import SAMPLE
 from tests.unit_tests.waiting import HANG_S, wait_until
 
-from .conversations import MODEL, end_of, live_model, read_answer, received, say, silence, tone
+from .conversations import (
+    MODEL,
+    end_of,
+    live_model,
+    read_answer,
+    received,
+    say,
+    service_that_goes_on,
+    silence,
+    tone,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import Iterator
 
     from langchain_core.outputs import LLMResult
 
@@ -401,6 +411,33 @@ async def test_tools_are_run_and_answered(
     assert "the tool fail failed" in caplog.text
 
 
+async def test_tools_of_one_answer_run_at_the_same_time_and_are_runs_of_their_own(
+    server: LocalDashScope,
+) -> None:
+    class Runs(AsyncCallbackHandler):
+        async def on_tool_start(self, serialized: Any, *_: Any, **__: Any) -> None:
+            started.append(serialized["name"])
+
+    started: list[str] = []
+    met = asyncio.Barrier(2)
+
+    @make_tool
+    async def meet() -> str:
+        """Meet the other one."""
+        await met.wait()
+        return "met"
+
+    meet.callbacks = [Runs()]
+    calls: list[dict[str, Any]] = [{"name": "meet", "arguments": {}, "id": it} for it in "ab"]
+    server.script(Reply(tool_calls=calls), "Both met.")
+    async with live_model(server).session(tools=[meet], turn_detection=None) as session:
+        await say(session)
+        answered = await read_answer(session)
+    results = [it.message.text for it in answered if isinstance(it, ToolFinished)]
+    assert results == ["met", "met"]
+    assert started == ["meet", "meet"]
+
+
 async def test_a_recording_that_a_tool_returns_is_no_empty_result(server: LocalDashScope) -> None:
     def record() -> Audio:
         """Record with the microphone."""
@@ -720,30 +757,6 @@ async def test_a_connection_that_is_gone_is_noticed(
             await anext(session)
 
 
-@contextlib.asynccontextmanager
-async def service_that_goes_on(
-    port: int, go_on: Callable[[web.WebSocketResponse], Awaitable[None]]
-) -> AsyncIterator[str]:
-    """Run a service that begins a session, and then does something else; yield its address."""
-
-    async def begin(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(autoping=False)
-        await socket.prepare(request)
-        await socket.send_json({"type": "session.created", "session": {}})
-        await socket.receive()
-        await socket.send_json({"type": "session.updated", "session": {}})
-        await go_on(socket)
-        return socket
-
-    application = web.Application()
-    application.router.add_get("/api-ws/v1/realtime", begin)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    yield f"http://127.0.0.1:{port}/api/v1"
-    await runner.cleanup()
-
-
 async def test_a_service_that_does_not_read_is_an_error_for_who_sends(
     unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -880,6 +893,22 @@ def _held() -> int:
     here = tracemalloc.Filter(inclusive=True, filename_pattern="*/langchain_qwen_audio/_live/*")
     traces = tracemalloc.take_snapshot().filter_traces([here]).traces
     return sum(trace.size for trace in traces)
+
+
+async def test_who_sends_without_a_pause_leaves_others_their_turn(server: LocalDashScope) -> None:
+    turns: list[int] = []
+
+    async def note() -> None:
+        while True:
+            turns.append(len(turns))
+            await asyncio.sleep(0)
+
+    async with live_model(server).session(turn_detection=None) as session:
+        noting = asyncio.create_task(note())
+        for _ in range(50):
+            await session.send_audio(bytes(640))
+        noting.cancel()
+    assert len(turns) >= 50
 
 
 async def test_a_hundred_sessions_at_once_do_not_mix(server: LocalDashScope) -> None:

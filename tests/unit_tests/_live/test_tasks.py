@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 from array import array
@@ -292,11 +293,19 @@ FAULTS: dict[str, tuple[Any, type[QwenAudioError], str]] = {
 async def test_a_task_that_breaks_is_an_error_after_what_came_before(
     server: LocalDashScope, fault: tuple[Any, type[QwenAudioError], str]
 ) -> None:
+    is_read = asyncio.Event()
+
+    async def source() -> AsyncIterator[bytes]:
+        yield tone(0.5) + silence(0.6)
+        await is_read.wait()  # a reset loses what was not read
+        yield tone(0.5) + silence(0.6)
+
     scripted, error, match = fault
     server.script("Hello", scripted)
     model = live_model(server, model=STREAMING, timeout=0.3)
-    transcription = model.transcribe_live(two_sentences(), silence_ms=400)
+    transcription = model.transcribe_live(source(), silence_ms=400)
     assert [(await anext(transcription)).text for _ in range(2)] == ["Hello", "Hello"]
+    is_read.set()
     with pytest.raises(error, match=match):
         await anext(transcription)
     with pytest.raises(StopAsyncIteration):
