@@ -28,7 +28,7 @@ def load_now() -> None:
     while (name := _take()) is not None:
         try:
             import_module(name)
-        except Exception:  # noqa: BLE001  # a module may raise anything
+        except Exception:  # a module may raise anything
             logger.debug("%s cannot be loaded ahead", name, exc_info=True)
 
 

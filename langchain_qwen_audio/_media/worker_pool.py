@@ -13,13 +13,13 @@ import json
 import logging
 import os
 import pickle
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -43,7 +43,7 @@ from langchain_qwen_audio._media.worker_messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -303,11 +303,21 @@ def _with_descriptor(file: BinaryIO, stack: contextlib.ExitStack) -> BinaryIO:
     try:
         file.fileno()
     except OSError:
-        copy = stack.enter_context(_nameless())
-        shutil.copyfileobj(file, copy, 1 << 20)
-        copy.flush()
-        return copy
+        return stack.enter_context(nameless_file(iter(partial(file.read, 1 << 20), b"")))
     return file
+
+
+@contextlib.contextmanager
+def nameless_file(blocks: Iterable[bytes]) -> Iterator[BinaryIO]:
+    """Write blocks into a file without a name, which a worker can read.
+
+    Raises:
+        OSError: There is no room for it.
+    """
+    with _nameless() as file:
+        file.writelines(blocks)
+        file.flush()
+        yield file
 
 
 def _nameless() -> BinaryIO:

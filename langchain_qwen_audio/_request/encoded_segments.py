@@ -103,8 +103,8 @@ def _later(
     if bit_rate is None:
         wav = part.audio_of(audio, encode_wav(part, sample_rate))
         return lambda: wav
-    samples = b"".join(part)
-    return lambda: part.audio_of(audio, _encode_mp3([samples], audio, bit_rate, sample_rate))
+    blocks = [*part]
+    return lambda: part.audio_of(audio, _encode_mp3(blocks, audio, bit_rate, sample_rate))
 
 
 def _encode_mp3(blocks: Iterable[bytes], audio: Audio, bit_rate: float, sample_rate: int) -> bytes:
