@@ -41,7 +41,7 @@ from langchain_qwen_audio.audio import Audio
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from langchain_qwen_audio._models.profiles import Profile
     from langchain_qwen_audio._transcription.checkpoints import Checkpoint
@@ -117,7 +117,7 @@ class ChatBackend:
 
     # --- segments ---
 
-    def tasks(self, recording: Recording, place: SegmentTranscript) -> Iterator[SegmentTask]:
+    def tasks(self, recording: Recording, place: SegmentTranscript) -> Generator[SegmentTask]:
         """Split a recording, or each of its channels."""
         whole = recording.open()
         with whole.kept_open():
@@ -125,7 +125,7 @@ class ChatBackend:
                 yield from self._segments(audio, replace(place, channel=audio.channel))
                 place = replace(place, is_first=False)
 
-    def _segments(self, audio: Audio, place: SegmentTranscript) -> Iterator[SegmentTask]:
+    def _segments(self, audio: Audio, place: SegmentTranscript) -> Generator[SegmentTask]:
         """Split a recording, of which `place` is where the next segment is."""
         settings, profile = self._describe(), self._profile
         try:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -302,6 +303,24 @@ def test_of_endless_sources_so_many_are_taken_as_may_be_in_flight(
     assert first(loader) == "1"
     # What is in flight or ready, one that has come too early, and one for each that reads ahead.
     assert 1 <= endless.taken <= AHEAD * concurrency + 1 + concurrency
+
+
+@pytest.mark.parametrize(
+    "first", [first_of, lambda it: asyncio.run(afirst_of(it))], ids=["sync", "async"]
+)
+def test_an_answer_does_not_wait_for_sources_that_come_later(
+    counting: LocalDashScope, archive: Path, first: Callable[[QwenAudioLoader], str]
+) -> None:
+    taken: list[Path] = []
+
+    def paths() -> Iterator[Path]:
+        while True:
+            taken.append(archive / "a.wav")
+            yield taken[-1]
+            time.sleep(0.1)  # until an answer has come, sooner or later
+
+    assert first(loader_of(counting, paths(), max_concurrency=20)) == "1"
+    assert len(taken) < AHEAD * 20
 
 
 def test_what_a_generator_has_yielded_is_loaded_again_and_then_the_rest(
