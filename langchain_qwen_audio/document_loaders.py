@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from langchain_qwen_audio._transcription.formats import FORMATS, TranscriptForma
 from langchain_qwen_audio._transcription.options import LoadOptions, TranscribeOptions
 from langchain_qwen_audio._transcription.progress import ProgressBar
 from langchain_qwen_audio._transcription.segment_transcripts import SpeakerNumbers
-from langchain_qwen_audio._transcription.sources import recording_of, recordings
+from langchain_qwen_audio._transcription.sources import KeptSources, recording_of, recordings
 from langchain_qwen_audio._transcription.windows import WINDOW_S
 
 if TYPE_CHECKING:
@@ -340,6 +341,8 @@ class QwenAudioLoader(BaseLoader):
             paths: A file, a directory, a pattern (`calls/**/*.mp3`), a public http(s) URL, a
                 LangChain `Blob`, or several of these. A URL is downloaded here, since it has to be
                 split; with `TranscriptionJobs` the service fetches it, and nothing is downloaded.
+                From a generator, also one without an end, sources are taken when they are needed,
+                and kept, so that the loader can load again.
             llm: The model, or `TranscriptionJobs`; by default qwen3-asr-flash, or, with a prompt,
                 the default `ChatQwenAudio`.
             **options: See `LoadOptions`.
@@ -349,8 +352,7 @@ class QwenAudioLoader(BaseLoader):
             TypeError: There is no such option.
             ValueError: A value is out of its range, or does not go with the model.
         """
-        single = isinstance(paths, str | os.PathLike | Blob)
-        self.paths: Source | list[Source] = paths if single else list(paths)  # type: ignore[assignment, arg-type]
+        self.paths: Source | Iterable[Source] = _keep(paths)
         self.parser = QwenAudioParser(llm, **options)
 
     @property
@@ -372,6 +374,13 @@ class QwenAudioLoader(BaseLoader):
         """Transcribe without blocking the event loop; see `lazy_load`."""
         left_out: list[str] = []
         return self.parser.adocuments(recordings(self.paths, left_out), left_out)
+
+
+def _keep(paths: Source | Iterable[Source]) -> Source | Iterable[Source]:
+    """Keep sources as they are now, but take none of a generator yet."""
+    if isinstance(paths, str | os.PathLike | Blob):
+        return paths
+    return list(paths) if isinstance(paths, Collection) else KeptSources(paths)
 
 
 class _Run:

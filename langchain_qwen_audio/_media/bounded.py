@@ -5,14 +5,13 @@ A worker process does it. Where there can be none, this process does, without th
 
 from __future__ import annotations
 
-from io import BytesIO
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from langchain_qwen_audio._media import counted_length, declared_length, decoding
 from langchain_qwen_audio._media.decoding import Probe, Report
 from langchain_qwen_audio._media.mp3 import encode_mp3
-from langchain_qwen_audio._media.worker_pool import POOL
+from langchain_qwen_audio._media.worker_pool import POOL, nameless_file
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -90,12 +89,15 @@ def bounded_encode(blocks: Iterable[bytes], sample_rate: int, max_bits_per_s: fl
 
     What is long is encoded here, block by block, so that its samples are never held.
     """
-    held, rest = bytearray(), iter(blocks)
+    held: list[bytes] = []
+    size, rest = 0, iter(blocks)
     for block in rest:
-        held += block
-        if len(held) > MAX_HELD_BYTES:
-            return encode_mp3(chain([bytes(held)], rest), sample_rate, max_bits_per_s)
+        held.append(block)
+        size += len(block)
+        if size > MAX_HELD_BYTES:
+            return encode_mp3(chain(held, rest), sample_rate, max_bits_per_s)
     if not POOL.is_available():
-        return encode_mp3([bytes(held)], sample_rate, max_bits_per_s)
+        return encode_mp3(held, sample_rate, max_bits_per_s)
     options: dict[str, Any] = {"sample_rate": sample_rate, "max_bits_per_s": max_bits_per_s}
-    return b"".join(POOL.run("encode", BytesIO(held), **options))
+    with nameless_file(held) as file:
+        return b"".join(POOL.run("encode", file, **options))

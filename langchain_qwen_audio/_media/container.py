@@ -15,7 +15,7 @@ from langchain_qwen_audio._media.container_headers import (
     is_pcm_wave,
 )
 from langchain_qwen_audio._media.unreadable import CodecError, diagnose, no_such
-from langchain_qwen_audio._media.work_limits import TOO_MUCH_MEMORY
+from langchain_qwen_audio._media.work_limits import too_much_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ def open_sound(
             is_open = True
             yield sound
     except MemoryError as error:
-        raise CodecError(TOO_MUCH_MEMORY) from error
+        raise CodecError(too_much_memory("decode")) from error
     except (av.error.FFmpegError, ValueError, OSError, LookupError) as error:
         if not is_open and (finding := diagnose(file.again())):
             raise CodecError(finding.text, is_recording=finding.is_recording) from error

@@ -123,6 +123,10 @@ class EncodedAudio:
         """The encoded recording in standard base64."""
         return self._base64 or pybase64.b64encode_as_string(self.data)
 
+    def hold_base64(self) -> None:
+        """Encode it in base64 now, and hold the text, so that it is encoded once."""
+        self._base64 = self.base64
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the bytes and of what is taken of them: equal for equal recordings."""

@@ -109,14 +109,16 @@ def _find_cut(samples: bytes, ahead: int, sample_rate: int) -> _Cut:
     if not stretches:
         return _Cut(len(samples))
     soft, loud = (sorted(frames)[len(frames) * tenths // 10] for tenths in (1, 9))
-    quiet = max(min(stretches) * LOUDER, loud * BELOW, INAUDIBLE)
+    quietest = min(stretches)
+    quiet = max(quietest * LOUDER, loud * BELOW, INAUDIBLE)
     is_clear = quiet <= max(loud * CLEAR, INAUDIBLE) or loud <= soft * STEADY
     if max(stretches) <= quiet:
         return _Cut(len(samples), not is_clear)
     pause = _find_pause(frames, quiet)
-    quietest = max(at for at, stretch in enumerate(stretches) if stretch <= min(stretches))
-    at = quietest + _frames(PAUSE_S) // 2 if pause is None else pause
-    return _Cut(start + at * step * SAMPLE_BYTES, pause is None or not is_clear)
+    if pause is None:
+        last = max(at for at, stretch in enumerate(stretches) if stretch <= quietest)
+        return _Cut(start + (last + _frames(PAUSE_S) // 2) * step * SAMPLE_BYTES, in_sound=True)
+    return _Cut(start + pause * step * SAMPLE_BYTES, not is_clear)
 
 
 def _frames(length_s: float) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from langchain_qwen_audio._media.samples import SAMPLE_BYTES
@@ -46,5 +47,10 @@ def encode_wav(
     blocks: Iterable[bytes | bytearray | memoryview], sample_rate: int, channels: int = 1
 ) -> bytes:
     """Make a WAV file of blocks of signed 16-bit samples, losslessly."""
-    data = b"".join(blocks)
-    return wav_header(len(data), sample_rate, channels) + data
+    file = BytesIO(wav_header(0, sample_rate, channels))
+    file.seek(WAV_HEADER_BYTES)
+    file.writelines(blocks)
+    size = file.tell() - WAV_HEADER_BYTES
+    file.seek(0)
+    file.write(wav_header(size, sample_rate, channels))
+    return file.getvalue()

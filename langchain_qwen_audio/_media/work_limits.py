@@ -22,12 +22,25 @@ COUNTING_SPEED = 100.0  # to count packets, 400 a second at the most, is so many
 STEP_WORK_MS = 100.0  # to begin a step takes no more than this
 _IS_WORN = 0.25  # a worker that keeps more than this part of the memory is replaced
 _STATM = Path("/proc/self/statm")  # in pages; the sixth number is data and stacks
-TOO_MUCH_MEMORY = f"decoding it takes more than {MAX_MEMORY_BYTES // 1_000_000} MB of memory"
-TOO_MUCH_WORK = (
-    f"decoding it takes more than {MAX_WORK_S:g} s of work, and more than a second for every "
-    f"{MIN_SPEED:g} s of sound (of up to {MAX_SOUND_S / 3600:g} hours) and every "
-    f"{MIN_BYTES_PER_S // 1_000_000} MB of it"
-)
+
+
+def too_much_memory(job: str) -> str:
+    """Say of a job, in words that can follow the name of a recording, that it took too much."""
+    return f"{verb_of(job)}ing it takes more than {MAX_MEMORY_BYTES // 1_000_000} MB of memory"
+
+
+def too_much_work(job: str) -> str:
+    """Say the same of its work."""
+    return (
+        f"{verb_of(job)}ing it takes more than {MAX_WORK_S:g} s of work, and more than a second "
+        f"for every {MIN_SPEED:g} s of sound (of up to {MAX_SOUND_S / 3600:g} hours) and every "
+        f"{MIN_BYTES_PER_S // 1_000_000} MB of it"
+    )
+
+
+def verb_of(job: str) -> str:
+    """Name what a job does with a recording, without the ending of the verb."""
+    return "encod" if job == "encode" else "decod"
 
 
 @dataclass

@@ -23,7 +23,7 @@ from langchain_qwen_audio._media.decoding import Report, decode, probe
 from langchain_qwen_audio._media.mp3 import encode_mp3
 from langchain_qwen_audio._media.samples import SAMPLE_RATE, length_of
 from langchain_qwen_audio._media.unreadable import CodecError
-from langchain_qwen_audio._media.work_limits import TOO_MUCH_MEMORY, WorkLimits
+from langchain_qwen_audio._media.work_limits import WorkLimits, too_much_memory
 from langchain_qwen_audio._media.worker_messages import (
     BLOCK,
     BUG,
@@ -153,6 +153,7 @@ def _outcome(
     other: socket.socket, descriptor: int, limits: WorkLimits
 ) -> tuple[bytes, dict[str, Any]]:
     """Do a job, and say how it ended."""
+    name = ""
     try:
         name, debt_s, arguments = pickle.loads(receive_message(other)[1])  # noqa: S301  # of our starter
         file = _SharedFile(descriptor)
@@ -164,6 +165,6 @@ def _outcome(
     except CodecError as error:
         return ERROR, {"message": str(error)} | vars(error)
     except MemoryError:
-        return ERROR, {"message": TOO_MUCH_MEMORY}
+        return ERROR, {"message": too_much_memory(name)}
     except Exception:  # noqa: BLE001
         return BUG, {"traceback": traceback.format_exc()}

@@ -13,19 +13,24 @@ import json
 import logging
 import os
 import pickle
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from langchain_qwen_audio._load_ahead import load_now
 from langchain_qwen_audio._media.unreadable import CodecError
-from langchain_qwen_audio._media.work_limits import MAX_WORK_S, TOO_MUCH_WORK, WorkAccount
+from langchain_qwen_audio._media.work_limits import (
+    MAX_WORK_S,
+    WorkAccount,
+    too_much_work,
+    verb_of,
+)
 from langchain_qwen_audio._media.worker_messages import (
     BLOCK,
     BUG,
@@ -38,7 +43,7 @@ from langchain_qwen_audio._media.worker_messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -125,8 +130,8 @@ class WorkerPool:
             is_reusable = _settle(facts, account)
             return _result(message[0], facts)
         except (EOFError, ConnectionError) as error:
-            reason = worker.cause_of_death()
-            if reason == TOO_MUCH_WORK:
+            reason = worker.cause_of_death(job)
+            if reason == too_much_work(job):
                 account.debt_s = MAX_WORK_S
             raise CodecError(reason) from error
         finally:
@@ -156,7 +161,7 @@ class WorkerPool:
         try:
             worker = self._start()
         except TimeoutError as error:  # a busy machine is no reason to decode without limits
-            raise OSError(f"the process to decode it was not ready in {START_S:g} s") from error
+            raise OSError(f"the process to work on it was not ready in {START_S:g} s") from error
         except (OSError, EOFError) as error:
             return False, repr(error)
         self._put_back(worker, is_reusable=True)
@@ -172,7 +177,7 @@ class WorkerPool:
         try:
             return self._start()
         except (OSError, EOFError) as error:
-            raise OSError(f"no process can be started to decode it: {error!r}") from error
+            raise OSError(f"no process can be started to work on it: {error!r}") from error
 
     def _start(self) -> _Worker:
         with self._lock:
@@ -258,13 +263,13 @@ class _Worker:
             return False
         return _settle(json.loads(message[1]), account)
 
-    def cause_of_death(self) -> str:
-        """Say why the process has ended, in words that can follow the name of a recording."""
+    def cause_of_death(self, job: str) -> str:
+        """Say why a job ended the process, in words that can follow the name of a recording."""
         code = self.process.wait()
         if code == -signal.SIGXCPU:
-            return TOO_MUCH_WORK
+            return too_much_work(job)
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return f"the process that decoded it ended ({name})"
+        return f"the process that {verb_of(job)}ed it ended ({name})"
 
     def end(self) -> None:
         self.socket.close()
@@ -298,11 +303,21 @@ def _with_descriptor(file: BinaryIO, stack: contextlib.ExitStack) -> BinaryIO:
     try:
         file.fileno()
     except OSError:
-        copy = stack.enter_context(_nameless())
-        shutil.copyfileobj(file, copy, 1 << 20)
-        copy.flush()
-        return copy
+        return stack.enter_context(nameless_file(iter(partial(file.read, 1 << 20), b"")))
     return file
+
+
+@contextlib.contextmanager
+def nameless_file(blocks: Iterable[bytes]) -> Iterator[BinaryIO]:
+    """Write blocks into a file without a name, which a worker can read.
+
+    Raises:
+        OSError: There is no room for it.
+    """
+    with _nameless() as file:
+        file.writelines(blocks)
+        file.flush()
+        yield file
 
 
 def _nameless() -> BinaryIO:

@@ -116,7 +116,7 @@ class _Preparation:
             case ImagePart() | VideoPart() | FramesPart():
                 return [with_files_inline(part, self._options.profile, self._options.local_files)]
             case AudioPart():
-                return self._prepare_clip(part.audio)
+                return self._prepare_clip(part)
             case AudioUrlPart():
                 return self._prepare_url(part)
             case _:
@@ -125,14 +125,15 @@ class _Preparation:
     def _prepare_url(self, part: AudioUrlPart) -> list[PreparedPart]:
         url = part.url
         if clip := self._downloaded.get(url) or read_local_file(url, self._options):
-            return self._prepare_clip(clip)
+            return self._prepare_clip(AudioPart(clip))
         self._options.protocol.check_audio_url(url, self._options.model)
         return [part]
 
-    def _prepare_clip(self, clip: Audio) -> list[PreparedPart]:
-        profile = self._options.profile
+    def _prepare_clip(self, part: AudioPart) -> list[PreparedPart]:
+        profile, clip = self._options.profile, part.audio
         with clip.kept_open():
-            clips = _converted(clip, self._options)
+            is_ready = part.made_for == profile
+            clips = [clip] if is_ready else _converted(clip, self._options)
             self._tokens += sum(profile.clip_tokens(it.duration_s) or 0 for it in clips)
             self._require_context()
             return [_travelling(it, self._options) for it in clips]

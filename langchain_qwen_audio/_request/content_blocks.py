@@ -13,6 +13,7 @@ from langchain_qwen_audio._media.unreadable import looks_like_sound
 from langchain_qwen_audio._media.url_schemes import FETCHED_BY_SERVICE, check_address, url_scheme
 from langchain_qwen_audio._models.profiles import UNDERSTANDING
 from langchain_qwen_audio._request.images import read_image
+from langchain_qwen_audio._request.made_clips import find_made_clip
 from langchain_qwen_audio._request.named_files import require_user
 from langchain_qwen_audio._request.other_formats import to_langchain_form
 from langchain_qwen_audio._request.parts import AudioPart, AudioUrlPart, Part, TextPart
@@ -184,6 +185,8 @@ def _read_audio(found: FoundAudio, role: str, where: str) -> Part:
         return AudioPart(Audio.from_bytes(value, mime_type=found.mime_type, name=where))
     if not isinstance(value, str):
         raise MessageError(f"{where}: audio came as {type(value).__name__}, expected str or bytes")
+    if made := find_made_clip(value):
+        return made
     if found.is_base64_field and not url_scheme(value):
         return AudioPart(Audio.from_base64(value, mime_type=found.mime_type, name=where))
     return _read_url(value, role, where)

@@ -44,6 +44,7 @@ class Segment:
         end_s: Where it ends.
         stretches: What of the recording is in it; more than one where silence is left out.
         continues: Whether it ends within sound, so that the next one repeats its end.
+        is_made: Whether its audio is made for the model; if not, it is the recording as it came.
     """
 
     encode: Callable[[], Audio]
@@ -51,6 +52,7 @@ class Segment:
     end_s: float
     stretches: tuple[Stretch, ...]
     continues: bool = False
+    is_made: bool = False
 
 
 def encode_segments(
@@ -93,7 +95,8 @@ def hold_segments(
     for part in _parts(pieces, sample_rate, overlap, bridge):
         encode = _later(part, audio, bit_rate, sample_rate)
         continues = bool(bridge and part.in_sound)
-        yield Segment(encode, part.start_s, part.end_s, tuple(part.stretches), continues)
+        stretches = tuple(part.stretches)
+        yield Segment(encode, part.start_s, part.end_s, stretches, continues, is_made=True)
 
 
 def _later(
@@ -103,8 +106,8 @@ def _later(
     if bit_rate is None:
         wav = part.audio_of(audio, encode_wav(part, sample_rate))
         return lambda: wav
-    samples = b"".join(part)
-    return lambda: part.audio_of(audio, _encode_mp3([samples], audio, bit_rate, sample_rate))
+    blocks = [*part]
+    return lambda: part.audio_of(audio, _encode_mp3(blocks, audio, bit_rate, sample_rate))
 
 
 def _encode_mp3(blocks: Iterable[bytes], audio: Audio, bit_rate: float, sample_rate: int) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
+    from langchain_qwen_audio._models.profiles import Profile
     from langchain_qwen_audio.audio import Audio
 
 
@@ -55,9 +56,15 @@ class FramesPart:
 
 @dataclass(frozen=True, slots=True)
 class AudioPart:
-    """A clip whose bytes, or whose file, are here."""
+    """A clip whose bytes, or whose file, are here.
+
+    Attributes:
+        audio: The clip.
+        made_for: What the model takes that it was made for, which needs no other form of it.
+    """
 
     audio: Audio
+    made_for: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from langchain_qwen_audio._media.url_schemes import split_url
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from langchain_qwen_audio._request.encoded_segments import Segment, Stretch
     from langchain_qwen_audio._transcription.answers import Answer
@@ -50,7 +50,7 @@ class Backend(Protocol):
     def region(self) -> str | None:
         """The region that bills, if it is known."""
 
-    def tasks(self, recording: Recording, place: SegmentTranscript) -> Iterator[SegmentTask]:
+    def tasks(self, recording: Recording, place: SegmentTranscript) -> Generator[SegmentTask]:
         """Make the segments of a recording; an error within one is a task that has it.
 
         Args:

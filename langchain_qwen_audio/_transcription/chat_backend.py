@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from langchain_core.exceptions import ModelError
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from langchain_qwen_audio._request.encoded_segments import Segment
+from langchain_qwen_audio._request.made_clips import made_clip
 from langchain_qwen_audio._service.retries import Attempts
 from langchain_qwen_audio._transcription.answers import Answer, join_answers, read_answer
 from langchain_qwen_audio._transcription.backend import (
@@ -39,8 +41,9 @@ from langchain_qwen_audio.audio import Audio
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
+    from langchain_qwen_audio._models.profiles import Profile
     from langchain_qwen_audio._transcription.checkpoints import Checkpoint
     from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
     from langchain_qwen_audio._transcription.sources import Recording
@@ -107,9 +110,14 @@ class ChatBackend:
         near = min(self.llm.route().profile.max_part_s, MAX_SEGMENT_S)
         return near if self.segment_s is None else min(self.segment_s, near)
 
+    @property
+    def _profile(self) -> Profile:
+        """What the model takes, in the way in which clips travel to it."""
+        return self.llm.route().profile.with_transport(self.llm.audio_transport)
+
     # --- segments ---
 
-    def tasks(self, recording: Recording, place: SegmentTranscript) -> Iterator[SegmentTask]:
+    def tasks(self, recording: Recording, place: SegmentTranscript) -> Generator[SegmentTask]:
         """Split a recording, or each of its channels."""
         whole = recording.open()
         with whole.kept_open():
@@ -117,9 +125,9 @@ class ChatBackend:
                 yield from self._segments(audio, replace(place, channel=audio.channel))
                 place = replace(place, is_first=False)
 
-    def _segments(self, audio: Audio, place: SegmentTranscript) -> Iterator[SegmentTask]:
+    def _segments(self, audio: Audio, place: SegmentTranscript) -> Generator[SegmentTask]:
         """Split a recording, of which `place` is where the next segment is."""
-        settings, profile = self._describe(), self.llm.route().profile
+        settings, profile = self._describe(), self._profile
         try:
             if audio.probe.tracks > 1:
                 place = replace(place, track=audio.probe.track)
@@ -159,43 +167,52 @@ class ChatBackend:
 
     def transcribe(self, task: SegmentTask, _store: Checkpoint, ended: threading.Event) -> Answer:
         """Request the transcript of a segment, or of shorter parts of it."""
-        return self._request(_audio_of(task), ended)
+        return self._request(_segment_of(task), ended)
 
     async def atranscribe(self, task: SegmentTask, _store: Checkpoint) -> Answer:
         """Request the transcript of a segment; see `transcribe`."""
-        return await self._arequest(await asyncio.to_thread(_audio_of, task))
+        return await self._arequest(_segment_of(task))
 
-    def _request(self, audio: Audio, ended: threading.Event) -> Answer:
+    def _request(self, segment: Segment, ended: threading.Event) -> Answer:
         if ended.is_set():  # between the parts of a segment, too
             raise CancelledError
-        messages, attempts = self._begin(audio)
-        while True:
-            try:
-                answer = read_answer(self.llm.invoke(messages, max_retries=0))
-                break
-            except ModelError as error:
-                if ended.wait(attempts.wait_s(error)):
-                    raise
+        audio, messages, attempts = self._begin(segment)
+        with self._made(segment, audio):
+            while True:
+                try:
+                    answer = read_answer(self.llm.invoke(messages, max_retries=0))
+                    break
+                except ModelError as error:
+                    if ended.wait(attempts.wait_s(error)):
+                        raise
         return join_answers(
             answer, [self._request(it, ended) for it in self._shorter(audio, answer)]
         )
 
-    async def _arequest(self, audio: Audio) -> Answer:
-        messages, attempts = await asyncio.to_thread(self._begin, audio)
-        while True:
-            try:
-                answer = read_answer(await self.llm.ainvoke(messages, max_retries=0))
-                break
-            except ModelError as error:
-                await asyncio.sleep(attempts.wait_s(error))
+    async def _arequest(self, segment: Segment) -> Answer:
+        audio, messages, attempts = await asyncio.to_thread(self._begin, segment)
+        with self._made(segment, audio):
+            while True:
+                try:
+                    answer = read_answer(await self.llm.ainvoke(messages, max_retries=0))
+                    break
+                except ModelError as error:
+                    await asyncio.sleep(attempts.wait_s(error))
         shorter = await asyncio.to_thread(self._shorter, audio, answer)
         return join_answers(answer, [await self._arequest(it) for it in shorter])
 
-    def _begin(self, audio: Audio) -> tuple[list[BaseMessage], Attempts]:
-        """Make what is sent, and what decides about retries."""
-        return self._messages(audio), Attempts(self.llm.model, self.llm.max_retries)
+    def _begin(self, segment: Segment) -> tuple[Audio, list[BaseMessage], Attempts]:
+        """Wait until a segment is encoded; make what is sent, and what decides about retries."""
+        audio = segment.encode()
+        if segment.is_made:
+            audio.hold_base64()
+        return audio, self._messages(audio), Attempts(self.llm.model, self.llm.max_retries)
 
-    def _shorter(self, audio: Audio, answer: Answer) -> list[Audio]:
+    def _made(self, segment: Segment, audio: Audio) -> AbstractContextManager[None]:
+        """Send a segment as it is, if it was made for the model."""
+        return made_clip(audio, self._profile) if segment.is_made else nullcontext()
+
+    def _shorter(self, audio: Audio, answer: Answer) -> list[Segment]:
         """Split a segment whose answer was cut off; a short one stays as it is."""
         if answer.finish_reason is None:
             return []
@@ -205,8 +222,7 @@ class ChatBackend:
         logger.warning("%s: the answer was cut off (%s): %s", audio.name, cause, effect)
         if not is_splittable:
             return []
-        profile = self.llm.route().profile
-        return [it.encode() for it in split_recording(audio, profile, SHORTER * audio.duration_s)]
+        return [*split_recording(audio, self._profile, SHORTER * audio.duration_s)]
 
     def _messages(self, audio: Audio) -> list[BaseMessage]:
         content: list[Any] = [audio.to_block()]
@@ -220,7 +236,6 @@ class ChatBackend:
         return [SystemMessage(system), request] if system else [request]
 
 
-def _audio_of(task: SegmentTask) -> Audio:
-    """Wait until a segment is encoded."""
+def _segment_of(task: SegmentTask) -> Segment:
     assert isinstance(task.audio, Segment)  # noqa: S101  # `tasks` makes no others
-    return task.audio.encode()
+    return task.audio

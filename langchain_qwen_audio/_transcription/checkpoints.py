@@ -59,13 +59,21 @@ class Checkpoint:
 
     def read(self, key: str) -> bytes | None:
         """Find a value; None where there is none, or none that can be read."""
-        if self._store is None:
-            return None
         try:
-            return self._store.mget([key])[0]
+            return self._get(key)
         except Exception as error:  # noqa: BLE001  # the store may be anybody's
             self._warn("read", error, "its segment is requested, and paid for, again")
             return None
+
+    def peek(self, key: str) -> bytes | None:
+        """Find a value that will be read again if it cannot be read now, so nothing is logged."""
+        try:
+            return self._get(key)
+        except Exception:  # noqa: BLE001  # the store may be anybody's
+            return None
+
+    def _get(self, key: str) -> bytes | None:
+        return None if self._store is None else self._store.mget([key])[0]
 
     def write(self, key: str, make: Callable[[], bytes]) -> None:
         """Keep a value, if that is possible."""

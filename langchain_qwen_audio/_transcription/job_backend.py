@@ -31,7 +31,7 @@ from langchain_qwen_audio.errors import AudioError, NotFoundError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from langchain_qwen_audio._job_pipeline import JobCall
     from langchain_qwen_audio._protocols.jobs import Task
@@ -77,7 +77,7 @@ class JobBackend:
 
     # --- recordings ---
 
-    def tasks(self, recording: Recording, place: SegmentTranscript) -> Iterator[SegmentTask]:
+    def tasks(self, recording: Recording, place: SegmentTranscript) -> Generator[SegmentTask]:
         """Make one task of a recording, or of each of its channels; a URL stays a URL."""
         if recording.url is not None:
             self._require_no_choice(recording.url)

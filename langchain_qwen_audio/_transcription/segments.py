@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from langchain_qwen_audio._request.conversion import choose_bit_rate, target_sam
 from langchain_qwen_audio._request.encoded_segments import Segment, Stretch, hold_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from langchain_qwen_audio._media.splitting import Piece
     from langchain_qwen_audio._models.profiles import Profile
@@ -43,7 +44,7 @@ def split_recording(
     *,
     overlap_s: float = 0.0,
     bridge_s: float = 0.0,
-) -> Iterator[Segment]:
+) -> Generator[Segment]:
     """Split a recording of any length into segments, in pauses, as it is decoded.
 
     Args:
@@ -64,7 +65,8 @@ def split_recording(
     if length_s is not None and length_s <= splitter.limit_s:
         yield _whole(audio, length_s)
         return
-    yield from splitter.hold(splitter.split(splitter.blocks()), length_s)
+    with contextlib.closing(splitter.blocks()) as blocks:  # also while its segments are held
+        yield from splitter.hold(splitter.split(blocks), length_s)
     splitter.raise_failure()
 
 
@@ -75,7 +77,7 @@ def split_speech(
     *,
     overlap_s: float = 0.0,
     bridge_s: float = 0.0,
-) -> Iterator[Segment | Silence]:
+) -> Generator[Segment | Silence]:
     """Split what is spoken in a recording into segments; see `split_recording`.
 
     A segment is at most `limit_s` long in the recording, its silence included, and without the
@@ -87,12 +89,13 @@ def split_speech(
     splitter = _Splitter(audio, profile, limit_s, overlap_s, bridge_s)
     rate = splitter.sample_rate
     marker = SpeechMarker(make_detector(rate), rate)
-    pieces = marker.keep_speech(splitter.split(marker.watch(splitter.blocks())))
     end_s = 0.0
-    for segment in splitter.hold(pieces, audio.declared_s):
-        end_s, length_s = segment.end_s, length_of(marker.size, rate)
-        is_whole = marker.is_ended and not splitter.failures and _covers(segment, length_s)
-        yield _whole(audio, length_s) if is_whole else segment
+    with contextlib.closing(splitter.blocks()) as blocks:
+        pieces = marker.keep_speech(splitter.split(marker.watch(blocks)))
+        for segment in splitter.hold(pieces, audio.declared_s):
+            end_s, length_s = segment.end_s, length_of(marker.size, rate)
+            is_whole = marker.is_ended and not splitter.failures and _covers(segment, length_s)
+            yield _whole(audio, length_s) if is_whole else segment
     if end_s < length_of(marker.size, rate):
         yield Silence(end_s, length_of(marker.size, rate))
     splitter.raise_failure()
@@ -111,7 +114,7 @@ class _Splitter:
         self._overlap = byte_count(overlap_s, self.sample_rate)
         self._bridge = byte_count(bridge_s, self.sample_rate)
 
-    def blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Generator[bytes]:
         """Yield what can be decoded, and keep the error that ended it for later."""
         try:
             yield from self._audio.decode(self.sample_rate)

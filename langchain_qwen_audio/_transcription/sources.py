@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -30,6 +32,44 @@ class Recording(NamedTuple):
     source: str
     open: Callable[[], Audio]
     url: str | None = None
+
+
+class KeptSources:
+    """Sources of an iterator, each taken when it is needed, and kept for the next run."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        """Take the iterator; nothing is taken from it yet."""
+        self._rest = iter(sources)
+        self._kept: list[Source] = []
+        self._error: Exception | None = None
+        self._lock = threading.Lock()  # runs in several threads share the iterator
+
+    def __iter__(self) -> Iterator[Source]:
+        """Yield what earlier runs have taken, and then the rest.
+
+        Raises:
+            Exception: What the iterator raised, in this run or in an earlier one.
+        """
+        for number in itertools.count():
+            if number >= len(self._kept) and not self._take(number):
+                return
+            yield self._kept[number]
+
+    def _take(self, number: int) -> bool:
+        """Take the source of this number, unless another thread has; tell whether there is one."""
+        with self._lock:
+            if number < len(self._kept):
+                return True
+            if self._error is not None:
+                raise self._error
+            try:
+                self._kept.append(next(self._rest))
+            except StopIteration:
+                return False
+            except Exception as error:
+                self._error = error  # the next run must not take what came before for all
+                raise
+            return True
 
 
 def recordings(

@@ -17,7 +17,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.exceptions import (
     ModelAuthenticationError,
@@ -28,12 +28,12 @@ from langchain_core.exceptions import (
 from pydantic import ValidationError
 
 from langchain_qwen_audio._daemon_threads import DaemonThreads
-from langchain_qwen_audio._request.encoded_segments import Segment
 from langchain_qwen_audio._service.single_flight import SingleFlight
 from langchain_qwen_audio._service.time_limits import CallTimeout
 from langchain_qwen_audio._transcription.answers import STORED, Answer, StoredAnswer
 from langchain_qwen_audio._transcription.backend import Backend, SegmentTask
 from langchain_qwen_audio._transcription.checkpoints import Checkpoint
+from langchain_qwen_audio._transcription.encode_ahead import encode_ahead
 from langchain_qwen_audio._transcription.read_ahead import read_ahead
 from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
 
@@ -92,12 +92,12 @@ class Transcriber:
         ended = threading.Event()
         with (
             DaemonThreads(self.max_concurrency, THREAD_NAME) as threads,
-            contextlib.closing(self._tasks(recordings)) as tasks,
+            contextlib.closing(self._tasks(recordings, ended)) as tasks,
         ):
             try:
                 for task in tasks:
                     in_flight.append(threads.submit(partial(self._transcribe, task, ended)))
-                    if len(in_flight) > AHEAD * self.max_concurrency:
+                    while in_flight and self._is_first_wanted(in_flight):
                         yield self._checked(in_flight.popleft().result())
                 while in_flight:
                     yield self._checked(in_flight.popleft().result())
@@ -108,21 +108,28 @@ class Transcriber:
         """Transcribe recordings without blocking the event loop; see `run`."""
         in_flight: deque[asyncio.Task[SegmentTranscript]] = deque()
         gate = asyncio.Semaphore(self.max_concurrency)
-        tasks = self._tasks(recordings)
+        ended = threading.Event()
+        tasks = self._tasks(recordings, ended)
         next_task = partial(next, tasks, None)
         with DaemonThreads(1, THREAD_NAME) as reader:
             try:
                 while task := await asyncio.wrap_future(reader.submit(next_task)):
                     in_flight.append(asyncio.create_task(self._atranscribe(task, gate)))
-                    if len(in_flight) > AHEAD * self.max_concurrency:
+                    while in_flight and self._is_first_wanted(in_flight):
                         yield self._checked(await in_flight.popleft())
                 while in_flight:
                     yield self._checked(await in_flight.popleft())
             finally:
+                ended.set()
                 reader.submit(tasks.close)  # where its files were opened
                 for running in in_flight:
                     running.cancel()
                 await asyncio.gather(*in_flight, return_exceptions=True)
+
+    def _is_first_wanted(self, in_flight: deque[Any]) -> bool:
+        """Tell whether the first transcript is yielded before another segment is taken."""
+        is_done: bool = in_flight[0].done()
+        return is_done or len(in_flight) > AHEAD * self.max_concurrency
 
     def _checked(self, transcript: SegmentTranscript) -> SegmentTranscript:
         error = transcript.error
@@ -130,21 +137,33 @@ class Transcriber:
             raise error
         return transcript
 
-    def _tasks(self, recordings: Iterable[Recording]) -> Generator[SegmentTask]:
+    def _tasks(
+        self, recordings: Iterable[Recording], ended: threading.Event
+    ) -> Generator[SegmentTask]:
         """Make the segments of recordings; read and encode as many at once as there are cores."""
         self._store.prepare()  # it is an error before anything is read or sent
         cores = os.cpu_count() or 1
         readers = min(self.max_concurrency, cores)
-        with DaemonThreads(cores, "encoding") as encoders:
-            for task in read_ahead(map(self._tasks_of, recordings), readers, "reading"):
-                yield _encoding(task, encoders)
+        read = read_ahead(map(self._tasks_of, recordings), readers, "reading")
+        yield from encode_ahead(read, cores, ended)
 
     def _tasks_of(self, recording: Recording) -> Generator[SegmentTask]:
         place = SegmentTranscript(recording.source, 0, 0.0, 0.0, is_first=True)
         try:
-            yield from self.backend.tasks(recording, place)
+            with contextlib.closing(self.backend.tasks(recording, place)) as tasks:
+                yield from map(self._without_known, tasks)
         except ModelError as error:  # it cannot be opened
             yield SegmentTask(replace(place, error=error))
+
+    def _without_known(self, task: SegmentTask) -> SegmentTask:
+        """Look whether a transcript is in the checkpoint already: its segment is not encoded then.
+
+        What is wrong with a value is logged when it is read again, before the request.
+        """
+        values = None if task.audio is None else _values_in(self._store.peek(task.key))
+        if values is None:
+            return task
+        return SegmentTask(replace(_with_values(task, values), from_checkpoint=True))
 
     def _transcribe(self, task: SegmentTask, ended: threading.Event) -> SegmentTranscript:
         if ended.is_set() or task.audio is None:
@@ -195,9 +214,7 @@ class Transcriber:
         """Find a transcript in the checkpoint."""
         if (stored := self._store.read(task.key)) is None:
             return None
-        try:
-            values = STORED.validate_json(stored)
-        except ValidationError:  # it is requested again
+        if (values := _values_in(stored)) is None:  # it is requested again
             logger.warning("the checkpoint's value of %s is not one of this loader", task.key)
             return None
         return replace(_with_values(task, values), from_checkpoint=True)
@@ -212,12 +229,12 @@ class Transcriber:
         return replace(transcript, billed_s=seconds, gaps=gaps, finish_reason=reason)
 
 
-def _encoding(task: SegmentTask, encoders: DaemonThreads) -> SegmentTask:
-    """Begin to encode a segment."""
-    segment = task.audio
-    if not isinstance(segment, Segment):
-        return task
-    return task._replace(audio=replace(segment, encode=encoders.submit(segment.encode).result))
+def _values_in(stored: bytes | None) -> StoredAnswer | None:
+    """Read a value of a checkpoint; None if there is none, or if it is not one of this loader."""
+    try:
+        return None if stored is None else STORED.validate_json(stored)
+    except ValidationError:
+        return None
 
 
 def _with_values(task: SegmentTask, values: StoredAnswer) -> SegmentTranscript:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,12 @@ LONGEST = {
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from visiting thousands of collected tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 # The modes share all that makes a request: one of the whole answers, one of streams, one sync and

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from langchain_qwen_audio._media import splitting
 from langchain_qwen_audio._media.splitting import split_at_pauses
 from tests.unit_tests.recordings import tone
 
@@ -133,6 +134,19 @@ def test_what_is_no_clear_pause_is_repeated(samples: bytes) -> None:
     ends = [piece.in_sound for piece in pieces[:-1]]
     assert ends
     assert all(ends)
+
+
+def test_the_quietest_stretch_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, searches = speech((19, 9000), (0.5, 0), (6, 9000)), 0
+
+    def search(*values: Any) -> Any:
+        nonlocal searches
+        searches += len(values) == 1
+        return min(*values)
+
+    monkeypatch.setattr(splitting, "min", search, raising=False)
+    list(split_at_pauses([samples], 640_000, 16_000, search_s=10.0))
+    assert searches == 1
 
 
 def test_a_part_ends_in_the_middle_of_the_last_pause() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import wave
 
 import pytest
@@ -20,6 +21,17 @@ def test_a_file_is_the_one_that_the_standard_library_writes(rate: int, channels:
         writer.setparams((channels, 2, rate, 0, "NONE", ""))
         writer.writeframes(PCM)
     assert encode_wav([PCM[:100], PCM[100:]], rate, channels) == file.getvalue()
+
+
+def test_samples_are_held_once() -> None:
+    size, block = 2_000_000, 10_000
+    tracemalloc.start()
+    try:
+        made = encode_wav((bytes(block) for _ in range(size // block)), 16_000)
+        assert tracemalloc.get_traced_memory()[1] < 1.3 * size
+    finally:
+        tracemalloc.stop()
+    assert len(made) == size + 44
 
 
 @pytest.mark.parametrize("size", [0, 2, 4_800, 2**31])

@@ -21,9 +21,9 @@ from langchain_qwen_audio._media.unreadable import CodecError
 from langchain_qwen_audio._media.work_limits import (
     MAX_WORK_S,
     STEP_WORK_MS,
-    TOO_MUCH_MEMORY,
-    TOO_MUCH_WORK,
     WorkAccount,
+    too_much_memory,
+    too_much_work,
 )
 from langchain_qwen_audio._media.worker_pool import POOL, WorkerPool
 from langchain_qwen_audio.errors import AudioError
@@ -178,6 +178,9 @@ def test_the_position_of_a_file_is_left_alone(pool: WorkerPool) -> None:
 # --- what a recording does to a worker ---
 
 
+ENCODE: dict[str, Any] = {"sample_rate": 16_000, "max_bits_per_s": 40_000.0}
+
+
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
 def test_a_crash_is_an_error_about_the_recording(number: signal.Signals) -> None:
     crash = odd_pool(f"""
@@ -193,6 +196,33 @@ worker._Outlet.flush = crash""")
     assert crash._idle == []
     assert crash.call("probe", io.BytesIO(LONG), track=None)["codec"] == "pcm_s16le"
     crash.close()
+
+
+def test_a_crash_of_an_encoder_is_called_that() -> None:
+    crash = odd_pool(f"""
+import os
+worker.encode_mp3 = lambda *_: os.kill(os.getpid(), {signal.SIGSEGV:d})""")
+    with pytest.raises(CodecError, match=r"the process that encoded it ended .SIGSEGV."):
+        crash.call("encode", io.BytesIO(bytes(100)), **ENCODE)
+
+
+@needs_proc
+def test_limits_say_whether_it_was_encoded_or_decoded() -> None:
+    greedy = odd_pool("worker.encode_mp3 = lambda *_: bytearray(2**31)")
+    with pytest.raises(CodecError) as caught:
+        greedy.call("encode", io.BytesIO(bytes(100)), **ENCODE)
+    assert str(caught.value) == too_much_memory("encode")
+    assert str(caught.value).startswith("encoding it takes")
+    greedy.close()
+    busy = odd_pool(
+        "work_limits.MAX_WORK_S = 0.1\n"
+        "def endless(*_):\n while True: pass\n"
+        "worker.encode_mp3 = endless"
+    )
+    with pytest.raises(CodecError) as caught:
+        busy.call("encode", io.BytesIO(bytes(100)), **ENCODE)
+    assert str(caught.value) == too_much_work("encode")
+    assert str(caught.value).startswith("encoding it takes")
 
 
 def test_audio_says_which_recording_ended_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +244,7 @@ def test_memory_is_bounded(allocation: str) -> None:
     greedy = odd_pool(f"worker._JOBS['probe'] = lambda *_, **__: len({allocation})")
     with pytest.raises(CodecError) as caught:
         greedy.call("probe", io.BytesIO(b"x"), track=None)
-    assert str(caught.value) == TOO_MUCH_MEMORY
+    assert str(caught.value) == too_much_memory("probe")
     greedy.close()
 
 
@@ -234,7 +264,7 @@ def test_work_is_bounded() -> None:
     )
     with pytest.raises(CodecError) as caught:
         busy.call("probe", io.BytesIO(b"x"), track=None)
-    assert str(caught.value) == TOO_MUCH_WORK
+    assert str(caught.value) == too_much_work("probe")
 
 
 def test_work_is_allowed_for_sound_and_for_bytes() -> None:
@@ -525,5 +555,5 @@ def test_once_workers_started_there_is_no_decoding_without_them(pool: WorkerPool
     pool.close()
     pool._command = ["/nowhere/python"]
     assert pool.is_available()
-    with pytest.raises(OSError, match="no process can be started to decode it"):
+    with pytest.raises(OSError, match="no process can be started to work on it"):
         decode(pool, LONG)

@@ -18,13 +18,14 @@ from langchain_core.stores import InMemoryByteStore
 from langchain_tests.integration_tests import BaseStoreSyncTests
 
 from langchain_qwen_audio import ChatQwenAudio
+from langchain_qwen_audio._request import encoded_segments
 from langchain_qwen_audio._transcription.checkpoints import DirectoryStore
 from langchain_qwen_audio.document_loaders import LoadSummary, QwenAudioLoader, TranscriptFormat
 from langchain_qwen_audio.errors import CheckpointError, InvalidRequestError
 from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
 from tests.unit_tests.loading import ASR, LEVEL, QWEN_AUDIO, asynchronous, numbered, sync
 from tests.unit_tests.programs import run_forked
-from tests.unit_tests.recordings import wav
+from tests.unit_tests.recordings import encode, tone, wav
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -138,6 +139,38 @@ def test_what_has_been_transcribed_is_not_requested_again(
         recordings=1, segments=5, from_checkpoint=5, audio_s=10.0, model=ASR
     )
     assert len(server.requests) == 5
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """List the sizes of segments that are encoded."""
+    sizes: list[int] = []
+    real = encoded_segments._encode_mp3
+
+    def note(blocks: list[bytes], *arguments: Any) -> bytes:
+        sizes.append(sum(map(len, blocks)))
+        return real(blocks, *arguments)
+
+    monkeypatch.setattr(encoded_segments, "_encode_mp3", note)
+    return sizes
+
+
+@both_ways
+def test_what_has_been_transcribed_is_not_encoded_again(
+    load: Callable[[QwenAudioLoader], list[Document]], tmp_path: Path, encoded: list[int]
+) -> None:
+    path, folder = tmp_path / "call.mp3", tmp_path / "checkpoint"
+    path.write_bytes(encode(tone(10), "mp3", "libmp3lame"))
+    with LocalDashScope(reply="ok") as server:
+        first = load(loader_of(server, path, folder))
+        assert (len(encoded), len(server.requests)) == (5, 5)
+        again = loader_of(server, path, folder)
+        assert load(again) == first
+        assert again.summary.from_checkpoint == 5
+        assert (len(encoded), len(server.requests)) == (5, 5)
+        sorted(folder.iterdir())[1].unlink()
+        assert load(loader_of(server, path, folder)) == first
+        assert (len(encoded), len(server.requests)) == (6, 6)
 
 
 def test_sync_and_async_runs_share_what_they_know(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,21 @@ def test_no_more_is_read_than_may_wait() -> None:
     most = {*range(AHEAD + 2), *range(COUNT, COUNT + AHEAD + 1)}
     wait_until(lambda: set(source.made) == most)
     assert threading.get_ident() not in source.threads
+    values.close()
+
+
+def test_no_more_sources_are_taken_than_there_are_readers() -> None:
+    source, taken = Source(), []
+
+    def starts() -> Generator[int]:
+        for start in itertools.count(0, COUNT):
+            taken.append(start)
+            yield start
+
+    values = read_ahead(map(source.numbers, starts()), 3, "reading")
+    for number in range(2 * COUNT + 1):
+        assert next(values) == number
+        assert len(taken) == number // COUNT + 3
     values.close()
 
 

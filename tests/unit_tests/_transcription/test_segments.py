@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from langchain_qwen_audio import Audio
+from langchain_qwen_audio._media.worker_pool import POOL
+from langchain_qwen_audio._models.profiles import ASR as ASR_PROFILE
+from langchain_qwen_audio._transcription.segments import split_recording, split_speech
 from langchain_qwen_audio.document_loaders import TranscriptFormat
 from langchain_qwen_audio.errors import AudioError
 from langchain_qwen_audio.local import LocalDashScope
@@ -24,10 +29,20 @@ from tests.unit_tests.loading import (
     texts,
     times,
 )
-from tests.unit_tests.recordings import DATA, NAMES, RECORDINGS, amr, decode_all, encode, tone, wav
+from tests.unit_tests.recordings import (
+    DATA,
+    NAMES,
+    RECORDINGS,
+    amr,
+    decode_all,
+    encode,
+    read,
+    tone,
+    wav,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     from langchain_qwen_audio.local import ReceivedRequest
@@ -71,6 +86,21 @@ def test_by_default_segments_are_near_the_models_limit(
         (limit_s, 2 * limit_s),
         (2 * limit_s, 2 * limit_s + 1),
     ]
+
+
+@pytest.mark.parametrize("split", [split_recording, split_speech])
+def test_a_recording_that_is_not_split_to_its_end_is_decoded_no_further(
+    split: Callable[..., Generator[Any]],
+) -> None:
+    spoken = np.tile(decode_all(read("speech.wav")).samples, 60)
+    segments = split(Audio.from_bytes(encode(spoken, "mp3", "libmp3lame")), ASR_PROFILE, 5.0)
+    gc.collect()  # what other tests have left to it
+    before = len(POOL._all) - len(POOL._idle)
+    first = next(segments)
+    assert len(POOL._all) - len(POOL._idle) == before + 1
+    segments.close()
+    assert len(POOL._all) - len(POOL._idle) == before, "it is free, though the segment is held"
+    assert 1.0 < first.encode().duration_s <= 5.0
 
 
 @pytest.mark.parametrize("segment_s", [31, 1e6, math.inf])

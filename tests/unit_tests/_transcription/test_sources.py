@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import itertools
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -10,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.document_loaders import Blob
 
+from langchain_qwen_audio._transcription.transcriber import AHEAD
+from langchain_qwen_audio.document_loaders import QwenAudioLoader
 from langchain_qwen_audio.errors import AudioError
 from langchain_qwen_audio.local import LocalDashScope
 from tests.unit_tests.loading import loader_of, numbered, sources, texts
 from tests.unit_tests.recordings import read, wav
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.unit_tests.loading import Load
@@ -251,3 +258,101 @@ def test_a_folder_without_recordings_says_what_is_in_it(
         AudioError, match=r"no recording is in this directory.*notes\.txt: it is text"
     ):
         load(loader_of(counting, tmp_path))
+
+
+# --- generators of sources ------------------------------------------------------------------------
+
+
+def first_of(loader: QwenAudioLoader) -> str:
+    with contextlib.closing(loader.lazy_load()) as documents:  # type: ignore[type-var]
+        return next(documents).page_content
+
+
+async def afirst_of(loader: QwenAudioLoader) -> str:
+    async with contextlib.aclosing(loader.alazy_load()) as documents:  # type: ignore[type-var]
+        return (await anext(documents)).page_content
+
+
+class Endless:
+    """Names the same recording again and again, and counts how often."""
+
+    def __init__(self, path: Path, fails_at: int = 1_000) -> None:
+        self._path, self._fails_at = path, fails_at
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[Path]:
+        for self.taken in itertools.count(1):
+            if self.taken == self._fails_at:
+                raise ConnectionError("no more can be listed")
+            yield self._path
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+@pytest.mark.parametrize(
+    "first", [first_of, lambda it: asyncio.run(afirst_of(it))], ids=["sync", "async"]
+)
+def test_of_endless_sources_so_many_are_taken_as_may_be_in_flight(
+    counting: LocalDashScope,
+    archive: Path,
+    concurrency: int,
+    first: Callable[[QwenAudioLoader], str],
+) -> None:
+    endless = Endless(archive / "a.wav")
+    loader = loader_of(counting, iter(endless), max_concurrency=concurrency)
+    assert endless.taken == 0
+    assert first(loader) == "1"
+    # What is in flight or ready, one that has come too early, and one for each that reads ahead.
+    assert 1 <= endless.taken <= AHEAD * concurrency + 1 + concurrency
+
+
+@pytest.mark.parametrize(
+    "first", [first_of, lambda it: asyncio.run(afirst_of(it))], ids=["sync", "async"]
+)
+def test_an_answer_does_not_wait_for_sources_that_come_later(
+    counting: LocalDashScope, archive: Path, first: Callable[[QwenAudioLoader], str]
+) -> None:
+    taken: list[Path] = []
+
+    def paths() -> Iterator[Path]:
+        while True:
+            taken.append(archive / "a.wav")
+            yield taken[-1]
+            time.sleep(0.1)  # until an answer has come, sooner or later
+
+    assert first(loader_of(counting, paths(), max_concurrency=20)) == "1"
+    assert len(taken) < AHEAD * 20
+
+
+def test_what_a_generator_has_yielded_is_loaded_again_and_then_the_rest(
+    counting: LocalDashScope, archive: Path
+) -> None:
+    paths = (archive / name for name in ["a.wav", "z.wav"] * 10)
+    loader = loader_of(counting, paths, max_concurrency=1)
+    assert first_of(loader) == "1"
+    assert texts(loader.load()) == texts(loader.load()) == ["1", "5"] * 10
+
+
+def test_threads_share_a_generator(counting: LocalDashScope, archive: Path) -> None:
+    loader = loader_of(counting, (archive / name for name in ["a.wav", "z.wav"] * 5))
+    with ThreadPoolExecutor(3) as pool:
+        runs = list(pool.map(lambda _: texts([*loader.lazy_load()]), range(3)))
+    assert runs == [["1", "5"] * 5] * 3
+
+
+def test_a_generator_that_fails_is_an_error_of_each_run(
+    load: Load, counting: LocalDashScope, archive: Path
+) -> None:
+    loader = loader_of(counting, iter(Endless(archive / "a.wav", fails_at=3)))
+    for _ in range(2):
+        with pytest.raises(ConnectionError, match="no more can be listed"):
+            load(loader)
+
+
+def test_a_list_is_taken_as_it_is_when_the_loader_is_made(
+    counting: LocalDashScope, archive: Path
+) -> None:
+    paths = [archive / "a.wav"]
+    loader = loader_of(counting, paths)
+    paths.append(archive / "z.wav")
+    assert texts(loader.load()) == ["1"]
+    assert loader.paths == [archive / "a.wav"]
