@@ -72,7 +72,7 @@ def fast_polling(monkeypatch: pytest.MonkeyPatch) -> None:
 LONGEST = {
     *("test_installs", "test_notebooks", "test_site", "test_docs", "test_hostile_audio"),
     *("test_worker_pool", "test_chains", "test_cli", "test_cli_mcp", "test_connection_pool"),
-    *("test_read_timeouts", "test_time_limits", "test_browser"),
+    *("test_read_timeouts", "test_time_limits", "test_browser", "test_browser_trouble"),
 }
 
 
