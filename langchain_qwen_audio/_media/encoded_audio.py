@@ -6,6 +6,7 @@ Everything is read from the bytes, when it is first needed.
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import logging
 import math
@@ -13,7 +14,7 @@ import warnings
 from collections import deque
 from functools import cached_property
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 import pybase64
 from typing_extensions import Unpack
@@ -108,6 +109,16 @@ class EncodedAudio:
             with self._explained():
                 stack.enter_context(self._source.kept_open())
             yield
+
+    def loaded(self) -> Self:
+        """Return the same recording, held in memory: its file is not opened again.
+
+        Raises:
+            AudioError: The file is not there any more, or not the one that it was.
+        """
+        loaded = copy.copy(self)
+        loaded._source = self.data  # noqa: SLF001  # it is of this class
+        return loaded
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[BinaryIO]:
