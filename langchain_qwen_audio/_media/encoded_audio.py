@@ -6,6 +6,7 @@ Everything is read from the bytes, when it is first needed.
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import logging
 import math
@@ -13,7 +14,7 @@ import warnings
 from collections import deque
 from functools import cached_property
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 import pybase64
 from typing_extensions import Unpack
@@ -27,6 +28,7 @@ from langchain_qwen_audio._media.bounded import (
 from langchain_qwen_audio._media.choices import AudioOptions, Choices
 from langchain_qwen_audio._media.decoding import Probe, Report
 from langchain_qwen_audio._media.file_parts import FilePart, whole_file
+from langchain_qwen_audio._media.hashing import hash_ahead
 from langchain_qwen_audio._media.joined import split_joined
 from langchain_qwen_audio._media.local_files import LocalFile
 from langchain_qwen_audio._media.mime_types import media_type, normalize_mime_type
@@ -37,6 +39,8 @@ from langchain_qwen_audio.errors import AudioError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from concurrent.futures import Future
+    from hashlib import _Hash
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +72,7 @@ class EncodedAudio:
         self._claimed_mime_type = claimed_mime_type
         self._base64 = base64_text
         self._duration_s = duration_s
+        self._hash: Future[_Hash] | None = None
         self.name = name
 
     @property
@@ -109,6 +114,16 @@ class EncodedAudio:
                 stack.enter_context(self._source.kept_open())
             yield
 
+    def loaded(self) -> Self:
+        """Return the same recording, held in memory: its file is not opened again.
+
+        Raises:
+            AudioError: The file is not there any more, or not the one that it was.
+        """
+        loaded = copy.copy(self)
+        loaded._source = self.data  # noqa: SLF001  # it is of this class
+        return loaded
+
     @contextlib.contextmanager
     def _reading(self) -> Iterator[BinaryIO]:
         with self._explained():
@@ -127,11 +142,21 @@ class EncodedAudio:
         """Encode it in base64 now, and hold the text, so that it is encoded once."""
         self._base64 = self.base64
 
+    def begin_digest(self) -> None:
+        """Begin to hash its file in a thread, so that `digest` is there when it is needed.
+
+        Raises:
+            AudioError: The file is not there any more, or not the one that it was.
+        """
+        with self._reading() as file:
+            self._hash = hash_ahead(file)
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the bytes and of what is taken of them: equal for equal recordings."""
-        with self._reading() as file:
-            digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
+        begun, self._hash = self._hash, None
+        with self._reading() as file:  # which has not changed meanwhile
+            digest = hashlib.file_digest(file, "sha256") if begun is None else begun.result()  # type: ignore[arg-type]
         if self._choices != Choices():
             digest.update(repr(self._choices).encode())
         return digest.hexdigest()

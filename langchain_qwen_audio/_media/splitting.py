@@ -76,14 +76,14 @@ def split_at_pauses(
     for block in blocks:
         buffer += block
         while passed + len(buffer) > limit:
-            window = bytes(buffer[: limit - passed])
+            window = bytes(memoryview(buffer)[: limit - passed])
             cut = _find_cut(window, ahead, sample_rate)
             yield Piece(number, start, window[: cut.end], cut.in_sound)
             del buffer[: cut.end]
             number, start = number + 1, start + cut.end
             passed = overlap if cut.in_sound else 0
         if (certain := len(buffer) - ahead) > ahead:
-            yield Piece(number, start, bytes(buffer[:certain]))
+            yield Piece(number, start, bytes(memoryview(buffer)[:certain]))
             del buffer[:certain]
             start, passed = start + certain, passed + certain
     if buffer:

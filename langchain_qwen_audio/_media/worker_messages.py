@@ -35,10 +35,10 @@ def receive_message(of: socket.socket) -> tuple[bytes, bytes]:
 
 
 def _receive(of: socket.socket, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        piece = of.recv(min(size - len(data), 1 << 20))
+    pieces, left = [], size
+    while left:
+        pieces.append(piece := of.recv(min(left, 1 << 20), socket.MSG_WAITALL))
         if not piece:
             raise EOFError
-        data += piece
-    return bytes(data)
+        left -= len(piece)
+    return b"".join(pieces)  # one piece is not copied

@@ -35,7 +35,8 @@ def prepare_recording(recording: str | Audio) -> str | Audio:
         InvalidRequestError: It is neither, or a URL that leads nowhere.
     """
     if isinstance(recording, Audio):
-        return _uploadable(recording)
+        with recording.kept_open():
+            return _uploadable(recording)
     if url_scheme(recording) not in {"http", "https"}:
         raise InvalidRequestError(
             f"the recording is {reprlib.repr(recording)}, expected an http(s) URL or an Audio; a "

@@ -122,6 +122,7 @@ class ChatBackend:
         whole = recording.open()
         with whole.kept_open():
             for audio in self.choice.apply(whole):
+                audio.begin_digest()
                 yield from self._segments(audio, replace(place, channel=audio.channel))
                 place = replace(place, is_first=False)
 

@@ -85,9 +85,11 @@ class JobBackend:
             place = replace(place, content_key=digest)
             yield SegmentTask(place, recording.url, self._key(digest, 0.0))
             return
-        for audio in self.choice.apply(recording.open()):
-            yield self._task(audio, replace(place, channel=audio.channel))
-            place = replace(place, is_first=False)
+        whole = recording.open()
+        with whole.kept_open():
+            for audio in self.choice.apply(whole):
+                yield self._task(audio, replace(place, channel=audio.channel))
+                place = replace(place, is_first=False)
 
     def _require_no_choice(self, url: str) -> None:
         if self.choice != AudioChoice():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._models.profiles import Profile
     from langchain_qwen_audio.audio import Audio
 
+MAX_LOADED_BYTES = 8_000_000  # no more than a segment that is encoded here
 SEARCH_S = 30.0  # the last seconds of a segment are searched for a pause
 
 
@@ -141,7 +142,9 @@ class _Splitter:
 
 
 def _whole(audio: Audio, length_s: float) -> Segment:
-    return Segment(lambda: audio, 0.0, length_s, (Stretch(0.0, 0.0, length_s),))
+    """Take a recording as it came; a small one is read now, while its file is open."""
+    whole = audio.loaded() if audio.size <= MAX_LOADED_BYTES else audio
+    return Segment(lambda: whole, 0.0, length_s, (Stretch(0.0, 0.0, length_s),))
 
 
 def _covers(segment: Segment, length_s: float) -> bool:

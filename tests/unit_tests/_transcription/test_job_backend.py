@@ -39,6 +39,7 @@ from tests.unit_tests.job_calls import (
     task,
 )
 from tests.unit_tests.loading import asynchronous, sync, texts, threads
+from tests.unit_tests.opened_files import opens
 from tests.unit_tests.recordings import tone, wav
 from tests.unit_tests.waiting import HANG_S, wait_until
 
@@ -91,6 +92,14 @@ def spoken_by(document: Document) -> tuple[Any, ...]:
 
 
 # --- documents --------------------------------------------------------------------------------
+
+
+def test_a_file_is_opened_to_look_at_it_to_prepare_it_and_to_upload_it(
+    load: Load, server: LocalDashScope, three: Path
+) -> None:
+    with opens() as opened:
+        load(loader_of(server, three))
+    assert opened.count(str(three)) == 3
 
 
 @SHAPES
