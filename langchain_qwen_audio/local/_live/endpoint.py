@@ -207,3 +207,5 @@ async def serve_live(session: Serving, record: LiveRecord, receive: Receive, sen
     finally:
         work.cancel()
         await asyncio.wait([work])
+        if not (work.cancelled() or isinstance(work.exception(), OSError)):  # the client has left
+            work.result()

@@ -303,11 +303,19 @@ class ServerSession:
         self._conversation.add_answer(reply)
         await self.wire.send(writer.created())
         self._response = asyncio.ensure_future(self._send_parts(writer, reply))
-        await asyncio.wait([self._response])
-        is_cancelled, self._response = self._response.cancelled(), None
-        await self.wire.send(
-            writer.cancelled(self._cancel_reason) if is_cancelled else writer.done()
-        )
+        is_whole = await self._is_sent(self._response)
+        self._response = None
+        await self.wire.send(writer.done() if is_whole else writer.cancelled(self._cancel_reason))
+
+    async def _is_sent(self, response: asyncio.Task[None]) -> bool:
+        """Wait for the end of a response; it ends with this session, if the client leaves."""
+        try:
+            await asyncio.wait([response])
+        finally:
+            response.cancel()
+        if not response.cancelled():
+            response.result()
+        return not response.cancelled()
 
     async def _send_parts(self, writer: ResponseWriter, reply: Reply) -> None:
         await asyncio.sleep(reply.delay_s)

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import json
 import math
 import re
@@ -14,6 +15,7 @@ import pytest
 
 from langchain_qwen_audio.local import LocalDashScope, Reply
 from langchain_qwen_audio.local import _connection as connection
+from tests.unit_tests.waiting import wait_until
 
 OMNI = "qwen3.5-omni-flash-realtime"
 ASR = "qwen3-asr-flash-realtime"
@@ -50,6 +52,19 @@ class Client:
 
     async def kinds(self, *, until: str) -> list[str]:
         return [event["type"] for event in await self.read(until=until)]
+
+
+async def test_a_client_that_leaves_within_an_answer_is_no_error_of_the_server(
+    server: LocalDashScope, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.script(Reply(fragments=("word",) * 5000))
+    async with connected(server) as client:
+        await client.send("response.create")
+        await client.read(until="response.audio_transcript.delta")
+    await asyncio.to_thread(wait_until, lambda: server.open_connections == 0)
+    server.stop()
+    gc.collect()  # when asyncio reports errors of tasks that nobody has seen
+    assert caplog.text == ""
 
 
 @asynccontextmanager
