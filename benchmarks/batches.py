@@ -20,7 +20,7 @@ from langchain_qwen_audio._media.mp3 import encode_mp3
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CLIPS, OF_ONE_CORE = 200, 50  # the fewer, the sooner it is over
+CLIPS, OF_ONE_CORE = 200, 30  # the fewer, the sooner it is over
 LENGTH_S, BIT_RATE = 60.0, 65_000.0
 MODEL = "qwen-audio-turbo-latest"  # it takes 30 s
 SERVICE_MS = 50

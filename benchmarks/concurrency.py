@@ -42,7 +42,7 @@ def measure() -> Iterator[Row]:
     """Time calls, and streams, to a service that takes 100 ms."""
     with Service() as service:
         url = service.url(delay_ms=DELAY_MS)
-        turns = _in_turns(partial(_time_calls, url=url), 3, PEERS)
+        turns = _in_turns(partial(_time_calls, url=url), 2, PEERS)
         yield Row(
             f"{CALLS} `ainvoke` at once, {DELAY_MS} ms of service time",
             statistics.median(turns[OURS]),
@@ -98,7 +98,7 @@ def _time_calls(name: str, url: str) -> float:
     async def ask_all() -> float:
         times = []
         async with open_model(name, url) as model:
-            for _ in range(6):
+            for _ in range(5):
                 began = time.perf_counter()
                 await asyncio.gather(*(model.ainvoke(QUESTION) for _ in range(CALLS)))
                 times.append(1000 * (time.perf_counter() - began))

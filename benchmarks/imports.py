@@ -15,7 +15,7 @@ from benchmarks.table import Row
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROUNDS = 15
+ROUNDS = 7
 CORE = "langchain_core"
 STATEMENTS = {
     CORE: "from langchain_core.language_models.chat_models import BaseChatModel",

@@ -11,35 +11,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
-from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import pybase64
 from aiohttp import WSMsgType, web
+
+from benchmarks.server_process import ServerProcess
 
 API = "/api/v1"
 SOCKET = "/api-ws/v1/realtime"
 Event = dict[str, Any]
 
 
-class LiveService:
+class LiveService(ServerProcess):
     """The server, while the context lasts."""
 
-    def __enter__(self) -> Self:
-        """Start it."""
-        self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, Path(__file__)], stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None  # noqa: S101
-        self._host = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop it."""
-        self._process.terminate()
-        self._process.communicate()
+    module = "benchmarks.live_service"
 
     def url(self, script: Literal["echo", "answer"]) -> str:
         """Make the address of a server with a script."""

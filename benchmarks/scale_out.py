@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WHAT = "clips on Ray Data, two workers, 1 s of service time"
-CLIPS, AT_ONCE, DELAY_MS = 80, 4, 1000
+CLIPS, AT_ONCE, DELAY_MS = 60, 4, 1000
 START = CLIPS // 3  # by then all workers are there
 
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
+
+from benchmarks.server_process import ServerProcess
 
 NATIVE = "/api/v1"
 OPENAI = "/compatible-mode/v1"
@@ -51,22 +51,10 @@ class Seen(NamedTuple):
         return len(self.times_s)
 
 
-class Service:
+class Service(ServerProcess):
     """The server, while the context lasts."""
 
-    def __enter__(self) -> Self:
-        """Start it."""
-        self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, Path(__file__)], stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None  # noqa: S101
-        self._host = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop it."""
-        self._process.terminate()
-        self._process.communicate()
+    module = "benchmarks.service"
 
     def url(self, *, delay_ms: int = 0) -> str:
         """Make the address, without a protocol's path, of a server that answers after a delay."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._web_page.access import PageGuard
 
 _PRICED_REGION = "cn-beijing"  # the page says what the service would bill there
-_STOP_S = 2  # for answers that are coming when Ctrl-C does
 _OTHERWISE = "leave out --upstream to use the local test server, which needs none"
 
 
@@ -78,7 +77,8 @@ def _serve_local(args: argparse.Namespace) -> None:
         raise port_error(args.port, error) from error
     token = secrets.token_urlsafe(32)
     where = {"base_url": server.base_url, "api_key": "local", "region": _PRICED_REGION}
-    server.mount(_make_page(args.model, token, is_local=True, **where))
+    page = _make_page(args.model, token, is_local=True, **where)
+    server.mount(page, page.paths)
     whisper = f"Whisper {server.whisper}"
     print(f"A local test server, with {whisper} and not Qwen, is at {server.base_url}")
     print(f'  ChatQwenAudio(base_url="{server.base_url}", api_key="local")')
@@ -87,22 +87,15 @@ def _serve_local(args: argparse.Namespace) -> None:
 
 
 def _serve_upstream(args: argparse.Namespace) -> None:
-    import uvicorn
+    from langchain_qwen_audio._web_page.page_server import serve_page
 
     require_key(args.region, _OTHERWISE)
     token = secrets.token_urlsafe(32)
     page = _make_page(args.model, token, is_local=False, **stated_place(args.region))
-    config = uvicorn.Config(
-        page,
-        ws="wsproto",
-        log_level="warning",
-        proxy_headers=False,
-        timeout_graceful_shutdown=_STOP_S,
-    )
     with listen(args.port) as listening:
         host, port = listening.getsockname()
         _announce(f"http://{host}:{port}", token)
-        uvicorn.Server(config).run(sockets=[listening])
+        serve_page(page, listening)
 
 
 def _make_page(name: str | None, token: str, *, is_local: bool, **where: Any) -> PageGuard:

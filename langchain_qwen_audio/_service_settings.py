@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from langchain_qwen_audio._media.url_schemes import address_fault
+from langchain_qwen_audio._media.url_schemes import address_fault, idna_fault, split_url
 from langchain_qwen_audio._models.routes import (
     SHARED_HOSTS,
     Region,
@@ -29,6 +29,18 @@ from langchain_qwen_audio._service.default_timeouts import (
     DEFAULT_TOTAL_TIMEOUT_S,
     MAX_TIMEOUT_S,
 )
+
+_HEADER = re.compile(r"[!-~]+")  # what the key and the workspace are sent in
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")  # the part of a host's name that a workspace is
+
+
+def _name_fault(base_url: str) -> str:
+    """Say why httpx would not take an address, which aiohttp may take."""
+    if _CONTROL.search(base_url):
+        return "it holds a line break or another control character"
+    parts = split_url(base_url)
+    return idna_fault((parts and parts.hostname) or "")
 
 
 class ServiceSettings(BaseModel):
@@ -86,7 +98,10 @@ class ServiceSettings(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _require_address(cls, base_url: str | None) -> str | None:
-        if fault := address_fault(base_url):
+        if base_url is None:
+            return None
+        base_url = base_url.strip()
+        if fault := address_fault(base_url) or _name_fault(base_url):
             raise ValueError(  # without it, since it may hold a password
                 f"base_url is no valid URL ({fault}); expected one such as "
                 "https://dashscope.aliyuncs.com/api/v1"
@@ -105,16 +120,24 @@ class ServiceSettings(BaseModel):
                 "to try without a key, use the local test server "
                 "(langchain_qwen_audio.local.LocalDashScope)"
             )
-        if not re.fullmatch(r"[!-~]+", bare):
+        if not _HEADER.fullmatch(bare):
             raise ValueError("the API key holds white space, or characters that no key has")
         return SecretStr(bare)
 
     @field_validator("workspace")
     @classmethod
     def _require_host(cls, workspace: str | None, info: ValidationInfo) -> str | None:
-        region = info.data.get("region")
-        if region and not (workspace or info.data.get("base_url") or region in SHARED_HOSTS):
+        workspace = workspace and workspace.strip()
+        region, base_url = info.data.get("region"), info.data.get("base_url")
+        if region and not (workspace or base_url or region in SHARED_HOSTS):
             raise ValueError(f"region {region} has no shared host: pass workspace=… as well")
+        if workspace and not _HEADER.fullmatch(workspace):
+            raise ValueError("the workspace holds white space, or characters that no id has")
+        if workspace and not base_url and not _LABEL.fullmatch(workspace):
+            raise ValueError(
+                f"workspace={workspace[:80]!r} came, and no host can have this name; expected an "
+                "id such as 'ws-1'"
+            )
         return workspace
 
     @property

@@ -11,10 +11,6 @@ import asyncio
 import heapq
 import itertools
 import weakref
-from collections.abc import AsyncGenerator, Coroutine
-from typing import Any, TypeVar
-
-T = TypeVar("T")
 
 PER_TURN = 20  # beginning a call takes most: some 0.5 ms
 FIRST = 0
@@ -58,39 +54,6 @@ class Turns:
                 self._left -= 1
         if self._left < PER_TURN:
             asyncio.get_running_loop().call_soon(self._begin)
-
-
-class BegunInTurn(AsyncGenerator[T, None]):
-    """An async generator that takes a place in a turn before it begins.
-
-    It is none itself, since asyncio closes all async generators at its end, at the same time.
-    """
-
-    def __init__(self, generator: AsyncGenerator[T, None]) -> None:
-        self._generator = generator
-        self._is_begun = False
-
-    def __anext__(self) -> Coroutine[Any, Any, T]:
-        return self.asend(None)
-
-    def asend(self, value: None) -> Coroutine[Any, Any, T]:
-        """Go on."""
-        if self._is_begun:
-            return self._generator.asend(value)
-        self._is_begun = True
-        return self._begin()
-
-    async def _begin(self) -> T:
-        await turns().take()
-        return await anext(self._generator)
-
-    def athrow(self, *error: Any) -> Coroutine[Any, Any, T]:
-        """Go on with an error."""
-        return self._generator.athrow(*error)
-
-    def aclose(self) -> Coroutine[Any, Any, None]:
-        """End it."""
-        return self._generator.aclose()
 
 
 _of_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = weakref.WeakKeyDictionary()

@@ -11,7 +11,7 @@ import importlib
 import inspect
 import json
 import sys
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
@@ -25,7 +25,7 @@ from langchain_qwen_audio._live.calls import LiveCalls
 from langchain_qwen_audio._load_ahead import load_later
 from langchain_qwen_audio._models.langchain_profile import model_profile
 from langchain_qwen_audio._models.routes import profile_at, provider_of
-from langchain_qwen_audio._turns import BegunInTurn, turns
+from langchain_qwen_audio._turns import turns
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -321,7 +321,7 @@ class ChatQwenAudio(LiveCalls):
         await turns().take()  # many calls at once begin in several turns of the loop
         return await super().ainvoke(input, config, stop=stop, **kwargs)
 
-    def astream(
+    async def astream(
         self,
         input: LanguageModelInput,  # noqa: A002
         config: RunnableConfig | None = None,
@@ -330,8 +330,10 @@ class ChatQwenAudio(LiveCalls):
         **kwargs: Any,
     ) -> AsyncGenerator[AIMessageChunk]:
         """Send messages, and yield the answer as it comes; see LangChain's `stream`."""
-        chunks = super().astream(input, config, stop=stop, **kwargs)
-        return BegunInTurn(cast("AsyncGenerator[AIMessageChunk]", chunks))
+        await turns().take()
+        # Not closed here: asyncio closes both generators at its end, at the same time.
+        async for chunk in super().astream(input, config, stop=stop, **kwargs):
+            yield chunk
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
         """Refuse blocks that LangChain core, which looks at messages first, would stumble over."""

@@ -36,8 +36,14 @@ class Metered(Protocol):
 
     model: str
     region: str | None
-    uncounted: int
-    gaps: tuple[str, ...]
+
+    @property
+    def uncounted(self) -> int:
+        """How many answers have no count of audio tokens."""
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What is billed, and is not in `usage`."""
 
     @property
     def usage(self) -> UsageMetadata | None:

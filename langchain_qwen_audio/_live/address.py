@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from langchain_qwen_audio._models.routes import is_shared_host, native_address
+from langchain_qwen_audio._service.basic_auth import with_basic_auth
 from langchain_qwen_audio._service.endpoint import Endpoint
 from langchain_qwen_audio.errors import InvalidRequestError
 
@@ -62,7 +63,8 @@ def live_address(
         workspace=settings.workspace or "",
     )
     url = _url(settings.address, path or _session_path(settings.model))
-    return LiveAddress(url, settings.model, endpoint.api_key, endpoint.headers)
+    url, headers = with_basic_auth(url, endpoint.headers)
+    return LiveAddress(url, settings.model, endpoint.api_key, headers)
 
 
 def _session_path(model: str) -> str:
@@ -79,8 +81,9 @@ def _url(address: str, path: str) -> str:
     parts = urlsplit(native)
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme)
     if scheme is None or not native.endswith("/api/v1"):
+        bare, _ = with_basic_auth(address, {})
         raise InvalidRequestError(
-            f"base_url is {address!r}; a live session needs an address of DashScope, which ends in "
+            f"base_url is {bare!r}; a live session needs an address of DashScope, which ends in "
             "/api/v1 or /compatible-mode/v1"
         )
     prefix = parts.path.removesuffix("/api/v1")

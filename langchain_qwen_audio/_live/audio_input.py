@@ -36,6 +36,8 @@ class AudioInput:
             AudioError: It is neither, or cannot be decoded.
         """
         if isinstance(audio, Audio):
+            if held := self.flush():
+                yield held
             async for block in _decode(audio, self._to_rate):
                 for piece in _split(block):
                     yield piece
@@ -48,7 +50,7 @@ class AudioInput:
             )
 
     def flush(self) -> bytes:
-        """Return what the conversion of samples has held back, where a turn ends."""
+        """Return what the conversion of samples has held back, where they end."""
         held = b"" if self._resampler is None else self._resampler.flush()
         self._resampler = None
         return held
@@ -68,8 +70,14 @@ def _split(pcm: bytes) -> list[bytes]:
 async def _decode(audio: Audio, sample_rate: int) -> AsyncIterator[bytes]:
     """Decode block by block, in threads."""
     blocks = audio.decode(sample_rate)
+    decoding: asyncio.Future[bytes] | None = None
     try:
-        while block := await asyncio.to_thread(next, blocks, b""):
+        while True:
+            decoding = asyncio.ensure_future(asyncio.to_thread(next, blocks, b""))
+            if not (block := await asyncio.shield(decoding)):
+                return
             yield block
     finally:
+        if decoding is not None:  # a generator cannot be closed while a thread runs it
+            await asyncio.wait([decoding])
         await asyncio.to_thread(blocks.close)

@@ -54,6 +54,7 @@ class LiveConnection:
     timeout: float
     _session: aiohttp.ClientSession = field(init=False)
     _socket: aiohttp.ClientWebSocketResponse = field(init=False)
+    _response: aiohttp.ClientResponse = field(init=False)
     _transport: asyncio.Transport | None = field(init=False)
     _pings: asyncio.Task[None] = field(init=False)
 
@@ -69,7 +70,8 @@ class LiveConnection:
             try:
                 await self._connect(trusted)
                 # aiohttp has no public way to break a connection.
-                connection = self._socket._response.connection  # noqa: SLF001
+                self._response = self._socket._response  # noqa: SLF001
+                connection = self._response.connection
                 self._transport = connection.transport if connection else None
                 self._pings = asyncio.create_task(self._ping())
                 return self
@@ -178,6 +180,7 @@ class LiveConnection:
         finally:  # what is unsent would wait for a service that does not read
             if self._transport is not None:
                 self._transport.abort()
+            self._response.close()  # or aiohttp warns, if it was cancelled before the socket closed
             await self._session.close()
 
 

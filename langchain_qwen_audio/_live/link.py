@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from langchain_qwen_audio._live.connection import LiveConnection
-from langchain_qwen_audio._live.reader_task import EventReader, ReaderTask
+from langchain_qwen_audio._live.protocols import EventReader
+from langchain_qwen_audio._live.reader_task import ReaderTask
 from langchain_qwen_audio.errors import APIConnectionError
 
 if TYPE_CHECKING:

@@ -27,9 +27,20 @@ from langchain_qwen_audio._live.events import (
     SpeechStopped,
     TextDelta,
 )
+from langchain_qwen_audio._live.fields import (
+    optional_object,
+    optional_text,
+    required_id,
+    required_object,
+    required_seconds,
+    required_text,
+    unreadable,
+)
+from langchain_qwen_audio._live.protocols import EventReader
 from langchain_qwen_audio._live.service_errors import event_error, is_fatal
 from langchain_qwen_audio._response.messages import Origin, response_metadata
 from langchain_qwen_audio._response.usage import to_usage_metadata
+from langchain_qwen_audio.errors import APIError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +61,7 @@ class _Response:
     is_interrupted: bool = False
 
 
-class OmniReader:
+class OmniReader(EventReader[LiveEvent]):
     """A state machine: the service's events in, typed events out.
 
     Attributes:
@@ -58,32 +69,33 @@ class OmniReader:
         is_finished: Whether the service has said that the session is over.
     """
 
+    is_finished = False
+
     def __init__(self, origin: Origin, conversation: SessionMessages) -> None:
         """Take where answers come from, and the conversation that they are added to."""
         self._origin = origin
         self._conversation = conversation
         self._active: _Response | None = None
-        self._is_requested = False
+        self._requests: set[str] = set()  # of answers that have not begun
         self._ended_id: str | None = None
         self._sure: dict[str, str] = {}  # of turns whose transcript is not complete
         self._untranscribed: set[str] = set()
         self._interruptions: set[str] = set()
         self.session_id: str | None = None
-        self.is_finished = False
 
     @property
     def awaits_answer(self) -> bool:
         """Whether an answer was requested, or has begun."""
-        return self._is_requested or self._active is not None
+        return bool(self._requests) or self._active is not None
 
     @property
     def awaits_transcript(self) -> bool:
         """Whether a turn of the user has ended whose transcript has not come."""
         return bool(self._untranscribed)
 
-    def expect_answer(self) -> None:
-        """Note that an answer was requested."""
-        self._is_requested = True
+    def expect_answer(self, event_id: str) -> None:
+        """Note the event that requests an answer."""
+        self._requests.add(event_id)
 
     def expect_end(self, event_id: str) -> None:
         """Note the event that interrupts the answer that is being sent."""
@@ -102,13 +114,8 @@ class OmniReader:
         return "" if self._active is None else self._active.text
 
     def read(self, event: RawEvent) -> list[LiveEvent]:
-        """Read one event; those of no interest give none.
-
-        Raises:
-            QwenAudioError: It reports an error that ends the session.
-            KeyError: It is not as documented; so with what else such an event leads to.
-        """
-        match event["type"].split("."):
+        """Read one event."""
+        match required_text(event, "type").split("."):
             case ["session", step]:
                 return self._read_session(step, event)
             case ["input_audio_buffer", step]:
@@ -120,65 +127,73 @@ class OmniReader:
             case ["error"]:
                 return self._read_error(event)
             case ["voiceprint_audio_list", "failed"]:
-                error = {"message": f"a voice of turn_detection is not used: {event['reason']}"}
-                return [ErrorReported(event_error(error, self._origin.model, event))]
+                reason = required_text(event, "reason")
+                error = {"message": f"a voice of turn_detection is not used: {reason}"}
+                return [self._report(error, event)]
         return []
 
+    def _report(self, error: Mapping[str, Any], body: Mapping[str, Any]) -> ErrorReported:
+        return ErrorReported(event_error(error, self._origin.model, body))
+
     def _read_error(self, event: RawEvent) -> list[LiveEvent]:
-        error = event["error"]
+        error = required_object(event, "error")
         if is_fatal(error):
             raise event_error(error, self._origin.model, event)
-        if error.get("event_id") in self._interruptions:  # the answer had just ended by itself
+        refused = optional_text(error, "event_id")
+        if refused in self._interruptions:  # the answer had just ended by itself
             return []
-        self._is_requested = False
-        return [ErrorReported(event_error(error, self._origin.model, event))]
+        self._requests.discard(refused or "")
+        if refused is None and error.get("param") == "response.create":
+            self._requests.clear()
+        return [self._report(error, event)]
 
     def _read_session(self, step: str, event: RawEvent) -> list[LiveEvent]:
         if step == "created":
-            self.session_id = event["session"].get("id")
+            self.session_id = optional_text(required_object(event, "session"), "id")
         self.is_finished = step == "finished"
         return []
 
     def _read_input(self, step: str, event: RawEvent) -> list[LiveEvent]:
         match step:
             case "speech_started":
-                return [SpeechStarted(event["audio_start_ms"] / 1000)]
+                return [SpeechStarted(required_seconds(event, "audio_start_ms"))]
             case "speech_stopped":
-                is_turn = event.get("reason") != "turn_invalid"
-                return [SpeechStopped(event["audio_end_ms"] / 1000, is_turn)]
+                is_turn = optional_text(event, "reason") != "turn_invalid"
+                return [SpeechStopped(required_seconds(event, "audio_end_ms"), is_turn)]
             case "committed":
-                self._untranscribed.add(event["item_id"])
-                self._conversation.begin_speech(event["item_id"])
+                item_id = required_id(event, "item_id")
+                self._untranscribed.add(item_id)
+                self._conversation.begin_speech(item_id)
         return []
 
     def _read_transcript(self, step: str, event: RawEvent) -> list[LiveEvent]:
-        item_id = event["item_id"]
+        item_id = required_id(event, "item_id")
         if step == "delta":
-            before, sure = self._sure.get(item_id, ""), event["text"]
+            before, sure = self._sure.get(item_id, ""), required_text(event, "text")
             self._sure[item_id] = sure
-            draft = event.get("stash", "")
+            draft = optional_text(event, "stash") or ""
             return [InputTranscriptDelta(sure.removeprefix(before), item_id, draft)]
         self._sure.pop(item_id, None)
         self._untranscribed.discard(item_id)
         match step:
             case "completed":
-                self._conversation.set_transcript(item_id, event["transcript"])
-                return [InputTranscript(event["transcript"], item_id)]
+                text = required_text(event, "transcript")
+                self._conversation.set_transcript(item_id, text)
+                return [InputTranscript(text, item_id)]
             case "failed":
-                return [ErrorReported(event_error(event["error"], self._origin.model, event))]
+                return [self._report(required_object(event, "error"), event)]
         return []
 
     def _read_response(self, steps: list[str], event: RawEvent) -> list[LiveEvent]:
         if steps == ["created"]:
-            return self._begin(event["response"])
-        ids = (event.get("response_id"), event.get("response", {}).get("id"))
-        if self._ended_id is not None and self._ended_id in ids:
+            return self._begin(required_object(event, "response"))
+        if self._ended_id is not None and self._ended_id == _answer_of(event):
             return []  # what comes after its end
         match steps:
             case ["text" | "audio_transcript", "delta"]:
-                response = self._of(event)
-                response.text += event["delta"]
-                return [TextDelta(event["delta"], response.id)]
+                response, delta = self._of(event), required_text(event, "delta")
+                response.text += delta
+                return [TextDelta(delta, response.id)]
             case ["audio", "delta"]:
                 return self._read_audio(event)
             case ["function_call_arguments", "done"]:
@@ -186,14 +201,13 @@ class OmniReader:
             case ["output_item", "done"] if self._of(event).is_interrupted:
                 return self._cut_off()  # the service may send no `response.done`
             case ["done"]:
-                return self._end(event["response"])
+                return self._end(required_object(event, "response"))
         return []
 
     def _begin(self, response: Mapping[str, Any]) -> list[LiveEvent]:
         events = self._cut_off()
-        self._active, self._is_requested = _Response(response["id"]), False
-        if self._ended_id == self._active.id:
-            self._ended_id = None
+        self._active = _Response(required_id(response, "id"))
+        self._requests.clear()
         self._conversation.begin_answer(self._active.id)
         return [*events, ResponseStarted(self._active.id)]
 
@@ -203,19 +217,24 @@ class OmniReader:
 
     def _read_audio(self, event: RawEvent) -> list[LiveEvent]:
         response = self._of(event)
-        pcm = response.odd_byte + pybase64.b64decode(event["delta"], validate=True)
+        try:
+            samples = pybase64.b64decode(required_text(event, "delta"), validate=True)
+        except ValueError as error:
+            raise unreadable(event, "delta", "base64") from error
+        pcm = response.odd_byte + samples
         size = len(pcm) // 2 * 2
         response.odd_byte = pcm[size:]
         return [AudioDelta(pcm[:size], response.id)] if size else []
 
     def _read_call(self, event: RawEvent) -> None:
-        response, name, call_id = self._of(event), event["name"], event["call_id"]
+        response = self._of(event)
+        name, call_id = required_id(event, "name"), required_id(event, "call_id")
+        text = required_text(event, "arguments")
         try:
-            arguments = from_json(event["arguments"] or "{}")
+            arguments = from_json(text or "{}")
             if not isinstance(arguments, dict):
                 raise ValueError("expected a JSON object")  # noqa: TRY004
         except ValueError as error:
-            text = event["arguments"]
             call = invalid_tool_call(name=name, args=text, id=call_id, error=str(error))
             response.invalid_calls.append(call)
         else:
@@ -223,26 +242,27 @@ class OmniReader:
 
     def _of(self, event: RawEvent) -> _Response:
         """Find the answer that an event belongs to."""
-        if self._active is None or event.get("response_id", self._active.id) != self._active.id:
-            raise ValueError(f"it belongs to no answer that has begun, only {self.active_id}")
+        response_id = optional_text(event, "response_id")
+        if self._active is None or response_id not in {None, self._active.id}:
+            raise APIError(
+                "an event came that cannot be read: it belongs to no answer that has begun (being "
+                f"sent: {self.active_id}): {event!r:.300}"
+            )
         return self._active
 
     def _end(self, response: Mapping[str, Any]) -> list[LiveEvent]:
-        began, self._active = self._active or _Response(response["id"]), None
+        began, self._active = self._active or _Response(required_id(response, "id")), None
         self._ended_id = began.id
-        status = response.get("status") or "completed"
-        message = self._message(began, status, response.get("usage"))
+        status = optional_text(response, "status") or "completed"
+        message = self._message(began, status, optional_object(response, "usage"))
         self._conversation.end_answer(began.id, message)
         events: list[LiveEvent] = [ResponseFinished(message, status)]
         if status == "failed":
-            details = response.get("status_details") or {}
-            error = event_error(details.get("error") or {}, self._origin.model, dict(response))
-            events.insert(0, ErrorReported(error))
+            details = optional_object(response, "status_details")
+            events.insert(0, self._report(optional_object(details, "error"), response))
         return events
 
-    def _message(
-        self, response: _Response, status: str, usage: Mapping[str, Any] | None
-    ) -> AIMessage:
+    def _message(self, response: _Response, status: str, usage: Mapping[str, Any]) -> AIMessage:
         is_whole = status == "completed"
         calls = response.calls if is_whole else []
         invalid_calls = response.invalid_calls if is_whole else []
@@ -259,3 +279,9 @@ class OmniReader:
                 has_calls=bool(calls),
             ),
         )
+
+
+def _answer_of(event: RawEvent) -> str | None:
+    """Say which answer an event is of, if it says so."""
+    inside = optional_object(event, "response")
+    return optional_text(event, "response_id") or optional_text(inside, "id")

@@ -3,51 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from langchain_qwen_audio._live.cancellation import is_being_cancelled
 from langchain_qwen_audio._live.client_events import kind_of
 from langchain_qwen_audio._live.connection import PING_S, LiveConnection
 from langchain_qwen_audio._live.events import ErrorReported
 from langchain_qwen_audio.errors import (
-    APIError,
     APITimeoutError,
     InvalidRequestError,
     QwenAudioError,
+    StreamInterruptedError,
     StreamTimeoutError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
-    from langchain_qwen_audio._live.client_events import Opening, RawEvent
+    from langchain_qwen_audio._live.client_events import Opening
     from langchain_qwen_audio._live.event_queue import EventQueue
+    from langchain_qwen_audio._live.protocols import EventReader
 
 E = TypeVar("E")
-E_co = TypeVar("E_co", covariant=True)
 
 _SILENT_S = 2.5 * PING_S  # without a sign of life a connection is gone
 _NORMAL = 1000  # the close code
 _END_S = 3.0  # more than closing takes
+_CANCELLED = "reading was cancelled, for example by a callback that raised asyncio.CancelledError"
 _UNCONFIRMED_END_S = 5.0  # of silence, of a model that does not confirm the end
 
 
-class EventReader(Protocol[E_co]):
-    """What reads the events of one protocol."""
-
-    @property
-    def text(self) -> str:
-        """The text so far of what is being sent."""
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the service has said that the session is over."""
-
-    @property
-    def awaits_answer(self) -> bool:
-        """Whether the service must say something next."""
-
-    def read(self, event: RawEvent, /) -> Sequence[E_co]:
-        """Read one event."""
+async def _do_nothing() -> None:
+    pass
 
 
 class ReaderTask(Generic[E]):
@@ -55,6 +42,11 @@ class ReaderTask(Generic[E]):
 
     While an answer is awaited, `timeout` is the longest silence. Otherwise a session may be silent
     as long as its connection lives, which pings find out.
+
+    Attributes:
+        is_finishing: Whether the end was requested.
+        is_passing_on: Whether an event was read that has not been passed on as a whole. The reader
+            already knows what followed from it; nobody else does.
     """
 
     def __init__(
@@ -70,11 +62,13 @@ class ReaderTask(Generic[E]):
         self._events = events
         self._timeout = timeout
         self._pass_on: Callable[[E], Awaitable[None]] = events.put
+        self._settle: Callable[[], Awaitable[None]] = _do_nothing
         self._is_busy: Callable[[], bool] = lambda: False
         self._limit = asyncio.timeout(None)
         self._task: asyncio.Task[None] | None = None
         self._is_confirmed = True
         self.is_finishing = False
+        self.is_passing_on = False
 
     async def begin(self, opening: Opening) -> None:
         """Send what begins the session, and wait until it is in force.
@@ -96,27 +90,32 @@ class ReaderTask(Generic[E]):
     async def _wait_for(self, kind: str) -> None:
         while True:
             event = await self._connection.receive()
-            for read in self._read(event) if event else ():
+            for read in self._reader.read(event) if event else ():
                 if isinstance(read, ErrorReported):
                     raise read.error
             if event and kind_of(event) == kind:
                 return
 
     def start(
-        self, pass_on: Callable[[E], Awaitable[None]], is_busy: Callable[[], bool] = lambda: False
+        self,
+        pass_on: Callable[[E], Awaitable[None]],
+        settle: Callable[[], Awaitable[None]] = _do_nothing,
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         """Read from now on.
 
         Args:
             pass_on: Takes what is read.
+            settle: Does what follows when all that one event says was passed on.
             is_busy: Tells whether something is under way that the service does not know of.
         """
-        self._pass_on, self._is_busy = pass_on, is_busy
+        self._pass_on, self._settle, self._is_busy = pass_on, settle, is_busy
         self._task = asyncio.create_task(self._run())
 
     def expect(self) -> None:
         """Note that something was requested: the time for it begins now."""
-        if self._task and not self._task.done() and self._limit.when() is not None:
+        is_running = self._limit.when() is not None and not self._limit.expired()
+        if self._task and not self._task.done() and is_running:
             self._reschedule()
 
     def finish(self, *, is_confirmed: bool) -> None:
@@ -137,7 +136,7 @@ class ReaderTask(Generic[E]):
 
     async def wait_end(self) -> None:
         """Wait until the end of a broken connection was read; it comes at once."""
-        if self._task is not None:
+        if self._task is not None and self._task is not asyncio.current_task():
             await asyncio.wait([self._task], timeout=_END_S)
 
     async def wait_for(self, event: asyncio.Event) -> None:
@@ -174,9 +173,13 @@ class ReaderTask(Generic[E]):
                 self._reschedule()
                 while not (self._reader.is_finished or self._events.is_ended):
                     await self._read_next()
-            self._events.end()
-        except TimeoutError:
-            self._events.end(self._silence_error())
+            self._events.end(self._early_end())
+        except asyncio.CancelledError:
+            self._events.end(self._with_text(StreamInterruptedError(_CANCELLED)))
+            if is_being_cancelled():
+                raise
+        except TimeoutError as error:
+            self._events.end(self._silence_error() if self._limit.expired() else error)
         except QwenAudioError as error:
             self._events.end(self._explained(error))
         except Exception as error:  # noqa: BLE001  # a bug: whoever reads the events sees it
@@ -190,19 +193,14 @@ class ReaderTask(Generic[E]):
                 self._reschedule()
             return
         self._limit.reschedule(None)  # a slow reader is no silence of the service
-        for read in self._read(event):
-            await self._pass_on(read)
-        self._reschedule()
-
-    def _read(self, event: RawEvent) -> Sequence[E]:
+        self.is_passing_on = True
         try:
-            return self._reader.read(event)
-        except QwenAudioError:  # of the service; an AudioError is a ValueError too
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise APIError(
-                f"an event came that cannot be read ({error!r}): {event!r:.300}"
-            ) from error
+            for read in self._reader.read(event):
+                await self._pass_on(read)
+        finally:
+            self.is_passing_on = False
+        self._reschedule()
+        await self._settle()
 
     @property
     def _awaits(self) -> bool:
@@ -229,13 +227,22 @@ class ReaderTask(Generic[E]):
     def _silence_error(self) -> QwenAudioError | None:
         if self._ends_silently:
             return None
-        error = StreamTimeoutError(f"the service fell silent for {self._wait_s:g} s")
-        error.text = self._reader.text
-        return error
+        silence = f"the service fell silent for {self._wait_s:g} s"
+        return self._with_text(StreamTimeoutError(silence))
+
+    def _early_end(self) -> QwenAudioError | None:
+        """Say what it means that the session is over: nothing, where that was requested."""
+        is_due = self._awaits_end and not self._reader.awaits_answer
+        if self._events.is_ended or is_due:
+            return None
+        return self._with_text(StreamInterruptedError("the service ended the session too early"))
 
     def _explained(self, error: QwenAudioError) -> QwenAudioError | None:
-        """Say what a broken session means: nothing, where the end was requested and came."""
-        if self.is_finishing and self._connection.close_code == _NORMAL:
+        """Say what a broken session means: nothing, where it is the only end that comes."""
+        if self._ends_silently and self._connection.close_code == _NORMAL:
             return None
+        return self._with_text(error)
+
+    def _with_text(self, error: QwenAudioError) -> QwenAudioError:
         error.text = self._reader.text
         return error

@@ -26,7 +26,6 @@ from langchain_qwen_audio._live.conversation import SessionMessages
 from langchain_qwen_audio._live.event_queue import EventQueue
 from langchain_qwen_audio._live.events import (
     ErrorReported,
-    InputTranscript,
     LiveEvent,
     ResponseFinished,
     SpeechStarted,
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from langchain_core.messages import BaseMessage, ToolMessage
+    from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
     from langchain_core.tools import BaseTool
 
     from langchain_qwen_audio._live.client_events import RawEvent
@@ -120,8 +119,7 @@ class LiveSession:
         self._runs = AnswerRuns(settings)
         self._opened: Link[OmniReader, LiveEvent] | None = None
         self._tool_tasks: set[asyncio.Task[None]] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._settled = asyncio.Event()
         self._is_finishing = False
         self._has_sound = False
 
@@ -143,7 +141,7 @@ class LiveSession:
         self._opened = await open_link(
             self._settings, self._address, begin_session(self._session), reader, self._events
         )
-        self._opened.task.start(self._pass_on, lambda: bool(self._tool_tasks))
+        self._opened.task.start(self._pass_on, self._settle, lambda: bool(self._tool_tasks))
         return self
 
     async def __aexit__(
@@ -219,8 +217,7 @@ class LiveSession:
         With turn detection it is sent as much silence as ends a turn, and the model answers if
         somebody spoke.
         """
-        if held := self._audio.flush():
-            await self._send(append_audio(held))
+        await self._flush_audio()
         silence_ms = self._options.silence_ms
         if silence_ms is None:
             await self.interrupt()
@@ -258,28 +255,45 @@ class LiveSession:
         with turn detection it is sent a pause, as `commit` does, and the session ends when the
         service has been silent for 5 s after the last answer.
         """
+        await self._flush_audio()
         if self._profile.finish == "none" and self._has_sound and self._detects_turns:
             await self.commit()
         self._is_finishing = True
         await self._finish_if_idle()
+
+    async def _flush_audio(self) -> None:
+        """Send what the conversion of samples has held back."""
+        if held := self._audio.flush():
+            await self._send(append_audio(held))
+            self._has_sound = True
 
     @property
     def _detects_turns(self) -> bool:
         return self._options.silence_ms is not None
 
     async def _request_response(self) -> None:
-        await self._link.task.wait_for(self._idle)  # of an answer that was interrupted
-        self._link.reader.expect_answer()
-        await self._send(create_response())
+        await self._wait_until_idle()
+        event = create_response()
+        self._link.reader.expect_answer(event["event_id"])
+        await self._send(event)
         self._link.task.expect()
+
+    async def _wait_until_idle(self) -> None:
+        """Wait for the end of an answer that was interrupted, or of the session."""
+        while self._link.reader.active_id and not self._events.is_ended:
+            self._settled.clear()
+            await self._link.task.wait_for(self._settled)
 
     async def _finish_if_idle(self) -> None:
         if not self._is_finishing or self._link.reader.awaits_answer or self._tool_tasks:
             return
+        task = self._link.task
+        if task.is_passing_on:  # then `_settle` comes
+            return
         if self._profile.finish == "none" and self._has_all:
-            self._link.task.end()
-        elif not self._link.task.is_finishing:
-            self._link.task.finish(is_confirmed=self._profile.finish == "confirmed")
+            task.end()
+        elif not task.is_finishing:
+            task.finish(is_confirmed=self._profile.finish == "confirmed")
             if self._profile.finish != "none":
                 await self._send(finish_session())
 
@@ -315,7 +329,7 @@ class LiveSession:
         return self._conversation.messages
 
     async def _pass_on(self, event: LiveEvent) -> None:
-        """Do what an event requires, then hand it to the reader."""
+        """Do what an event requires, then hand it to whoever reads."""
         if isinstance(event, SpeechStarted) and self._link.reader.active_id:
             self._events.silence(self._link.reader.active_id)
         if isinstance(event, ErrorReported):
@@ -324,34 +338,36 @@ class LiveSession:
         await self._events.put(event)
         if isinstance(event, ResponseFinished):
             self._run_tools(event)
-        if isinstance(event, ResponseFinished | ErrorReported | InputTranscript):
+
+    async def _settle(self) -> None:
+        """Do what waited until an event was passed on."""
+        self._settled.set()
+        if self._is_finishing:
             await self._finish_if_idle()
-        if self._link.reader.active_id:
-            self._idle.clear()
-        else:
-            self._idle.set()
 
     def _run_tools(self, event: ResponseFinished) -> None:
         if event.message.tool_calls or event.message.invalid_tool_calls:
             task = asyncio.create_task(self._answer_calls(event))
             self._tool_tasks.add(task)
+            task.add_done_callback(self._tool_tasks.discard)
 
     async def _answer_calls(self, event: ResponseFinished) -> None:
         """Run the tools of an answer, send their results, and request the next answer."""
         try:
-            calls, invalid = event.message.tool_calls, event.message.invalid_tool_calls
-            for call in calls:
-                await self._events.put(ToolStarted(call))
-            results = [self._tools.refuse(call) for call in invalid]
-            results += await asyncio.gather(*map(self._tools.run, calls))
-            for result in results:
-                await self._send_result(result)
-            await self._request_response()
+            await self._run_calls(event.message)
+            self._tool_tasks.discard(asyncio.current_task())
+            await self._finish_if_idle()  # the next answer may already be over
         except Exception as error:  # noqa: BLE001  # whoever reads the events sees it
             self._link.task.fail(error)
-        finally:
-            self._tool_tasks.discard(asyncio.current_task())
-        await self._finish_if_idle()
+
+    async def _run_calls(self, message: AIMessage) -> None:
+        for call in message.tool_calls:
+            await self._events.put(ToolStarted(call))
+        results = [self._tools.refuse(call) for call in message.invalid_tool_calls]
+        results += await asyncio.gather(*map(self._tools.run, message.tool_calls))
+        for result in results:
+            await self._send_result(result)
+        await self._request_response()
 
     async def _send_result(self, result: ToolMessage) -> None:
         self._conversation.add_result(result)

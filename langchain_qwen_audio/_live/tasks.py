@@ -12,6 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_qwen_audio._live.client_events import Opening, kind_of
 from langchain_qwen_audio._live.events import LiveSentence
+from langchain_qwen_audio._live.fields import (
+    optional_integer,
+    optional_object,
+    optional_objects,
+    optional_text,
+    required_flag,
+    required_object,
+    required_text,
+)
+from langchain_qwen_audio._live.protocols import TranscriptionProtocol
 from langchain_qwen_audio._live.service_errors import event_error
 from langchain_qwen_audio.transcripts import Sentence
 
@@ -19,35 +29,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from langchain_qwen_audio._live.client_events import RawEvent
+    from langchain_qwen_audio._live.counted_usage import CountedUsage
 
 
-class TaskTranscription:
-    """One task. What is read is a state machine: the service's events in, sentences out.
+class TaskTranscription(TranscriptionProtocol):
+    """One task."""
 
-    Attributes:
-        sample_rate: Samples per second that it is sent.
-        is_finished: Whether the service has said that the task is over.
-    """
-
-    def __init__(self, model: str, parameters: Mapping[str, Any], counted: dict[str, Any]) -> None:
+    def __init__(self, model: str, parameters: Mapping[str, Any], usage: CountedUsage) -> None:
         """Take the model, its parameters, and where the service's usage is put."""
         self._model = model
         self._parameters = parameters
-        self._counted = counted
+        self._usage = usage
         self._task_id = str(uuid.uuid4())
         self._ended = 0
-        self.sample_rate: int = parameters["sample_rate"]
-        self.is_finished = False
-
-    @property
-    def awaits_answer(self) -> bool:
-        """Whether the service must say something next: never, before the end."""
-        return False
-
-    @property
-    def text(self) -> str:
-        """What of a sentence was sent so far: it is in the sentence that is not final."""
-        return ""
+        self.sample_rate = parameters["sample_rate"]
 
     def opening(self) -> Opening:
         """Begin the task."""
@@ -74,45 +69,54 @@ class TaskTranscription:
         return {"header": header, "payload": payload}
 
     def read(self, event: RawEvent) -> list[LiveSentence]:
-        """Read one event; those of no interest give none.
-
-        Raises:
-            QwenAudioError: The task failed.
-            KeyError: It is not as documented; so with what else such an event leads to.
-        """
+        """Read one event."""
         match kind_of(event):
             case "task-failed":
-                header = event["header"]
-                error = {"code": header["error_code"], "message": header.get("error_message")}
+                header = required_object(event, "header")
+                error = {
+                    "code": required_text(header, "error_code"),
+                    "message": optional_text(header, "error_message"),
+                }
                 raise event_error(error, self._model, event)
             case "task-finished":
-                self._count(event.get("payload") or {})
+                self._count(optional_object(event, "payload"))
                 self.is_finished = True
             case "result-generated":
-                self._count(event["payload"])
-                return self._read_sentence(event["payload"]["output"]["sentence"])
+                payload = required_object(event, "payload")
+                raw = required_object(required_object(payload, "output"), "sentence")
+                sentences = self._read_sentence(raw)
+                self._count(payload)
+                return sentences
         return []
 
     def _count(self, payload: Mapping[str, Any]) -> None:
-        """Keep the usage, which is that of the whole task so far."""
-        self._counted.update(payload.get("usage") or {})
+        self._usage.add_usage(optional_object(payload, "usage"))
 
     def _read_sentence(self, raw: dict[str, Any]) -> list[LiveSentence]:
-        if raw.get("heartbeat"):
+        if raw.get("heartbeat") is True:
             return []
-        text, is_final = raw["text"], bool(raw["sentence_end"])
+        text, is_final = required_text(raw, "text"), required_flag(raw, "sentence_end")
         if not text and not is_final:
             return []  # it begins
-        number = raw.get("sentence_id") or self._ended + 1
-        self._ended += is_final
+        _check_words(raw)
         known = Sentence.from_service(raw)
         sentence = LiveSentence(
             text=text,
             is_final=is_final,
             start_s=known.start_s,
             end_s=known.end_s if is_final else None,
-            emotion=raw.get("emo_tag"),
-            item_id=str(number),
+            emotion=optional_text(raw, "emo_tag"),
+            item_id=str(optional_integer(raw, "sentence_id") or self._ended + 1),
             words=tuple(known.words),
         )
+        if is_final:
+            self._ended += 1
+            self._usage.add_sentence()
         return [sentence]
+
+
+def _check_words(raw: dict[str, Any]) -> None:
+    """Refuse words that are no texts, which `Sentence` would leave out in silence."""
+    for word in optional_objects(raw, "words"):
+        for name in ("text", "punctuation"):
+            optional_text(word, name)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import InvalidToolCall, ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
 from langchain_core.tools import tool as make_tool
+
+from langchain_qwen_audio._live.cancellation import is_being_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +36,9 @@ class ToolRunner:
             return _failed(call, f"there is no tool {call['name']!r}, only {', '.join(self.tools)}")
         try:
             message: ToolMessage = await tool.ainvoke({**call, "type": "tool_call"})
-        except Exception as error:  # of the user's own code
+        except (Exception, asyncio.CancelledError) as error:  # of the user's own code
+            if is_being_cancelled():
+                raise
             logger.warning("the tool %s failed", tool.name, exc_info=True)
             return _failed(call, f"{type(error).__name__}: {error}")
         if others := sorted({block["type"] for block in message.content_blocks} - {"text"}):

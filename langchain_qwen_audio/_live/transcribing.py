@@ -7,61 +7,32 @@ import contextlib
 import importlib
 from collections.abc import AsyncIterable, AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from langchain_qwen_audio._live.address import TASK_PATH, LiveAddress, live_address
 from langchain_qwen_audio._live.audio_input import AudioInput
+from langchain_qwen_audio._live.cancellation import is_being_cancelled
+from langchain_qwen_audio._live.counted_usage import CountedUsage
 from langchain_qwen_audio._live.event_queue import EventQueue
 from langchain_qwen_audio._live.events import LiveSentence
-from langchain_qwen_audio._media.samples import SAMPLE_RATE
+from langchain_qwen_audio._live.transcription_settings import (
+    write_session_settings,
+    write_task_parameters,
+)
 from langchain_qwen_audio._models.live_models import TaskProfile, transcription_profile
-from langchain_qwen_audio._response.usage import billed_seconds, to_usage_metadata
 from langchain_qwen_audio.audio import Audio
-from langchain_qwen_audio.errors import AudioError, InvalidRequestError
+from langchain_qwen_audio.errors import AudioError
 from langchain_qwen_audio.microphone import Microphone
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable
 
     from langchain_core.messages.ai import UsageMetadata
 
-    from langchain_qwen_audio._live.client_events import Opening, RawEvent
     from langchain_qwen_audio._live.link import Link
+    from langchain_qwen_audio._live.protocols import TranscriptionProtocol
     from langchain_qwen_audio._settings import BaseChatQwenAudio
     from langchain_qwen_audio.costs import Cost
-
-THRESHOLD = 0.0  # what the service's page advises; its default is 0.2
-_SILENCE_MS = 400  # the same; its default is 800
-
-
-class TranscriptionProtocol(Protocol):
-    """One transcription in one of the service's protocols: what is sent, and what is read."""
-
-    sample_rate: int
-
-    @property
-    def text(self) -> str:
-        """As of any `EventReader`; so are the next two."""
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether it is over."""
-
-    @property
-    def awaits_answer(self) -> bool:
-        """Whether the service must say something next."""
-
-    def read(self, event: RawEvent, /) -> Sequence[LiveSentence]:
-        """Read one event."""
-
-    def opening(self) -> Opening:
-        """Begin."""
-
-    def append(self, pcm: bytes, /) -> RawEvent | bytes:
-        """Send samples."""
-
-    def finish(self) -> RawEvent:
-        """Say that nothing more comes."""
 
 
 class LiveTranscription(AsyncIterator[LiveSentence]):
@@ -72,8 +43,6 @@ class LiveTranscription(AsyncIterator[LiveSentence]):
     Attributes:
         model: The model.
         region: The region that bills, if it is known.
-        uncounted: As of the summary of a loader; here it is 0.
-        gaps: The same; here there are none.
 
     Example:
         ```python
@@ -88,9 +57,6 @@ class LiveTranscription(AsyncIterator[LiveSentence]):
         ```
     """
 
-    uncounted: int = 0
-    gaps: tuple[str, ...] = ()
-
     def __init__(
         self,
         settings: BaseChatQwenAudio,
@@ -102,14 +68,15 @@ class LiveTranscription(AsyncIterator[LiveSentence]):
         """Take what `ChatQwenAudio.transcribe_live` was told; nothing is sent yet."""
         profile = transcription_profile(settings.model)
         self.model, self.region = settings.model, settings.billing_region
-        self._counted: dict[str, Any] = {}
+        self._counted = CountedUsage()
         make: Callable[[], TranscriptionProtocol]
         if isinstance(profile, TaskProfile):
             parameters = write_task_parameters(settings, profile, silence_ms)
             make = partial(_task, settings.model, parameters, self._counted)
             address = live_address(settings, path=TASK_PATH)
         else:
-            make = partial(_session, settings.model, write_session_settings(settings, silence_ms))
+            session = write_session_settings(settings, silence_ms)
+            make = partial(_session, settings.model, session, self._counted)
             address = live_address(settings)
         if not isinstance(source, Audio | AsyncIterable):
             raise AudioError(
@@ -129,13 +96,23 @@ class LiveTranscription(AsyncIterator[LiveSentence]):
 
     @property
     def usage(self) -> UsageMetadata | None:
-        """The tokens used so far; None of models that are billed by the second."""
-        return to_usage_metadata(self._counted)
+        """The tokens that the service has counted; None of models that are billed by the second."""
+        return self._counted.tokens
 
     @property
     def billed_s(self) -> float | None:
-        """The seconds billed so far; None if the service has not said them."""
-        return billed_seconds(self._counted)
+        """The seconds billed so far; None if the service has not said them, or not of all."""
+        return self._counted.seconds
+
+    @property
+    def uncounted(self) -> int:
+        """How many sentences came whose usage the service has not said."""
+        return self._counted.uncounted
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What is billed, and is not in `usage`; then `cost` is not known either."""
+        return self._counted.gaps
 
     @property
     def cost(self) -> Cost:
@@ -145,69 +122,16 @@ class LiveTranscription(AsyncIterator[LiveSentence]):
         return Cost.of(self)
 
 
-def write_session_settings(settings: BaseChatQwenAudio, silence_ms: int | None) -> dict[str, Any]:
-    """Write the settings of a session that transcribes.
-
-    Raises:
-        InvalidRequestError: A field is set that live transcription does not have.
-    """
-    options = _check_options(settings, ("language",))
-    session: dict[str, Any] = {
-        "modalities": ["text"],
-        "input_audio_format": "pcm",
-        "sample_rate": SAMPLE_RATE,
-        "turn_detection": {
-            "type": "server_vad",
-            "threshold": THRESHOLD,
-            "silence_duration_ms": _SILENCE_MS if silence_ms is None else silence_ms,
-        },
-    }
-    if options:
-        session["input_audio_transcription"] = options
-    return session | settings.model_kwargs
-
-
-def write_task_parameters(
-    settings: BaseChatQwenAudio, profile: TaskProfile, silence_ms: int | None
-) -> dict[str, Any]:
-    """Write the parameters of a task that transcribes.
-
-    Raises:
-        InvalidRequestError: A field is set that the model does not have.
-    """
-    options = _check_options(settings, profile.asr_options)
-    if silence_ms is not None and not profile.takes_silence:
-        raise InvalidRequestError(f"{settings.model} does not take silence_ms")
-    parameters: dict[str, Any] = {"format": "pcm", "sample_rate": profile.sample_rate}
-    if profile.takes_silence:
-        parameters["heartbeat"] = True  # or the service hangs up while nobody speaks
-    if silence_ms is not None:
-        parameters["max_sentence_silence"] = silence_ms
-    return {**parameters, **profile.always, **options, **settings.model_kwargs}
-
-
-def _check_options(settings: BaseChatQwenAudio, known: Sequence[str]) -> dict[str, Any]:
-    """Return the `asr_options`, if they are all that is set, and known."""
-    given = dict(settings.request_parameters)
-    options: dict[str, Any] = dict(given.pop("asr_options", {}))
-    if unknown := sorted([*given, *(options.keys() - set(known))]):
-        raise InvalidRequestError(
-            f"live transcription by {settings.model} does not take {', '.join(unknown)}; of "
-            f"asr_options it takes {', '.join(known)}"
-        )
-    return options
-
-
-def _task(model: str, parameters: dict[str, Any], counted: dict[str, Any]) -> TranscriptionProtocol:
+def _task(model: str, parameters: dict[str, Any], usage: CountedUsage) -> TranscriptionProtocol:
     from langchain_qwen_audio._live.tasks import TaskTranscription
 
-    return TaskTranscription(model, parameters, counted)
+    return TaskTranscription(model, parameters, usage)
 
 
-def _session(model: str, session: dict[str, Any]) -> TranscriptionProtocol:
+def _session(model: str, session: dict[str, Any], usage: CountedUsage) -> TranscriptionProtocol:
     from langchain_qwen_audio._live.transcription import SessionTranscription
 
-    return SessionTranscription(model, session)
+    return SessionTranscription(model, session, usage)
 
 
 async def _transcribe(
@@ -233,8 +157,10 @@ async def _transcribe(
                 yield await events.get()
     finally:
         sending.cancel()
-        await asyncio.wait([sending])
-        await link.close()
+        try:  # first, so that a source that does not end when it is cancelled holds nothing up
+            await link.close()
+        finally:
+            await asyncio.wait([sending])
 
 
 async def _send(
@@ -257,5 +183,11 @@ async def _send(
             await link.send(protocol.append(held))
         link.task.finish(is_confirmed=True)
         await link.send(protocol.finish())
+    except asyncio.CancelledError as error:
+        if is_being_cancelled():
+            raise
+        told = AudioError("the source of the sound ended with asyncio.CancelledError")
+        told.__cause__ = error
+        link.task.fail(told)
     except Exception as error:  # noqa: BLE001  # of the source, which is the user's
         link.task.fail(error)

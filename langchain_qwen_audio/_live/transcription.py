@@ -10,38 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_qwen_audio._live.client_events import append_audio, begin_session, finish_session
 from langchain_qwen_audio._live.events import LiveSentence
+from langchain_qwen_audio._live.fields import (
+    optional_text,
+    required_id,
+    required_object,
+    required_seconds,
+    required_text,
+)
+from langchain_qwen_audio._live.protocols import TranscriptionProtocol
 from langchain_qwen_audio._live.service_errors import event_error
 
 if TYPE_CHECKING:
     from langchain_qwen_audio._live.client_events import Opening, RawEvent
+    from langchain_qwen_audio._live.counted_usage import CountedUsage
 
 
-class SessionTranscription:
-    """One session. What is read is a state machine: the service's events in, sentences out.
+class SessionTranscription(TranscriptionProtocol):
+    """One session."""
 
-    Attributes:
-        sample_rate: Samples per second that it is sent.
-        is_finished: Whether the service has said that the session is over.
-    """
-
-    def __init__(self, model: str, session: dict[str, Any]) -> None:
-        """Take the model, and the settings of the session."""
+    def __init__(self, model: str, session: dict[str, Any], usage: CountedUsage) -> None:
+        """Take the model, the settings of the session, and where sentences are counted."""
         self._model = model
         self._session = session
-        self.sample_rate: int = session["sample_rate"]
+        self._usage = usage
+        self.sample_rate = session["sample_rate"]
         self._started_s: dict[str, float] = {}
         self._stopped_s: dict[str, float] = {}
-        self.is_finished = False
-
-    @property
-    def awaits_answer(self) -> bool:
-        """Whether the service must say something next: never, before the end."""
-        return False
-
-    @property
-    def text(self) -> str:
-        """What of a sentence was sent so far: it is in the sentence that is not final."""
-        return ""
 
     def opening(self) -> Opening:
         """Begin the session."""
@@ -56,21 +50,20 @@ class SessionTranscription:
         return finish_session()
 
     def read(self, event: RawEvent) -> list[LiveSentence]:
-        """Read one event; those of no interest give none.
-
-        Raises:
-            QwenAudioError: It reports an error.
-            KeyError: It is not as documented; so with what else such an event leads to.
-        """
-        match event["type"].split("."):
+        """Read one event."""
+        match required_text(event, "type").split("."):
             case ["error"]:
-                raise event_error(event["error"], self._model, event)
+                raise event_error(required_object(event, "error"), self._model, event)
             case ["session", "finished"]:
                 self.is_finished = True
             case ["input_audio_buffer", "speech_started"]:
-                self._started_s[event["item_id"]] = event["audio_start_ms"] / 1000
+                self._started_s[required_id(event, "item_id")] = required_seconds(
+                    event, "audio_start_ms"
+                )
             case ["input_audio_buffer", "speech_stopped"]:
-                self._stopped_s[event["item_id"]] = event["audio_end_ms"] / 1000
+                self._stopped_s[required_id(event, "item_id")] = required_seconds(
+                    event, "audio_end_ms"
+                )
             case ["conversation", "item", "input_audio_transcription", step]:
                 return self._read_sentence(step, event)
         return []
@@ -78,18 +71,24 @@ class SessionTranscription:
     def _read_sentence(self, step: str, event: RawEvent) -> list[LiveSentence]:
         match step:
             case "text":
-                return [self._sentence(event, event["text"] + event.get("stash", ""))]
+                draft = optional_text(event, "stash") or ""
+                return [self._sentence(event, required_text(event, "text") + draft)]
             case "completed":
-                return [self._sentence(event, event["transcript"], is_final=True)]
+                return [self._last(event, required_text(event, "transcript"))]
             case "failed":
-                error = event_error(event["error"], self._model, event)
-                return [self._sentence(event, "", is_final=True, error=error)]
+                error = event_error(required_object(event, "error"), self._model, event)
+                return [self._last(event, "", error=error)]
         return []
+
+    def _last(self, event: RawEvent, text: str, **more: Any) -> LiveSentence:
+        sentence = self._sentence(event, text, is_final=True, **more)
+        self._usage.add_sentence()  # no event says what it costs
+        return sentence
 
     def _sentence(
         self, event: RawEvent, text: str, *, is_final: bool = False, **more: Any
     ) -> LiveSentence:
-        item_id = event["item_id"]
+        item_id = required_id(event, "item_id")
         times = (self._started_s, self._stopped_s)
         find = dict.pop if is_final else dict.get
         start_s, end_s = (find(known, item_id, None) for known in times)
@@ -98,8 +97,8 @@ class SessionTranscription:
             is_final=is_final,
             start_s=start_s,
             end_s=end_s,
-            language=event.get("language"),
-            emotion=event.get("emotion"),
+            language=optional_text(event, "language"),
+            emotion=optional_text(event, "emotion"),
             item_id=item_id,
             **more,
         )

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from langchain_qwen_audio.errors import MessageError
 
 FETCHED_BY_SERVICE = frozenset({"http", "https", "oss"})
+MAX_LABEL_CHARS = 63  # of the name of a host, between two dots
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 
@@ -40,7 +41,29 @@ def address_fault(url: Any) -> str:
         _ = parts.port
     except ValueError as error:  # "Port out of range 0-65535", "Invalid IPv6 URL"
         return str(error)
-    return "" if parts.hostname else "it names no host"
+    if not parts.hostname:
+        return "it names no host"
+    labels = parts.hostname.removesuffix(".").split(".")
+    if not all(0 < len(label) <= MAX_LABEL_CHARS for label in labels):
+        return f"a part of its host's name is empty, or longer than {MAX_LABEL_CHARS} characters"
+    return ""
+
+
+def idna_fault(host: str) -> str:
+    """Say why a host that is not named in ASCII cannot be looked up; httpx would not say it.
+
+    Returns:
+        A reason; "" if nothing is wrong.
+    """
+    if host.isascii() and not host.startswith("xn--"):
+        return ""
+    import idna  # its tables take some milliseconds
+
+    try:
+        idna.decode(host) if host.isascii() else idna.encode(host)
+    except idna.IDNAError as error:
+        return str(error)
+    return ""
 
 
 def check_address(url: Any, where: str) -> None:

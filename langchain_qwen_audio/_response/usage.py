@@ -19,11 +19,13 @@ def to_usage_metadata(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
     (audio-language-model, qwen3-omni-captioner and qwen-asr-api-reference pages). The compatible
     protocol calls its details by other names.
     """
-    if not usage or usage.keys() <= {"duration", "seconds"}:
-        return None  # billed by the second, and nothing is said of tokens
+    if not usage:
+        return None
     flat = _counts(usage)
     inputs = _counts(usage.get("input_tokens_details") or usage.get("prompt_tokens_details"))
     outputs = _counts(usage.get("output_tokens_details") or usage.get("completion_tokens_details"))
+    if not (flat.keys() - {"duration", "seconds"} or inputs or outputs):
+        return None  # billed by the second, or null; nothing is said of tokens
     audio = inputs.get("audio_tokens", flat.get("audio_tokens"))
     cached = inputs.pop("cached_tokens", None)  # a part of the others
     reported = flat.get("input_tokens", flat.get("prompt_tokens"))

@@ -16,8 +16,10 @@ import httpx
 from langchain_qwen_audio._certificates import ssl_context
 from langchain_qwen_audio._service.aiohttp_errors import RaisingHttpx
 from langchain_qwen_audio._service.aiohttp_response import AiohttpResponse, Response
+from langchain_qwen_audio._service.basic_auth import with_basic_auth
 from langchain_qwen_audio._service.httpx_client import HEADERS, KEEPALIVE_S
 from langchain_qwen_audio._service.json_body import JsonBody
+from langchain_qwen_audio._service.leftover_bytes import Connector
 from langchain_qwen_audio._service.proxies import (
     EnvironmentProxy,
     Proxies,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Mapping
 
 PIECE_BYTES = 256 * 1024
+MAX_HEAD_BYTES = 100 * 1024  # of a reply; as httpcore has it, so that sync and async take the same
 
 
 class AiohttpRequest(NamedTuple):
@@ -43,7 +46,14 @@ class AiohttpRequest(NamedTuple):
     extensions: dict[str, Any]
 
 
-def _for_aiohttp(request: httpx.Request) -> AiohttpRequest:
+def _for_aiohttp(request: AiohttpRequest | httpx.Request) -> AiohttpRequest:
+    if isinstance(request, httpx.Request):
+        request = _of_httpx(request)
+    url, headers = with_basic_auth(request.url, request.headers)
+    return request._replace(url=url, headers=headers)
+
+
+def _of_httpx(request: httpx.Request) -> AiohttpRequest:
     headers = dict(request.headers)
     try:
         body: Any = request.content or None
@@ -68,10 +78,16 @@ class AiohttpClient:
     @functools.cached_property
     def _session(self) -> aiohttp.ClientSession:
         """A session that keeps no cookies and sets no limit; opened where its loop runs."""
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S, ssl=ssl_context())
+        connector = Connector(limit=0, keepalive_timeout=KEEPALIVE_S, ssl=ssl_context())
         session = aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            max_line_size=MAX_HEAD_BYTES,
+            max_field_size=MAX_HEAD_BYTES,
         )
+        # An argument of newer versions; older ones take any number.
+        session._max_headers = MAX_HEAD_BYTES // 4  # noqa: SLF001
         # aiohttp repeats GET requests by itself, and has no public way to say no; here retries are
         # counted.
         session._retry_connection = False  # noqa: SLF001
@@ -125,9 +141,8 @@ class AiohttpClient:
                 return AiohttpResponse(await self._send(request), timer)
 
     async def _send(self, request: AiohttpRequest | httpx.Request) -> aiohttp.ClientResponse:
-        if isinstance(request, httpx.Request):
-            request = _for_aiohttp(request)
-        return await self._session.request(
+        request = _for_aiohttp(request)
+        response = await self._session.request(
             request.method,
             request.url,
             headers=request.headers,
@@ -136,6 +151,10 @@ class AiohttpClient:
             timeout=_only_connecting(request.extensions["timeout"]["connect"]),
             proxy=self._proxy,
         )
+        if response.status == httpx.codes.SWITCHING_PROTOCOLS:
+            response.close()  # which aiohttp leaves to who speaks the other protocol
+            raise httpx.RemoteProtocolError("status 101 came, and no request asks for it")
+        return response
 
     async def aclose(self) -> None:
         """Close all connections."""

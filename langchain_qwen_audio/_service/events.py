@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from langchain_qwen_audio._service.aiohttp_response import Response
 
 _DONE = "[DONE]"
-_LINE_END = re.compile(r"\r\n|\n|\r(?!\Z)")  # a "\r" at the end may be half of "\r\n"
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)", re.DOTALL
 )
@@ -64,14 +64,25 @@ class EventDecoder:
     """
 
     def __init__(self) -> None:
-        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
-        self._rest = ""  # of a line that has not ended
+        # Drops a byte order mark at the beginning, as the specification says.
+        utf8 = codecs.getincrementaldecoder("utf-8-sig")("replace")
+        self._text = io.IncrementalNewlineDecoder(utf8, translate=True)
+        self._line: list[str] = []  # pieces of a line that has not ended
         self._data: list[str] = []
 
     def feed(self, piece: bytes) -> Iterator[str]:
         """Yield the data of the events that end in a piece; those without data are left out."""
-        *lines, self._rest = _LINE_END.split(self._rest + self._utf8.decode(piece))
-        for line in lines:
+        return self._read(self._text.decode(piece))
+
+    def finish(self) -> Iterator[str]:
+        """Yield the data of an event whose last line the end of the stream ends."""
+        return self._read(self._text.decode(b"", final=True))
+
+    def _read(self, text: str) -> Iterator[str]:
+        first, *lines = text.split("\n")
+        self._line.append(first)
+        for following in lines:
+            line, self._line = "".join(self._line), [following]
             name, _, value = line.partition(":")
             if name == "data":
                 self._data.append(value.removeprefix(" "))
@@ -79,10 +90,6 @@ class EventDecoder:
                 data, self._data = "\n".join(self._data), []
                 if data and data != _DONE:
                     yield data
-
-    def finish(self) -> Iterator[str]:
-        """Yield the data of an event whose last line the end of the stream ends."""
-        return self.feed(b"\n") if self._rest.endswith("\r") else iter(())
 
 
 def _body_of(data: str, response: Response) -> Any:

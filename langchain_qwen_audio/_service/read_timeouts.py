@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from langchain_qwen_audio._service.aiohttp_response import AiohttpResponse, Response
+from langchain_qwen_audio._service.basic_auth import with_basic_auth
 from langchain_qwen_audio._service.error_codes import check_response
 from langchain_qwen_audio._service.json_body import with_content
-from langchain_qwen_audio._service.leftover_bytes import close_if_unread
+from langchain_qwen_audio._service.leftover_bytes import aclose_if_unread, close_if_unread
 from langchain_qwen_audio._service.time_limits import Timer, with_deadline
 from langchain_qwen_audio.errors import APIConnectionError
 
@@ -31,7 +32,7 @@ class TimedClient:
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Make a request, as httpx does."""
-        return self._http.build_request(method, url, **with_deadline(with_content(options)))
+        return _build(self._http, method, url, options)
 
     def request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
         """Make a request, send it, and read the whole reply."""
@@ -77,7 +78,7 @@ class AsyncTimedClient:
 
     def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
         """Make a request, as httpx does."""
-        return self._http.build_request(method, url, **with_deadline(with_content(options)))
+        return _build(self._http, method, url, options)
 
     async def request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Response:
         """Make a request, send it, and read the whole reply."""
@@ -100,13 +101,25 @@ class AsyncTimedClient:
         async with _timed(timer):
             response = await self._http.send(request, stream=True, **options)
         assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101
-        response.stream = _AsyncTimedStream(response.stream, timer)
+        response.stream = _AsyncTimedStream(response, response.stream, timer)
         _read_as_utf8(response)
         return response
 
     async def aclose(self) -> None:
         """Close the client below."""
         await self._http.aclose()
+
+
+def _build(
+    http: httpx.Client | httpx.AsyncClient,
+    method: str,
+    url: httpx.URL | str,
+    options: dict[str, Any],
+) -> httpx.Request:
+    """Make a request whose URL, which httpx logs, has no password in it."""
+    options = with_deadline(with_content(options))
+    bare, headers = with_basic_auth(str(url), options.get("headers") or {})
+    return http.build_request(method, bare, **{**options, "headers": headers})
 
 
 def _require_open(http: httpx.Client | httpx.AsyncClient) -> None:
@@ -158,13 +171,15 @@ class _TimedStream(httpx.SyncByteStream):
 
 
 class _AsyncTimedStream(httpx.AsyncByteStream):
-    def __init__(self, stream: httpx.AsyncByteStream, timer: Timer) -> None:
-        self._stream, self.timer = stream, timer
+    def __init__(
+        self, response: httpx.Response, stream: httpx.AsyncByteStream, timer: Timer
+    ) -> None:
+        self._response, self._stream, self.timer = response, stream, timer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces = aiter(self._stream)
         while True:
-            async with _timed(self.timer):  # aiohttp does not time a body of unreadable framing
+            async with _timed(self.timer):  # httpx bounds each read alone
                 piece = await anext(pieces, None)
             if piece is None:
                 return
@@ -172,6 +187,7 @@ class _AsyncTimedStream(httpx.AsyncByteStream):
             yield piece
 
     async def aclose(self) -> None:
+        await aclose_if_unread(self._response, self._stream)
         await self._stream.aclose()
 
 

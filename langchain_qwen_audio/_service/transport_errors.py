@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Real keys are at least this long. Shorter ones are placeholders, such as "local" and "no-key",
 # which are words that any text may hold.
 MIN_SECRET_CHARS = 12
+MAX_REASON_CHARS = 300  # parsers repeat all of what they cannot read
 MAX_DEPTH = 50  # of a refusal's body; what is nested deeper is left out
 
 _TRANSPORT_ERRORS = (
@@ -95,14 +96,14 @@ def _reason(error: BaseException) -> str:
         case OSError(errno=int(number)) if number > 0:
             return os.strerror(number)
         case _:
-            return str(error) or type(error).__name__
+            return str(error)[:MAX_REASON_CHARS] or type(error).__name__
 
 
 def was_never_sent(error: BaseException) -> bool:
     """Tell a request that the service cannot have received: no connection came about.
 
-    The aiohttp transport reports connections that broke later as `httpx.ConnectTimeout` too, so
-    that aiohttp's own error counts where there is one.
+    httpx-aiohttp, which a user's own client may be built on, reports connections that broke later
+    as `httpx.ConnectTimeout` too, so that aiohttp's own error counts where there is one.
     """
     causes = list(_causes(error))
     if any(isinstance(it, aiohttp.ClientError) for it in causes):
@@ -189,7 +190,7 @@ def _held_by(error: BaseException) -> str:
 
 
 def _is_broken_connection(error: BaseException) -> bool:
-    """Tell a broken connection, which the aiohttp transport reports as a timeout."""
+    """Tell a broken connection, which httpx-aiohttp reports as a timeout."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, aiohttp.ClientConnectionError):

@@ -37,21 +37,27 @@ _HEADERS = {
 class _Refused(NamedTuple):
     status: int
     reason: str
+    text: str | None = None  # what the page says, by its name there; without it, the reason
+    ends_connection: bool = False
 
 
 class PageGuard:
     """An ASGI application in front of the page's, which it protects."""
 
-    def __init__(self, app: ASGIApp, token: str, public_paths: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, token: str, paths: frozenset[str], public_paths: frozenset[str]
+    ) -> None:
         """Protect an application.
 
         Args:
             app: The application.
             token: What requests must have.
-            public_paths: The paths of files, which hold no secret and need no token.
+            paths: All paths of the application.
+            public_paths: Those of files, which hold no secret and need no token.
         """
         self._app = app
         self._token = token
+        self.paths = paths
         self._public_paths = public_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,6 +78,13 @@ class PageGuard:
 
     def _refuse(self, scope: Scope) -> _Refused | None:
         headers = Headers(scope=scope)
+        if {"content-length", "transfer-encoding"} <= {*headers.keys()}:
+            return _Refused(
+                400,
+                "Content-Length and Transfer-Encoding came, expected Content-Length alone: where "
+                "the body ends would be a guess",
+                ends_connection=True,  # where the next request begins would be one too
+            )
         host = headers.get("host", "")
         if host.rpartition(":")[0] not in _NAMES and host not in _NAMES:
             return _Refused(421, f"Host is {host!r}; the page is at 127.0.0.1 or localhost")
@@ -85,6 +98,7 @@ class PageGuard:
                 403,
                 "the token is missing or old: open the address that qwen-audio serve printed in "
                 "the terminal",
+                text="no_token",
             )
         return _refuse_body(scope, headers)
 
@@ -114,9 +128,10 @@ def _refuse_body(scope: Scope, headers: Headers) -> _Refused | None:
 
 
 async def _answer(refused: _Refused, scope: Scope, receive: Receive, send: Send) -> None:
-    body: dict[str, Any] = {"error": refused.reason}
+    body: dict[str, Any] = {"error": refused.reason, "text": refused.text}
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": refused.reason})
         return
-    response = Response(json.dumps(body), refused.status, media_type="application/json")
+    headers = {"connection": "close"} if refused.ends_connection else None
+    response = Response(json.dumps(body), refused.status, headers, "application/json")
     await response(scope, receive, send)

@@ -35,7 +35,8 @@ async def stream_answer(model: ChatQwenAudio, message: HumanMessage) -> AsyncIte
     """Yield an answer line by line; an error is the last line.
 
     Yields:
-        `{"text": …}` for more of the answer, then its facts, with its speech if there is one.
+        `{"text": …}` for more of the answer, then its facts, then `{"speech": …}` if it is
+        spoken. An answer whose speech is missing was paid too, so that its facts come before that.
     """
     chunks: list[AIMessageChunk] = []
     try:
@@ -44,8 +45,9 @@ async def stream_answer(model: ChatQwenAudio, message: HumanMessage) -> AsyncIte
             if chunk.text:
                 yield _line(text=chunk.text)
         answer = add_ai_message_chunks(*chunks)
-        speech = {"speech": Audio.from_message(answer).base64} if model.modalities else {}
-        yield _line(**speech, **facts_of(answer))
+        yield _line(**facts_of(answer))
+        if model.modalities:
+            yield _line(speech=Audio.from_message(answer).base64)
     except QwenAudioError as error:
         yield _line(error=str(error))
 

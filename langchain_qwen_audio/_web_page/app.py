@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from langchain_qwen_audio._web_page.models import PageModels
 from langchain_qwen_audio.audio import Audio
@@ -15,6 +15,8 @@ try:
     import wsproto  # noqa: F401  # and uvicorn for WebSockets
     from fastapi import FastAPI, Form, Request, Response, UploadFile, WebSocket
     from fastapi.responses import JSONResponse, StreamingResponse
+    from starlette.exceptions import HTTPException
+    from starlette.routing import Route, WebSocketRoute
 
     from langchain_qwen_audio._web_page.access import MAX_RECORDING_BYTES, PageGuard
 except ImportError as error:
@@ -31,12 +33,17 @@ if TYPE_CHECKING:
 
     from langchain_qwen_audio.chat_models import ChatQwenAudio
 
+_SCRIPTS = (
+    *("access.js", "asking.js", "audio_thread.js", "choices.js", "conversation.js", "elements.js"),
+    *("facts.js", "files.js", "microphone.js", "page.js", "player.js", "recorder.js"),
+    *("recording.js", "speech_player.js", "storage.js", "talk.js", "talk_controls.js", "texts.js"),
+    *("wav.js", "waveform.js"),
+)
 _FILES = {
     "/": ("index.html", "text/html"),
     "/page/style.css": ("style.css", "text/css"),
-    "/page/page.js": ("page.js", "text/javascript"),
-    "/page/microphone.js": ("microphone.js", "text/javascript"),
     "/page/texts.json": ("texts.json", "application/json"),
+    **{f"/page/{name}": (name, "text/javascript") for name in _SCRIPTS},
 }
 
 
@@ -60,7 +67,9 @@ def create_page(
     app.add_api_route("/page/ask", page.ask, methods=["POST"])
     app.add_api_websocket_route("/page/talk", page.talk)
     app.add_exception_handler(QwenAudioError, _refuse)
-    return PageGuard(app, token, frozenset(_FILES))
+    app.add_exception_handler(HTTPException, _refuse_form)
+    paths = [it.path for it in app.routes if isinstance(it, Route | WebSocketRoute)]
+    return PageGuard(app, token, frozenset(paths), public_paths=frozenset(_FILES))
 
 
 class _Page:
@@ -121,3 +130,9 @@ def _send_file(name: str, media_type: str) -> Callable[[], Any]:
 
 async def _refuse(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, 400)
+
+
+async def _refuse_form(_: Request, error: Exception) -> JSONResponse:
+    """Refuse what Starlette does not take, such as a question of a megabyte."""
+    refused = cast("HTTPException", error)
+    return JSONResponse({"error": refused.detail}, refused.status_code)

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from langchain_qwen_audio._web_page.access import SUBPROTOCOL
 from langchain_qwen_audio._web_page.answers import facts_of
-from langchain_qwen_audio.errors import QwenAudioError
+from langchain_qwen_audio.errors import InvalidRequestError, QwenAudioError
 from langchain_qwen_audio.live import (
     AudioDelta,
     ErrorReported,
@@ -28,6 +28,7 @@ from langchain_qwen_audio.live import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from starlette.types import Message
     from starlette.websockets import WebSocket
 
     from langchain_qwen_audio.chat_models import ChatQwenAudio
@@ -58,15 +59,18 @@ async def talk(
 
 
 async def _hold_session(websocket: WebSocket, model: ChatQwenAudio, sample_rate: int) -> None:
-    async with model.session() as session:
-        await websocket.send_json({"type": "ready"})
-        await _until_one_ends(
-            _pass_on_input(websocket, session, sample_rate), _pass_on_events(websocket, session)
-        )
+    """Connect and talk; the browser may leave at any time, also while the service is connected."""
+    opened: asyncio.Future[LiveSession] = asyncio.get_running_loop().create_future()
+    await _until_one_ends(
+        _pass_on_input(websocket, opened, sample_rate), _pass_on_events(websocket, model, opened)
+    )
 
 
 async def _until_one_ends(*works: Coroutine[Any, Any, None]) -> None:
-    """Do several things at once until one of them ends, then end the others."""
+    """Do several things at once until one of them ends, then end the others.
+
+    What the others raise while they end is not told: it comes of their end.
+    """
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -74,28 +78,57 @@ async def _until_one_ends(*works: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-    for task in done:
-        task.result()
+    errors = [(task, task.exception()) for task in tasks if not task.cancelled()]
+    for task, error in errors:
+        if error and task in done:
+            raise error
 
 
-async def _pass_on_input(websocket: WebSocket, session: LiveSession, sample_rate: int) -> None:
+async def _pass_on_input(
+    websocket: WebSocket, opened: asyncio.Future[LiveSession], sample_rate: int
+) -> None:
     while (message := await websocket.receive())["type"] == "websocket.receive":
-        if samples := message.get("bytes"):
-            await session.send_audio(samples, sample_rate=sample_rate)
-            continue
-        match json.loads(message["text"]):
-            case {"text": str(text)}:
+        session = await opened
+        match read_input(message):
+            case bytes(samples):
+                await session.send_audio(samples, sample_rate=sample_rate)
+            case str(text):
                 await session.send_text(text)
-            case {"interrupt": True}:
+            case None:
                 await session.interrupt()
 
 
-async def _pass_on_events(websocket: WebSocket, session: LiveSession) -> None:
-    async for event in session:
-        if isinstance(event, AudioDelta):
-            await websocket.send_bytes(event.pcm)
-        elif fields := write_event(event):
-            await websocket.send_json(fields)
+def read_input(message: Message) -> bytes | str | None:
+    """Read what the browser sends: samples, what the user writes, or `None` for an interruption.
+
+    Raises:
+        InvalidRequestError: It is nothing of these.
+    """
+    if (sent := message.get("text")) is None:
+        return bytes(message["bytes"])
+    with contextlib.suppress(ValueError, RecursionError):
+        match json.loads(sent):
+            case {"text": str(text)}:
+                text.encode()  # which half of a surrogate pair does not let itself
+                return text
+            case {"interrupt": True}:
+                return None
+    raise InvalidRequestError(
+        f'{sent[:60]!r} came from the page, expected {{"text": "…"}} or {{"interrupt": true}}'
+    )
+
+
+async def _pass_on_events(
+    websocket: WebSocket, model: ChatQwenAudio, opened: asyncio.Future[LiveSession]
+) -> None:
+    async with model.session() as session:
+        opened.set_result(session)
+        await websocket.send_json({"type": "ready"})
+        async for event in session:
+            if isinstance(event, AudioDelta):
+                await websocket.send_bytes(event.pcm)
+            elif fields := write_event(event):
+                await websocket.send_json(fields)
 
 
 def write_event(event: LiveEvent) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
@@ -89,8 +89,10 @@ _NO_WEBSOCKETS = (
     "The local test server cannot serve live sessions: wsproto is not installed. Run: "
     'pip install "langchain-qwen-audio[local]"'
 )
-# All paths of the service begin so, also those that it does not have.
-_SERVICE_PATHS = ("/api/", "/api-ws/", "/compatible-mode/", "/oss", "/results/")
+_TWO_LENGTHS = (
+    "Content-Length and Transfer-Encoding came, expected one of them: where the body ends would be "
+    "a guess"
+)
 
 T = TypeVar("T")
 Scope: TypeAlias = dict[str, Any]
@@ -133,7 +135,9 @@ class App:
     workers: Executor
     live_sessions: deque[LiveRecord]
     max_live_events: int
-    mounted: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
+    mounted: dict[str, Callable[[Scope, Receive, Send], Awaitable[None]]] = field(
+        default_factory=dict
+    )
 
     def missing(self) -> str:
         """Say what is not installed for the replies that no script gives; "" if nothing is."""
@@ -143,11 +147,14 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or serve one live session."""
         try:
-            if self.mounted and not scope["path"].startswith(_SERVICE_PATHS):
-                await self.mounted(scope, receive, send)
+            if mounted := self.mounted.get(scope["path"]):
+                await mounted(scope, receive, send)
                 return
             if scope["type"] == "websocket":
                 await self._serve_live(scope, receive, send)
+                return
+            if refused := _refuse_two_lengths(scope):
+                await _play(refused, scope["state"]["connection"], receive, send)
                 return
             if early := self._early_reply(scope):
                 await _receive_body(receive, early.after_bytes)
@@ -381,6 +388,17 @@ def _refuse_plain(request: ReceivedRequest) -> Refusal:
     if request.kind == "live":
         return Refusal(400, "NotInstalled", _NO_WEBSOCKETS)
     return refuse_path(request)
+
+
+def _refuse_two_lengths(scope: Scope) -> RawReply | None:
+    """Refuse a request whose length is said twice, which a proxy may read in the other way.
+
+    Nothing more is read of the connection: what would be the next request is not certain either.
+    """
+    if not {b"content-length", b"transfer-encoding"} <= dict(scope["headers"]).keys():
+        return None
+    reply = write_error(scope["path"], Refusal(400, "BadRequest", _TWO_LENGTHS))
+    return replace(reply, headers={**reply.headers, "connection": "close"})
 
 
 def _find_kind(method: str, path: str) -> str:

@@ -1,12 +1,12 @@
 """One HTTP request, as it arrived."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from langchain_qwen_audio.local._form import Form, parse_form
+from langchain_qwen_audio.local._json import read_json
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ReceivedRequest:
         Raises:
             ValueError: It is not JSON.
         """
-        return json.loads(self.body)
+        return read_json(self.body)
 
     @property
     def messages(self) -> list[dict[str, Any]]:

@@ -236,13 +236,14 @@ class LocalDashScope:
             raise RuntimeError(msg)
         return f"http://{_HOST}:{self._port}"
 
-    def mount(self, app: Callable[..., Awaitable[None]]) -> None:
-        """Have an ASGI application answer all paths that the service does not have.
+    def mount(self, app: Callable[..., Awaitable[None]], paths: Collection[str]) -> None:
+        """Have an ASGI application answer some paths, in place of this server.
 
         Args:
             app: The application; its lifespan is not run.
+            paths: The paths, each as a whole: those below it are not the application's.
         """
-        self._app.mounted = app
+        self._app.mounted |= dict.fromkeys(paths, app)
 
     def script(self, *replies: Scripted) -> None:
         """Queue replies, one for each request to a model that passes the service's checks.

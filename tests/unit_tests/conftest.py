@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from typing import TYPE_CHECKING
 
@@ -71,12 +72,18 @@ def fast_polling(monkeypatch: pytest.MonkeyPatch) -> None:
 LONGEST = {
     *("test_installs", "test_notebooks", "test_site", "test_docs", "test_hostile_audio"),
     *("test_worker_pool", "test_chains", "test_cli", "test_cli_mcp", "test_connection_pool"),
-    *("test_read_timeouts", "test_time_limits", "test_browser"),
+    *("test_read_timeouts", "test_time_limits", "test_browser", "test_browser_trouble"),
 }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from visiting thousands of collected tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 # The modes share all that makes a request: one of the whole answers, one of streams, one sync and

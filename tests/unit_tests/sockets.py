@@ -11,7 +11,9 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    Step = bytes | float | Callable[[], object]
 
 
 def http(text: str) -> bytes:
@@ -24,15 +26,21 @@ def http(text: str) -> bytes:
 
 
 class RawServer(socketserver.ThreadingTCPServer):
-    """Answers each request with the next steps: bytes to write, and seconds to wait."""
+    """Answers each request with the next steps: bytes to write, seconds to wait, and calls.
+
+    Attributes:
+        connections: How many there were.
+        requests: How many came on all of them.
+        ended: How many connections the clients have closed.
+    """
 
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, replies: Sequence[Sequence[bytes | float]]) -> None:
+    def __init__(self, replies: Sequence[Sequence[Step]]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.replies = iter(replies)
-        self.connections = 0
+        self.connections = self.requests = self.ended = 0
         self.base_url = f"http://127.0.0.1:{self.server_address[1]}/api/v1"
 
 
@@ -43,11 +51,15 @@ class _Handler(socketserver.StreamRequestHandler):
         self.server.connections += 1
         with contextlib.suppress(ConnectionError):
             while self._read_request():
+                self.server.requests += 1
                 for step in next(self.server.replies):
                     if isinstance(step, bytes):
                         self.wfile.write(step)
+                    elif callable(step):
+                        step()
                     else:
                         time.sleep(step)
+        self.server.ended += 1
 
     def _read_request(self) -> bool:
         length = 0
@@ -60,7 +72,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 @contextlib.contextmanager
-def raw_server(*replies: Sequence[bytes | float]) -> Iterator[RawServer]:
+def raw_server(*replies: Sequence[Step]) -> Iterator[RawServer]:
     with RawServer(replies) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield server

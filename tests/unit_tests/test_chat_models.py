@@ -41,7 +41,7 @@ from .conftest import ainvoke, astream, calls_in, invoke, stream
 from .waiting import HANG_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
     from langchain_core.messages import AIMessageChunk
     from langchain_core.tracers.schemas import Run
@@ -170,6 +170,30 @@ def test_a_workspace_travels_in_its_header(call_model: CallModel, server: LocalD
     call_model(ChatQwenAudio(base_url=server.base_url, api_key=KEY), "?")
     sent = [request.headers.get("x-dashscope-workspace") for request in server.requests]
     assert sent == ["ws-1", None]
+
+
+@pytest.mark.parametrize(
+    "workspace", ["ws\n1", "ws-1\r\nx: y", "ws 1", "ws\t1", "业务空间", "\x7f"]
+)
+def test_a_workspace_that_no_header_can_hold_is_refused(workspace: str) -> None:
+    for address in ({}, {"base_url": "http://gateway/api/v1"}):
+        with pytest.raises(ValidationError, match="the workspace holds white space"):
+            ChatQwenAudio(api_key=KEY, workspace=workspace, **address)
+
+
+def test_white_space_around_a_workspace_is_left_out(
+    call_model: CallModel, server: LocalDashScope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASHSCOPE_WORKSPACE", " ws-1\n")
+    call_model(ChatQwenAudio(base_url=server.base_url, api_key=KEY), "?")
+    assert server.requests[0].headers["x-dashscope-workspace"] == "ws-1"
+
+
+@pytest.mark.parametrize("workspace", ["w" * 64, "a.b", "a/b", "me@evil.example/"])
+def test_a_workspace_that_no_host_can_be_named_after_is_refused(workspace: str) -> None:
+    with pytest.raises(ValidationError, match="expected an id such as 'ws-1'"):
+        ChatQwenAudio(api_key=KEY, workspace=workspace)
+    ChatQwenAudio(api_key=KEY, workspace=workspace, base_url="http://gateway/api/v1")
 
 
 # --- parameters -------------------------------------------------------------------------------
@@ -330,6 +354,20 @@ def test_fragments_come_before_the_answer_is_complete(
         return chunk.text
 
     assert asyncio.run(afirst()) == "a"
+
+
+def test_streams_that_nobody_ends_are_closed_with_their_loop(
+    server: LocalDashScope, model: ChatQwenAudio, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.script(*[Reply(fragments=("a", "b"), pause_s=3600)] * 3)
+
+    async def leave() -> list[AsyncGenerator[AIMessageChunk]]:
+        streams = [model.astream("?") for _ in range(3)]
+        assert [(await anext(chunks)).text for chunks in streams] == ["a", "a", "a"]
+        return streams
+
+    asyncio.run(leave())
+    assert caplog.record_tuples == []
 
 
 def test_with_config_and_bind_compose(server: LocalDashScope, model: ChatQwenAudio) -> None:

@@ -7,6 +7,7 @@ import functools
 import io
 import itertools
 import json
+import math
 import os
 import re
 import shutil
@@ -967,21 +968,23 @@ def serving(*args: str, env: Variables = NONE) -> Iterator[list[str]]:
             yield [*itertools.takewhile(lambda line: "Ctrl-C" not in line, lines)]
             it.send_signal(signal.SIGINT)
             assert it.wait(timeout=HANG_S) == 130
+            assert it.stderr is not None
+            assert it.stderr.read().split() == ["qwen-audio:", "stopped"]
         finally:
             it.kill()
 
 
-def ask_page(line: str, **headers: str) -> httpx.Response:
+def page_request(line: str, **headers: str) -> dict[str, Any]:
     """Ask as the page does that is at the address in a line."""
     address, _, token = line.rsplit(maxsplit=1)[-1].partition("/#")
     assert len(token) > 40
-    return httpx.post(
-        f"{address}/page/ask",
-        headers={"x-page-token": token, "origin": address, **headers},
-        files={"recording": Path(SAMPLE).read_bytes()},
-        data={"model": "qwen3.5-omni-flash", "question": "?"},
-        timeout=HANG_S,
-    )
+    return {
+        "url": f"{address}/page/ask",
+        "headers": {"x-page-token": token, "origin": address, **headers},
+        "files": {"recording": Path(SAMPLE).read_bytes()},
+        "data": {"model": "qwen3.5-omni-flash", "question": "?"},
+        "timeout": HANG_S,
+    }
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -991,7 +994,8 @@ def test_serve_says_what_it_is_and_has_a_page_and_stops_on_interrupt() -> None:
         assert "local test server, with Whisper tiny.en and not Qwen" in banner
         assert httpx.get(f"{url}/nothing", timeout=HANG_S).status_code == 404
         assert page.startswith(f"Open this address in a browser: {url.removesuffix('/api/v1')}/#")
-        assert "[local test server: Whisper" in ask_page(page).text.replace('"}\n{"text": "', "")
+        answer = httpx.post(**page_request(page)).text.replace('"}\n{"text": "', "")
+        assert "[local test server: Whisper" in answer
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -999,13 +1003,23 @@ def test_serve_upstream_has_the_page_alone_with_the_key_on_the_server(
     service: LocalDashScope,
 ) -> None:
     with serving("--upstream", env=variables(service)) as (page,):
-        reply = ask_page(page)
-        refused = ask_page(page, origin="http://evil.example")
+        reply = httpx.post(**page_request(page))
+        refused = httpx.post(**page_request(page, origin="http://evil.example"))
     assert '{"text": "a"}' in reply.text
     (request,) = service.requests
     assert request.headers["authorization"] == "Bearer sk-1"
     assert "sk-1" not in repr((reply.headers.raw, reply.content))
     assert refused.status_code == 403
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_serve_upstream_stops_in_an_answer_without_a_traceback(service: LocalDashScope) -> None:
+    service.script(Reply("one two", pause_s=math.inf))
+    env = variables(service)
+    with contextlib.ExitStack() as later, serving("--upstream", env=env) as (page,):
+        reply = later.enter_context(httpx.stream("POST", **page_request(page)))
+        assert reply.status_code == 200
+    wait_until(lambda: service.disconnects == 1)  # it was in the answer
 
 
 def test_a_port_in_use_is_one_line(run: Run) -> None:

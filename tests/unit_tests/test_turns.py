@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler
+from langchain_core.messages import AIMessageChunk
+from langchain_core.runnables import RunnableLambda
 
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio._turns import FIRST, PER_TURN, Turns
@@ -71,8 +74,24 @@ async def test_who_is_cancelled_while_waiting_takes_no_place() -> None:
     assert taken == [*range(PER_TURN), *range(2 * PER_TURN, 3 * PER_TURN)]
 
 
-@pytest.mark.parametrize("streams", [False, True], ids=["ainvoke", "astream"])
-async def test_many_calls_at_once_begin_in_several_turns(streams: bool) -> None:
+async def ainvoke(model: ChatQwenAudio) -> None:
+    await model.ainvoke("?")
+
+
+async def astream(model: ChatQwenAudio) -> None:
+    assert "".join([chunk.text async for chunk in model.astream("?")]) == "ok"
+
+
+async def astream_in_a_chain(model: ChatQwenAudio) -> None:
+    """Stream by way of a function, which LangChain core must know as an async generator's."""
+    chain: RunnableLambda[str, AIMessageChunk] = RunnableLambda(model.astream)
+    assert "".join([chunk.text async for chunk in chain.astream("?")]) == "ok"
+
+
+@pytest.mark.parametrize("call_model", [ainvoke, astream, astream_in_a_chain])
+async def test_many_calls_at_once_begin_in_several_turns(
+    call_model: Callable[[ChatQwenAudio], Awaitable[None]],
+) -> None:
     begun: list[Any] = []
 
     class Counting(AsyncCallbackHandler):
@@ -82,14 +101,8 @@ async def test_many_calls_at_once_begin_in_several_turns(streams: bool) -> None:
     async with LocalDashScope(reply="ok") as server:
         model = ChatQwenAudio(base_url=server.base_url, api_key="local", callbacks=[Counting()])
         await model.ainvoke("?")
-
-        async def call_model() -> None:
-            if not streams:
-                await model.ainvoke("?")
-            else:
-                assert "".join([chunk.text async for chunk in model.astream("?")]) == "ok"
-
-        assert await most_in_a_turn(begun, *(call_model() for _ in range(3 * PER_TURN))) <= PER_TURN
+        calls = [call_model(model) for _ in range(3 * PER_TURN)]
+        assert await most_in_a_turn(begun, *calls) <= PER_TURN
     assert len(begun) == 1 + 3 * PER_TURN
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from langchain_qwen_audio.local._answers.answer import answer_request
+from langchain_qwen_audio.local._json import read_json
 from langchain_qwen_audio.local._live.conversation import LiveConversation, to_samples
 from langchain_qwen_audio.local._live.events import Event, new_id
 from langchain_qwen_audio.local._live.session import ServerSession
@@ -200,7 +201,7 @@ async def serve_live(session: Serving, record: LiveRecord, receive: Receive, sen
             sent = message.get("bytes") or message.get("text") or ""
             with contextlib.suppress(ValueError):
                 is_audio = isinstance(sent, bytes)
-                record.received.append({"audio": sent} if is_audio else json.loads(sent))
+                record.received.append({"audio": sent} if is_audio else read_json(sent))
             await session.take(sent)
         record.close_code = message["code"]
     finally:

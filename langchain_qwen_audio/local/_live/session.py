@@ -7,13 +7,13 @@ answer, is a queue of jobs, so that a response can be cancelled while it is sent
 import asyncio
 import binascii
 import contextlib
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import pybase64
 
+from langchain_qwen_audio.local._json import read_json
 from langchain_qwen_audio.local._live.conversation import LiveConversation
 from langchain_qwen_audio.local._live.events import (
     Event,
@@ -101,7 +101,7 @@ class ServerSession:
         """Take one event of the client; what is wrong with it is an error event."""
         event_id = None
         try:
-            event = json.loads(text)
+            event = read_json(text)
             event_id = event.get("event_id")
             await self._take(event)
         except InvalidSettingError as error:

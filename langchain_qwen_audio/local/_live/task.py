@@ -7,11 +7,11 @@ the connection with it.
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
+from langchain_qwen_audio.local._json import read_json
 from langchain_qwen_audio.local._live.events import Event
 from langchain_qwen_audio.local._live.task_audio import Begun, Quiet, Spoken, TaskAudio
 from langchain_qwen_audio.local._live.task_events import TaskWriter, failed_event
@@ -96,7 +96,7 @@ class TaskSession:
     def _take(self, text: str) -> None:
         message = None
         with contextlib.suppress(ValueError):
-            message = json.loads(text)
+            message = read_json(text)
         action, self._task_id = read_header(message)
         if action == "run-task":
             self._run(message)

@@ -13,9 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from langchain_qwen_audio.local._json import read_json
 from langchain_qwen_audio.local._model_request import ModelRequest
 from langchain_qwen_audio.local._protocols.checks import INVALID_PARAMETER, check_json
 from langchain_qwen_audio.local._protocols.http_replies import (
+    encode_text,
     json_reply,
     new_request_id,
     write_json,
@@ -119,7 +121,7 @@ def _read_line(written: bytes, number: int) -> Line:
     if len(written) > _MAX_LINE_BYTES:
         raise invalid_parameter(f"Line {number} is larger than 6 MB.")
     try:
-        line = json.loads(written)
+        line = read_json(written)
     except ValueError:
         line = None
     match line:
@@ -148,7 +150,7 @@ def write_line_request(line: Line, api_key: str) -> ReceivedRequest:
         path=OPENAI.base_path + OPENAI.path,
         query={},
         headers={"authorization": f"Bearer {api_key}", "content-type": "application/json"},
-        body=write_json(line.body).encode(),
+        body=encode_text(write_json(line.body)),
     )
 
 
@@ -297,7 +299,7 @@ def write_line_result(line: Line, reply: RawReply) -> tuple[bool, bytes]:
         "response": {**response, "body": body} if has_succeeded else response,
         "error": None if has_succeeded else error,
     }
-    return has_succeeded, f"{write_json(result)}\n".encode()
+    return has_succeeded, encode_text(f"{write_json(result)}\n")
 
 
 def _body_of(steps: Sequence[object]) -> dict[str, Any] | None:

@@ -18,6 +18,11 @@ def write_json(payload: Mapping[str, Any]) -> str:
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
 
 
+def encode_text(text: str) -> bytes:
+    """Encode what is sent; half of a surrogate pair, which a request may name, becomes "?"."""
+    return text.encode(errors="replace")
+
+
 def json_reply(
     status: int,
     payload: Mapping[str, Any],
@@ -27,7 +32,7 @@ def json_reply(
     headers: Mapping[str, str] | None = None,
 ) -> RawReply:
     """Answer with one JSON body."""
-    body = write_json(payload).encode()
+    body = encode_text(write_json(payload))
     own = {
         "content-type": "application/json",
         "content-length": str(len(body)),

@@ -14,6 +14,7 @@ from langchain_qwen_audio.local._model_request import ModelRequest
 from langchain_qwen_audio.local._models.table import Family, Model
 from langchain_qwen_audio.local._protocols import checks
 from langchain_qwen_audio.local._protocols.http_replies import (
+    encode_text,
     event_stream,
     json_reply,
     new_request_id,
@@ -120,7 +121,8 @@ def sse_event(
         ```
     """
     data = payload if isinstance(payload, str) else write_json(payload)
-    return f"id:{event_id}\nevent:{event}\n:HTTP_STATUS/{status}\ndata:{data}\n\n".encode()
+    lines = f"id:{event_id}\nevent:{event}\n:HTTP_STATUS/{status}\ndata:{data}\n\n"
+    return encode_text(lines)
 
 
 def _write_whole(reply: Reply, tokens: InputTokens, family: Family) -> RawReply:

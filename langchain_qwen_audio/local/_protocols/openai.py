@@ -18,6 +18,7 @@ from langchain_qwen_audio.local._model_request import ModelRequest
 from langchain_qwen_audio.local._models.table import Model
 from langchain_qwen_audio.local._protocols import checks, tool_prompt
 from langchain_qwen_audio.local._protocols.http_replies import (
+    encode_text,
     event_stream,
     json_reply,
     new_request_id,
@@ -340,7 +341,7 @@ def _choice(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str
 
 def _event(payload: Mapping[str, Any]) -> bytes:
     """Frame one event: with a blank after the colon, unlike the native ones."""
-    return f"data: {write_json(payload)}\n\n".encode()
+    return encode_text(f"data: {write_json(payload)}\n\n")
 
 
 # --- errors ---

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from array import array
 from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
 
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio.live import LiveEvent, LiveSentence, LiveSession, ResponseFinished
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from langchain_qwen_audio.local import LiveRecord, LocalDashScope
 
@@ -74,3 +77,27 @@ def received(record: LiveRecord) -> list[dict[str, Any]]:
 def _bare(event: dict[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in event.items() if name != "event_id"}
     return rest | ({"audio": len(rest["audio"])} if "audio" in rest else {})
+
+
+@contextlib.asynccontextmanager
+async def service_that_goes_on(
+    port: int, go_on: Callable[[web.WebSocketResponse], Awaitable[None]]
+) -> AsyncIterator[str]:
+    """Run a service that begins a session, and then does something else; yield its address."""
+
+    async def begin(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(autoping=False)
+        await socket.prepare(request)
+        await socket.send_json({"type": "session.created", "session": {}})
+        await socket.receive()
+        await socket.send_json({"type": "session.updated", "session": {}})
+        await go_on(socket)
+        return socket
+
+    application = web.Application()
+    application.router.add_get("/api-ws/v1/realtime", begin)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    yield f"http://127.0.0.1:{port}/api/v1"
+    await runner.cleanup()

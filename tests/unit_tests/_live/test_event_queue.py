@@ -20,6 +20,17 @@ async def test_a_slow_reader_holds_the_connection_up() -> None:
     await second
 
 
+async def test_each_event_that_is_read_makes_room() -> None:
+    queue: EventQueue[LiveEvent] = EventQueue(max_bytes=3000)
+    for name in "ab":
+        await queue.put(AudioDelta(bytes(900), name))
+    third = asyncio.ensure_future(queue.put(AudioDelta(bytes(900), "c")))
+    await asyncio.sleep(0)
+    assert not third.done()
+    assert await queue.get() == AudioDelta(bytes(900), "a")
+    await third
+
+
 async def test_an_event_larger_than_the_bound_passes() -> None:
     queue: EventQueue[LiveEvent] = EventQueue(max_bytes=10)
     await queue.put(AudioDelta(bytes(1000), "a"))

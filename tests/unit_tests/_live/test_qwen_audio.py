@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from typing import TYPE_CHECKING, Any
@@ -179,8 +180,10 @@ async def test_finish_by_hand_ends_at_once_when_all_was_said(server: LocalDashSc
 
 
 async def test_finish_by_hand_waits_for_a_transcript_that_comes_after_the_answer(
-    server: LocalDashScope,
+    server: LocalDashScope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reader_task, "_UNCONFIRMED_END_S", 2 * HANG_S)
+
     def heard(kind: str, **fields: Any) -> dict[str, Any]:
         kind = f"conversation.item.input_audio_transcription.{kind}"
         return {"type": kind, "item_id": "i1", "content_index": 0, **fields}
@@ -197,7 +200,8 @@ async def test_finish_by_hand_waits_for_a_transcript_that_comes_after_the_answer
             ]
         )
     )
-    async with qwen_audio(server).session(turn_detection=None) as session:
+    session = qwen_audio(server).session(turn_detection=None)
+    async with asyncio.timeout(HANG_S), session:
         await session.send_text("?")
         await session.finish()
         *_, first, second, last = [event async for event in session]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import math
 import tracemalloc
@@ -15,6 +14,7 @@ import pytest
 from aiohttp import web
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import tool as make_tool
 
 from langchain_qwen_audio import Audio, ChatQwenAudio, Cost
 from langchain_qwen_audio._live import connection as live_connection
@@ -61,10 +61,20 @@ from langchain_qwen_audio.local import (
 from tests.unit_tests.test_docs import SAMPLE
 from tests.unit_tests.waiting import HANG_S, wait_until
 
-from .conversations import MODEL, end_of, live_model, read_answer, received, say, silence, tone
+from .conversations import (
+    MODEL,
+    end_of,
+    live_model,
+    read_answer,
+    received,
+    say,
+    service_that_goes_on,
+    silence,
+    tone,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import Iterator
 
     from langchain_core.outputs import LLMResult
 
@@ -176,6 +186,20 @@ async def test_the_service_finds_the_ends_of_turns(server: LocalDashScope) -> No
         more = await read_answer(session)
     assert events[:2] == [SpeechStarted(0.2), SpeechStopped(1.5)]
     assert [type(event) for event in more[:3]] == [SpeechStarted, SpeechStopped, ResponseStarted]
+
+
+@pytest.mark.parametrize(
+    ("detection", "pause_s"),
+    [("server_vad", 1.2), ({"type": "server_vad", "silence_duration_ms": 2000}, 2.4)],
+)
+async def test_a_turn_that_is_ended_by_hand_has_a_pause_that_is_long_enough(
+    server: LocalDashScope, detection: Any, pause_s: float
+) -> None:
+    async with live_model(server).session(turn_detection=detection) as session:
+        await session.send_audio(tone(0.5))
+        await session.commit()
+        await read_answer(session)
+    assert b"".join(_audio(server)) == tone(0.5) + silence(pause_s)
 
 
 async def test_speech_interrupts_the_answer_and_what_was_not_played(server: LocalDashScope) -> None:
@@ -330,6 +354,23 @@ async def test_speech_that_was_interrupted_is_not_read_any_more(server: LocalDas
     assert session.messages[-1].text == "Hel"
 
 
+async def test_interrupting_by_hand_drops_the_speech_that_was_not_read(
+    server: LocalDashScope,
+) -> None:
+    audio = {"type": "response.audio.delta", "response_id": "r1", "delta": "AAAA"}
+    end = {"type": "response.done", "response": {"id": "r1", "status": "cancelled"}}
+    last = {**BEGUN[1], "delta": "lo"}
+    server.script(LiveReply([*BEGUN, audio, last]), LiveReply([audio, end]))
+    async with live_model(server).session(turn_detection=None) as session:
+        await session.send_text("?")
+        while session._link.reader.text != "Hello":  # noqa: ASYNC110  # all came, and is not read
+            await asyncio.sleep(0.01)
+        await session.interrupt()
+        await session._link.send(create_response())  # for the rest to be sent
+        events = await read_answer(session)
+    assert [type(it) for it in events] == [ResponseStarted, TextDelta, TextDelta, ResponseFinished]
+
+
 async def test_an_answer_is_interrupted_by_hand_and_by_a_text(server: LocalDashScope) -> None:
     stalled = Reply("one two", pause_s=math.inf, input_transcript="Hi")
     server.script(stalled, stalled, "done")
@@ -399,6 +440,33 @@ async def test_tools_are_run_and_answered(
     assert {"type": "function_call_output", "call_id": "c1", "output": "5"} in outputs
     assert [it.type for it in session.messages] == ["human", "ai", *["tool"] * 4, "ai"]
     assert "the tool fail failed" in caplog.text
+
+
+async def test_tools_of_one_answer_run_at_the_same_time_and_are_runs_of_their_own(
+    server: LocalDashScope,
+) -> None:
+    class Runs(AsyncCallbackHandler):
+        async def on_tool_start(self, serialized: Any, *_: Any, **__: Any) -> None:
+            started.append(serialized["name"])
+
+    started: list[str] = []
+    met = asyncio.Barrier(2)
+
+    @make_tool
+    async def meet() -> str:
+        """Meet the other one."""
+        await met.wait()
+        return "met"
+
+    meet.callbacks = [Runs()]
+    calls: list[dict[str, Any]] = [{"name": "meet", "arguments": {}, "id": it} for it in "ab"]
+    server.script(Reply(tool_calls=calls), "Both met.")
+    async with live_model(server).session(tools=[meet], turn_detection=None) as session:
+        await say(session)
+        answered = await read_answer(session)
+    results = [it.message.text for it in answered if isinstance(it, ToolFinished)]
+    assert results == ["met", "met"]
+    assert started == ["meet", "meet"]
 
 
 async def test_a_recording_that_a_tool_returns_is_no_empty_result(server: LocalDashScope) -> None:
@@ -507,6 +575,7 @@ FAILED = {"type": "server_error", "code": "InternalError", "message": "it broke"
         ((CloseCode(1007, "Invalid payload data"),), InvalidRequestError, "Invalid payload"),
         ((CloseCode(1009),), InvalidRequestError, "too large"),
         ((CloseCode(1011, "oops"),), APIError, "failed .close code 1011.: oops"),
+        ((CloseCode(1011, "Model not exist."),), NotFoundError, "Model not exist"),
         ((CloseCode(1013),), StreamInterruptedError, "overloaded"),
         ((CloseCode(4321),), StreamInterruptedError, "close code 4321"),
         ((math.inf,), StreamTimeoutError, "silent for 2 s"),
@@ -720,30 +789,6 @@ async def test_a_connection_that_is_gone_is_noticed(
             await anext(session)
 
 
-@contextlib.asynccontextmanager
-async def service_that_goes_on(
-    port: int, go_on: Callable[[web.WebSocketResponse], Awaitable[None]]
-) -> AsyncIterator[str]:
-    """Run a service that begins a session, and then does something else; yield its address."""
-
-    async def begin(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(autoping=False)
-        await socket.prepare(request)
-        await socket.send_json({"type": "session.created", "session": {}})
-        await socket.receive()
-        await socket.send_json({"type": "session.updated", "session": {}})
-        await go_on(socket)
-        return socket
-
-    application = web.Application()
-    application.router.add_get("/api-ws/v1/realtime", begin)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    yield f"http://127.0.0.1:{port}/api/v1"
-    await runner.cleanup()
-
-
 async def test_a_service_that_does_not_read_is_an_error_for_who_sends(
     unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -880,6 +925,22 @@ def _held() -> int:
     here = tracemalloc.Filter(inclusive=True, filename_pattern="*/langchain_qwen_audio/_live/*")
     traces = tracemalloc.take_snapshot().filter_traces([here]).traces
     return sum(trace.size for trace in traces)
+
+
+async def test_who_sends_without_a_pause_leaves_others_their_turn(server: LocalDashScope) -> None:
+    turns: list[int] = []
+
+    async def note() -> None:
+        while True:
+            turns.append(len(turns))
+            await asyncio.sleep(0)
+
+    async with live_model(server).session(turn_detection=None) as session:
+        noting = asyncio.create_task(note())
+        for _ in range(50):
+            await session.send_audio(bytes(640))
+        noting.cancel()
+    assert len(turns) >= 50
 
 
 async def test_a_hundred_sessions_at_once_do_not_mix(server: LocalDashScope) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 from array import array
@@ -12,6 +13,8 @@ import pytest
 
 from langchain_qwen_audio import Audio, ChatQwenAudio
 from langchain_qwen_audio._live.address import TASK_PATH, live_address
+from langchain_qwen_audio._live.counted_usage import CountedUsage
+from langchain_qwen_audio._live.tasks import TaskTranscription
 from langchain_qwen_audio.costs import Cost
 from langchain_qwen_audio.errors import (
     APIConnectionError,
@@ -178,6 +181,14 @@ async def test_sentences_without_numbers_are_told_apart(server: LocalDashScope) 
     ]
 
 
+def test_a_sentence_that_grows_has_no_end() -> None:
+    reader = TaskTranscription("m", {"sample_rate": 16_000}, CountedUsage())
+    times = {"begin_time": 100, "end_time": 900}
+    (partial,) = reader.read(result(text="Hel", sentence_end=False, **times))
+    (final,) = reader.read(result(text="Hello", sentence_end=True, **times))
+    assert [(it.start_s, it.end_s) for it in (partial, final)] == [(0.1, None), (0.1, 0.9)]
+
+
 async def test_words_have_their_times_in_what_was_sent() -> None:
     async def late() -> AsyncIterator[bytes]:
         yield silence(1)
@@ -292,11 +303,19 @@ FAULTS: dict[str, tuple[Any, type[QwenAudioError], str]] = {
 async def test_a_task_that_breaks_is_an_error_after_what_came_before(
     server: LocalDashScope, fault: tuple[Any, type[QwenAudioError], str]
 ) -> None:
+    is_read = asyncio.Event()
+
+    async def source() -> AsyncIterator[bytes]:
+        yield tone(0.5) + silence(0.6)
+        await is_read.wait()  # a reset loses what was not read
+        yield tone(0.5) + silence(0.6)
+
     scripted, error, match = fault
     server.script("Hello", scripted)
     model = live_model(server, model=STREAMING, timeout=0.3)
-    transcription = model.transcribe_live(two_sentences(), silence_ms=400)
+    transcription = model.transcribe_live(source(), silence_ms=400)
     assert [(await anext(transcription)).text for _ in range(2)] == ["Hello", "Hello"]
+    is_read.set()
     with pytest.raises(error, match=match):
         await anext(transcription)
     with pytest.raises(StopAsyncIteration):

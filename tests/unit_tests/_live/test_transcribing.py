@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from langchain_qwen_audio import Audio, ChatQwenAudio
+from langchain_qwen_audio._live.counted_usage import CountedUsage
+from langchain_qwen_audio._live.transcription import SessionTranscription
 from langchain_qwen_audio.errors import (
     APIError,
     AudioError,
@@ -65,6 +67,18 @@ async def test_sentences_grow_and_end_with_times() -> None:
         },
     }
     assert last == {"type": "session.finish"}
+
+
+def test_times_of_a_sentence_are_held_until_it_is_over() -> None:
+    place, usage = {"item_id": "i1"}, CountedUsage()
+    reader = SessionTranscription("m", {"sample_rate": 16_000}, usage)
+    reader.read({"type": "input_audio_buffer.speech_started", "audio_start_ms": 100, **place})
+    reader.read({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 900, **place})
+    kind = "conversation.item.input_audio_transcription"
+    (partial,) = reader.read({"type": f"{kind}.text", "text": "Hel", **place})
+    (final,) = reader.read({"type": f"{kind}.completed", "transcript": "Hello", **place})
+    assert [(it.start_s, it.end_s) for it in (partial, final)] == [(0.1, 0.9)] * 2
+    assert (reader._started_s, reader._stopped_s) == ({}, {})
 
 
 async def test_a_recording_is_transcribed_to_its_end() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NOWHERE = "http://host:70000/a.wav"
 TOO_LARGE = "Port out of range 0-65535"
+EMPTY_OR_LONG = "a part of its host's name is empty, or longer than 63 characters"
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,15 @@ TOO_LARGE = "Port out of range 0-65535"
         ("http://[::1]:80/", ""),
         ("http://[::1/", "Invalid IPv6 URL"),
         ("http:///a.wav", "it names no host"),
+        ("http://a..example/", EMPTY_OR_LONG),
+        ("http://.example/", EMPTY_OR_LONG),
+        ("http://ä..example/", EMPTY_OR_LONG),
+        ("http://a.example../", EMPTY_OR_LONG),
+        (f"http://{'a' * 64}.example/", EMPTY_OR_LONG),
+        (f"http://{'a' * 63}.example/", ""),
+        ("http://a.example./", ""),
+        ("http://a_b/", ""),
+        ("http://me@127.0.0.1:1/", ""),
         ("oss://a", ""),
         ("data:audio/wav;base64,AAAA", ""),
         (b"bytes", ""),
@@ -61,4 +71,21 @@ def test_such_a_url_is_refused_wherever_one_is_given(server: LocalDashScope) -> 
     with pytest.raises(ValidationError, match="base_url is no valid URL") as caught:
         ChatQwenAudio(base_url="http://me:secret@host:70000/v1", api_key="local")
     assert "secret" not in str(caught.value)
+    with pytest.raises(ValidationError, match=f"base_url is no valid URL .{EMPTY_OR_LONG}"):
+        ChatQwenAudio(base_url="http://gateway..example/v1", api_key="local")
     assert server.requests == []
+
+
+REFUSED = ["xn--a/v1", f"{'ä' * 60}.example/v1", "-ä.example/v1", "host/v1\n/v1", "host/\x00"]
+
+
+@pytest.mark.parametrize("rest", REFUSED)
+def test_a_base_url_that_httpx_would_not_take_is_refused(rest: str) -> None:
+    with pytest.raises(ValidationError, match="base_url is no valid URL"):
+        ChatQwenAudio(base_url=f"http://{rest}", api_key="local")
+
+
+@pytest.mark.parametrize("host", ["bücher.example", "xn--bcher-kva.example", "例え。example"])
+def test_a_base_url_may_have_a_host_of_any_script(host: str) -> None:
+    model = ChatQwenAudio(base_url=f" http://{host}/api/v1\n", api_key="local")
+    assert model.base_url == f"http://{host}/api/v1"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from langchain_qwen_audio._response.usage import billed_seconds
+from langchain_qwen_audio._response.usage import billed_seconds, to_usage_metadata
 from langchain_qwen_audio.local import LocalDashScope, Reply
 from tests.unit_tests.models import (
     ASR,
@@ -172,6 +172,21 @@ ODD_SECONDS = [None, True, "5", [5], -1, float("inf"), float("nan"), 10**400]
 def test_seconds_that_nobody_can_bill_are_left_out(seconds: object) -> None:
     assert billed_seconds({"seconds": seconds}) is None
     assert billed_seconds({"duration": 1.5}) == 1.5
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {},
+        {"duration": 3},
+        {"seconds": 3},
+        {"input_tokens": None, "output_tokens": None, "total_tokens": None},
+        {"duration": 3, "input_tokens": "28", "input_tokens_details": None},
+    ],
+)
+def test_tokens_that_are_not_said_are_not_0(usage: dict[str, Any] | None) -> None:
+    assert to_usage_metadata(usage) is None
 
 
 def test_the_usage_of_a_stream_comes_once(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import pytest
 
 from langchain_qwen_audio import errors
+from langchain_qwen_audio._service.events import EventDecoder
 from langchain_qwen_audio.local import RawReply, sse_event, stream_error_reply
 from tests.unit_tests.conftest import astream, stream
 from tests.unit_tests.faults import (
@@ -25,6 +26,8 @@ from tests.unit_tests.faults import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.unit_tests.conftest import CallModel
 
 INTERRUPTED = errors.StreamInterruptedError
@@ -123,3 +126,89 @@ STREAMS = {
 @pytest.mark.parametrize(("reply", "outcome"), STREAMS.values(), ids=STREAMS)
 def test_a_stream_has_one_outcome(way: CallModel, reply: RawReply, outcome: Outcome) -> None:
     assert_outcome(Fault(reply, streamed=outcome), way, max_retries=1)
+
+
+# --- the decoder alone ------------------------------------------------------------------------
+
+BOM = "\ufeff"
+TEXTS = {
+    "LF": ("data:a\n\ndata:b\n\n", ["a", "b"]),
+    "CR": ("data:a\r\rdata:b\r\r", ["a", "b"]),
+    "CRLF": ("data:a\r\n\r\ndata:b\r\n\r\n", ["a", "b"]),
+    "all ends of lines": ("data:a\r\ndata:b\rdata:c\n\r\ndata:d\n\r", ["a\nb\nc", "d"]),
+    "no end of the last line": ("data:a\n\ndata:b", ["a"]),
+    "no end of the last event": ("data:a\n\ndata:b\n", ["a"]),
+    "characters of two to four bytes": ("data:ä音👩\n\n", ["ä音👩"]),
+    "a byte order mark before data": (f"{BOM}data:a\n\n", ["a"]),
+    "a byte order mark in data": (f"data:{BOM}a\n\ndata:b{BOM}\n\n", [f"{BOM}a", f"b{BOM}"]),
+    "a byte order mark before a later event": (f"data:a\n\n{BOM}data:b\n\n", ["a"]),
+    "one space before data": ("data:  a\n\n", [" a"]),
+    "a colon in data": ("data:a:b\n\n", ["a:b"]),
+    "fields without data, and comments": (":x\nid:1\nevent:y\ndata\ndata:a\n\n", ["\na"]),
+    "no data": ("id:1\n\n:x\n\ndata\n\ndata:[DONE]\n\n", []),
+}
+
+
+def decoded(decoder: EventDecoder, pieces: Iterable[bytes]) -> list[str]:
+    events = [data for piece in pieces for data in decoder.feed(piece)]
+    return events + list(decoder.finish())
+
+
+@pytest.mark.parametrize(("text", "events"), TEXTS.values(), ids=TEXTS)
+def test_events_are_the_same_wherever_the_bytes_are_cut(text: str, events: list[str]) -> None:
+    data = text.encode()
+    cuts = [[data[:at], data[at:]] for at in range(len(data) + 1)]
+    for pieces in [*cuts, [bytes([byte]) for byte in data]]:
+        assert decoded(EventDecoder(), pieces) == events, pieces
+
+
+@pytest.mark.parametrize("data", [b"data:a\xff\n\n", b"data:a\xe9\x9f\n\n"])
+def test_bytes_that_are_no_utf8_are_replaced(data: bytes) -> None:
+    assert decoded(EventDecoder(), [data]) == ["a\ufffd"]
+
+
+class Counted(str):
+    """A text that counts the characters that are looked at, or copied, in it and what it becomes.
+
+    Attributes:
+        characters: How many that were.
+    """
+
+    __slots__ = ()
+    characters: ClassVar[int] = 0
+
+    def __new__(cls, text: str) -> Self:
+        Counted.characters += len(text)
+        return super().__new__(cls, text)
+
+    def __add__(self, other: str) -> Counted:
+        return Counted(str.__add__(self, other))
+
+    def __radd__(self, other: str) -> Counted:
+        return Counted(str.__add__(other, self))
+
+    def split(self, *given: Any) -> list[str]:
+        Counted.characters += len(self)
+        return [Counted(it) for it in str.split(self, *given)]
+
+
+class CountedPieces:
+    """What decodes bytes → the same, with texts that are counted."""
+
+    def __init__(self, decoder: Any) -> None:
+        self._decoder = decoder
+
+    def decode(self, *given: Any, **options: Any) -> Counted:
+        return Counted(self._decoder.decode(*given, **options))
+
+
+def work_for(pieces: int) -> int:
+    """Count the characters that are looked at for one event, which comes in so many pieces."""
+    decoder, Counted.characters = EventDecoder(), 0
+    decoder._text = CountedPieces(decoder._text)  # type: ignore[assignment]
+    assert decoded(decoder, [b"data:", *[b"x" * 50] * pieces, b"\n\n"]) == ["x" * 50 * pieces]
+    return Counted.characters
+
+
+def test_the_work_for_an_event_grows_as_its_length_does() -> None:
+    assert work_for(2_000) < 2.1 * work_for(1_000)

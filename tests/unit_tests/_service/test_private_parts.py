@@ -5,11 +5,14 @@ uvicorn's are in tests/unit_tests/local/test_connection.py.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from inspect import signature
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
+from aiohttp.client_proto import ResponseHandler
 
 PARTS = {
     "a client without redirects to private networks": (
@@ -26,6 +29,13 @@ PARTS = {
     "the SDK's async transport": (
         *("dashscope.v2.transport.http", "AsyncTransport.open_stream", ["json", "base_url"]),
     ),
+    "what takes a connection from aiohttp's pool": (
+        *("aiohttp.connector", "TCPConnector._get", ["key", "traces"]),
+    ),
+    "what gives it back": (
+        *("aiohttp.connector", "TCPConnector._release", ["key", "protocol", "should_close"]),
+    ),
+    "a look at a socket": ("httpcore._utils", "is_socket_readable", ["sock"]),
 }
 
 
@@ -44,7 +54,14 @@ def test_a_private_part_that_is_used_is_still_there(
 
 
 async def test_aiohttp_still_has_its_switch_for_repeated_requests() -> None:
-    from aiohttp import ClientSession
-
     async with ClientSession() as session:
         assert hasattr(session, "_retry_connection"), "aiohttp has no _retry_connection any more"
+
+
+async def test_aiohttps_protocol_still_keeps_what_comes_without_a_parser() -> None:
+    protocol = ResponseHandler(asyncio.get_running_loop())
+    assert hasattr(protocol, "_parser"), "aiohttp's protocol has no _parser any more"
+    protocol._parser = None
+    assert not protocol.should_close
+    protocol.data_received(b"HTTP/1.1 200 OK\r\n")
+    assert protocol.should_close, "aiohttp's protocol does not tell of bytes any more"

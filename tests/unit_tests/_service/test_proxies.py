@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from langchain_qwen_audio._service.proxies import Proxies
+from langchain_qwen_audio._service.proxies import EnvironmentProxy, Proxies, naming_proxy
 from tests.unit_tests.programs import run_forked, run_python
 
 if TYPE_CHECKING:
@@ -151,6 +151,21 @@ def test_a_server_on_this_machine_is_reached_in_every_environment(
 
 
 # What is set, and what each error says.
+NOT_MADE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+
+
+@pytest.mark.parametrize("kind", NOT_MADE)
+def test_a_connection_that_a_proxy_was_to_make_names_it(kind: type[httpx.TransportError]) -> None:
+    proxy = EnvironmentProxy("HTTP_PROXY", "http://u:word@proxy:1")
+    with (
+        pytest.raises(kind, match=r"^no \(through the proxy HTTP_PROXY=proxy:1\)$"),
+        naming_proxy(proxy),
+    ):
+        raise kind("no")
+    with pytest.raises(kind, match=r"^no$"), naming_proxy(None):
+        raise kind("no")
+
+
 BROKEN = {
     "SOCKS of an unknown kind": ({"ALL_PROXY": f"socks4://u:word@{NOWHERE}"}, "ALL_PROXY=.*used"),
     "a proxy that is not there": ({"HTTP_PROXY": f"http://u:word@{NOWHERE}"}, "HTTP_PROXY=127"),

@@ -81,6 +81,14 @@ def test_what_is_no_http_is_an_error(call_model: CallModel, said: bytes) -> None
     assert caught.value.message.strip()
 
 
+def test_what_is_no_http_is_not_repeated_at_length(call_model: CallModel) -> None:
+    with replying(b"HTTP/1.1 200 OK\r\nx" + b"y" * 20_000 + b"\r\n\r\n") as base_url:
+        model = ChatQwenAudio(base_url=base_url, api_key="local", max_retries=0)
+        with pytest.raises(errors.APIConnectionError, match="the connection broke") as caught:
+            call_model(model, "?")
+    assert len(str(caught.value)) < 400
+
+
 @pytest.mark.parametrize("base_url", ["nonsense", "ftp://127.0.0.1/api/v1"])
 def test_an_address_that_is_none_is_an_error(call_model: CallModel, base_url: str) -> None:
     with pytest.raises(errors.QwenAudioError):

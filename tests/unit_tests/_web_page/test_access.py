@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -19,11 +21,24 @@ OTHER_SITE = "http://evil.example"
 TALK = "/page/talk?model=qwen3.5-omni-flash-realtime&rate=16000"
 
 
-@pytest.mark.parametrize("path", ["/", "/page/page.js", "/page/style.css", "/page/texts.json"])
-def test_files_need_no_token_and_let_the_browser_load_nothing_else(page: Served, path: str) -> None:
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+}
+STATIC = Path(str(files("langchain_qwen_audio._web_page") / "static"))
+
+
+@pytest.mark.parametrize("file", sorted(STATIC.iterdir()), ids=lambda it: it.name)
+def test_files_need_no_token_and_let_the_browser_load_nothing_else(
+    page: Served, file: Path
+) -> None:
+    path = "/" if file.name == "index.html" else f"/page/{file.name}"
     reply = page.request(path, headers={"x-page-token": ""})
     assert reply.status_code == 200
-    assert reply.content
+    assert reply.content == file.read_bytes()
+    assert reply.headers["content-type"] == TYPES[file.suffix]
     policy = reply.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
@@ -53,6 +68,7 @@ def test_others_are_refused(page: Served, what: str) -> None:
     reply = page.request("/page/choices", headers=raw)
     assert reply.status_code == status
     assert reason in reply.json()["error"]
+    assert reply.json()["text"] == ("no_token" if "token" in what else None)
 
 
 @pytest.mark.parametrize("what", ["another name of this machine", "another site"])
@@ -85,11 +101,10 @@ async def test_a_live_talk_needs_the_token_and_the_origin(page: Served) -> None:
     assert await handshake(page, token=TOKEN, origin=page.address) == 101
 
 
-def send_head(page: Served, *lines: str) -> str:
-    """Send the head of a request and no body; return the reply, which must not wait for it."""
+def send_head(page: Served, *lines: str, to: str = "POST /page/ask") -> str:
+    """Send the head of a request; return all that comes until the connection is closed."""
     host, port = page.address.removeprefix("http://").split(":")
-    lines = ("Connection: close", *lines)
-    head = [f"POST /page/ask HTTP/1.1\r\nHost: {host}:{port}", f"X-Page-Token: {TOKEN}", *lines]
+    head = [f"{to} HTTP/1.1\r\nHost: {host}:{port}", f"X-Page-Token: {TOKEN}", *lines]
     with socket.create_connection((host, int(port)), timeout=HANG_S) as it:
         it.sendall("\r\n".join([*head, "", ""]).encode())
         return b"".join(iter(lambda: it.recv(10_000), b"")).decode()
@@ -105,14 +120,26 @@ def send_head(page: Served, *lines: str) -> str:
 def test_a_body_is_bounded_before_it_is_read(
     page: Served, line: str, status: str, reason: str
 ) -> None:
-    reply = send_head(page, line)
+    reply = send_head(page, "Connection: close", line)
     assert reply.startswith(f"HTTP/1.1 {status}")
     assert reason in reply
 
 
 def test_the_test_server_is_on_the_same_port_and_needs_no_token(page: Served) -> None:
+    """A wrong `base_url` too leads to it: it says that it has no such path."""
     sent: dict[str, Any] = {"headers": {"x-page-token": ""}, "json": {}}
-    for path in ("/api/v1/none", "/compatible-mode/v1/none"):
-        reply = page.request(path, "POST", **sent)
+    for base in ("/api/v1", "/compatible-mode/v1", "/v1", "/page", "/page/ask", "", "/api"):
+        reply = page.request(f"{base}/chat/completion", "POST", **sent)
         assert reply.status_code == 404
+        assert f"The local test server has no POST {base}/chat/completion" in reply.text
         assert "content-security-policy" not in reply.headers
+
+
+@pytest.mark.parametrize("to", ["POST /page/ask", "GET /"])
+def test_two_lengths_are_refused_and_nothing_after_them_is_read(page: Served, to: str) -> None:
+    """A proxy may go by the other one, and take the end of the body for a request."""
+    body = "0\r\n\r\nGET / HTTP/1.1"
+    reply = send_head(page, "Content-Length: 4", f"Transfer-Encoding: chunked\r\n\r\n{body}", to=to)
+    assert reply.startswith("HTTP/1.1 400")
+    assert "Content-Length and Transfer-Encoding came, expected Content-Length alone" in reply
+    assert reply.count("HTTP/1.1") == 1

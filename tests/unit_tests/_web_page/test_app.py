@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import json
+import logging
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +18,13 @@ from langchain_qwen_audio._web_page.access import SUBPROTOCOL
 from langchain_qwen_audio.local import (
     CloseCode,
     LiveReply,
+    LocalDashScope,
     RawReply,
     Reply,
     compatible_error_reply,
     compatible_stream_error_reply,
 )
-from tests.unit_tests._web_page.conftest import KEY, TOKEN, WELCOME
+from tests.unit_tests._web_page.conftest import KEY, TOKEN, WELCOME, served, silent_service
 from tests.unit_tests.recordings import sent_clips
 from tests.unit_tests.waiting import HANG_S, wait_until
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from tests.unit_tests._web_page.conftest import Served
 
 ASK, ASR, LIVE = "qwen3.5-omni-flash", "qwen3-asr-flash", "qwen3.5-omni-flash-realtime"
+CAPTIONER = "qwen3-omni-30b-a3b-captioner"
 SPEECH = bytes(range(256)) * 100
 
 
@@ -85,8 +89,9 @@ def test_an_answer_comes_line_by_line_with_tokens_and_cost(page: Served) -> None
 
 def test_a_spoken_answer_has_a_recording(page: Served) -> None:
     page.service.script(Reply("ok", audio=SPEECH))
-    *_, facts = lines(page.post("/page/ask", model=ASK, question="?", speak="true"))
-    spoken = Audio.from_bytes(base64.b64decode(facts["speech"]))
+    *_, facts, last = lines(page.post("/page/ask", model=ASK, question="?", speak="true"))
+    assert "cost" in facts
+    spoken = Audio.from_bytes(base64.b64decode(last["speech"]))
     assert (spoken.mime_type, b"".join(spoken.decode(24_000))) == ("audio/wav", SPEECH)
     assert page.service.requests[0].json["modalities"] == ["text", "audio"]
 
@@ -95,6 +100,27 @@ def test_a_model_that_transcribes_is_sent_the_recording_alone(page: Served) -> N
     assert lines(page.post("/page/ask", model=ASR))[0] == {"text": "ok"}
     (message,) = page.service.requests[0].messages
     assert [set(it) for it in message["content"]] == [{"audio"}]
+
+
+def test_an_answer_that_lacks_its_speech_has_its_text_and_its_facts(page: Served) -> None:
+    page.service.script("ok")
+    text, facts, last = lines(page.post("/page/ask", model=ASK, question="?", speak="true"))
+    assert text == {"text": "ok"}
+    assert "CNY" in facts["cost"]
+    assert facts["output_tokens"] == 1
+    assert set(last) == {"error"}
+    assert last["error"].startswith("a message came with no audio in it: 'ok'")
+
+
+def test_a_model_that_describes_sounds_is_sent_the_recording_alone() -> None:
+    with served(LocalDashScope(reply="A door."), model=CAPTIONER) as page:
+        choices = page.request("/page/choices").json()
+        (offered,) = [it for it in choices["ask"] if it["name"] == choices["ask_model"]]
+        assert [it for it in ("takes_text", "speaks", "transcribes") if offered[it]] == []
+        *texts, _ = lines(page.post("/page/ask", model=CAPTIONER))
+        assert "".join(it["text"] for it in texts) == "A door."
+        (message,) = page.service.requests[0].messages
+        assert [set(it) for it in message["content"]] == [{"audio"}]
 
 
 ERRORS = {
@@ -117,6 +143,12 @@ def test_only_models_of_the_list_are_used(page: Served) -> None:
     reply = page.post("/page/ask", model="qwen-max")
     assert reply.status_code == 400
     assert reply.json() == {"error": "'qwen-max' came, expected a model of the page's list"}
+
+
+def test_a_form_that_cannot_be_read_is_refused_with_a_reason(page: Served) -> None:
+    reply = page.post("/page/ask", model=ASK, question="x" * 2_000_000)
+    assert reply.status_code == 400
+    assert "maximum size" in reply.json()["error"]
 
 
 def test_the_page_s_own_forms_alone_are_taken(page: Served) -> None:
@@ -187,6 +219,54 @@ async def test_the_session_ends_when_the_browser_leaves(page: Served) -> None:
     async with talk(page) as it:
         await events_until(it, "ready")
     wait_until(lambda: page.service.live_sessions[0].close_code is not None)
+
+
+async def test_a_browser_may_leave_while_the_service_is_connected() -> None:
+    with silent_service() as (silent, base_url), served(LocalDashScope(), base_url=base_url) as it:
+        async with talk(it):
+            connection, _ = await asyncio.to_thread(silent.accept)
+            connection.settimeout(HANG_S)
+            handshake = await asyncio.to_thread(connection.recv, 10_000)
+            assert handshake.startswith(b"GET /api-ws/v1/realtime")
+        with connection:
+            assert await asyncio.to_thread(connection.recv, 1) == b"", "it is waited for no longer"
+
+
+JUNK = {
+    "no JSON": "nope",
+    "nothing": "",
+    "no object": "[]",
+    "a number of too many digits": "1" * 5_000,
+    "too deep": "[" * 100_000,
+    "a text that is none": '{"text": 5}',
+    "half of a surrogate pair": '{"text": "\\ud800"}',
+    "an interruption that is none": '{"interrupt": false}',
+    "neither": "{}",
+}
+
+
+@pytest.mark.parametrize("what", JUNK)
+async def test_junk_ends_a_talk_with_one_error(
+    page: Served, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with talk(page) as it:
+        await events_until(it, "ready")
+        await it.send_str(JUNK[what])
+        (error,) = await events_until(it, "error")
+        assert error["text"].startswith(f"{JUNK[what][:60]!r} came from the page, expected ")
+        assert (await it.receive(timeout=HANG_S)).type is aiohttp.WSMsgType.CLOSE
+    wait_until(lambda: page.service.live_sessions[0].close_code is not None)
+    assert [it for it in caplog.records if it.levelno >= logging.WARNING] == []
+
+
+async def test_samples_may_be_cut_anywhere_and_be_none(page: Served) -> None:
+    async with talk(page) as it:
+        await events_until(it, "ready")
+        for size in (0, 1, 3, 0, 999):
+            await it.send_bytes(bytes(size))
+        await it.send_json({"text": "Hello."})
+        events = await events_until(it, "answer_finished")
+    assert events[-1]["status"] == "completed"
 
 
 BROKEN: dict[str, tuple[Scripted, str, str]] = {

@@ -6,69 +6,24 @@ import io
 import re
 import wave
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from langchain_qwen_audio.local import LocalDashScope, Reply
-from tests.unit_tests._notebook.test_browser import CHROMIUM, FLAGS, watched
-from tests.unit_tests._web_page.conftest import SAMPLES, TOKEN, served
+from tests.unit_tests._web_page.conftest import served
+from tests.unit_tests._web_page.tabs import PHONE, opened, press
 from tests.unit_tests.recordings import sent_clips
-from tests.unit_tests.waiting import HANG_S, wait_until
+from tests.unit_tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
     from tests.unit_tests._web_page.conftest import Served
 
-SPOKEN_S = 2.4  # of the sample: "Welcome to the recording studio."
 BEEP = (b"\0\x20" * 24 + b"\0\xe0" * 24) * 125  # a quarter of a second of speech at 24 kHz
-PHONE: Any = {"width": 390, "height": 844}
 LOUD = 1_000  # of 32,768
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed here: apt-get install chromium")
-    spoken = tmp_path_factory.mktemp("microphone") / "spoken.wav"
-    with wave.open(str(SAMPLES / "welcome.wav")) as sample, wave.open(str(spoken), "wb") as file:
-        file.setparams(sample.getparams())
-        rate = sample.getframerate()
-        file.writeframes(sample.readframes(int(SPOKEN_S * rate)) + bytes(2 * rate))
-    microphone = [
-        "--use-fake-ui-for-media-stream",  # which allows it
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-audio-capture={spoken}%noloop",
-    ]
-    expect.set_options(timeout=HANG_S * 1000)
-    with sync_playwright() as playwright:
-        it = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *microphone])
-        yield it
-        it.close()
-
-
-def opened(browser: Browser, page: Served, **how: Any) -> tuple[Page, list[str], list[str]]:
-    """Open the page; return it, and what it requests and complains of."""
-    tab = browser.new_page(**{"locale": "en-US", **how})
-    requested, complaints = watched(tab)
-    tab.goto(f"{page.address}/#{TOKEN}")
-    expect(tab.locator("main")).to_be_visible()
-    return tab, requested, complaints
-
-
-def press(tab: Page, element: str, key: str = "Enter") -> None:
-    """Go on with the Tab key up to an element, and press a key there."""
-    for _ in range(20):
-        tab.keyboard.press("Tab")
-        if tab.evaluate("document.activeElement.id") == element:
-            assert tab.evaluate("document.activeElement.matches(':focus-visible')")
-            tab.keyboard.press(key)
-            return
-    pytest.fail(f"the Tab key does not lead to {element}")
 
 
 def test_a_question_is_recorded_asked_and_answered_aloud_by_keyboard(
@@ -80,6 +35,8 @@ def test_a_question_is_recorded_asked_and_answered_aloud_by_keyboard(
     expect(tab.get_by_role("note")).to_contain_text("not Qwen")
     press(tab, "record")
     expect(tab.locator("#caption")).to_have_text(re.compile(r"Recording: [1-9]\d* s"))
+    stop = tab.get_by_role("button", name="Stop recording")
+    expect(stop).to_be_focused()
     tab.keyboard.press("Enter")
     waveform = tab.locator("#waveform")
     expect(waveform).to_have_attribute("aria-label", re.compile(r"Waveform of Your recording, \d"))

@@ -1,0 +1,3 @@
+// The elements of the page, by their ids.
+
+export const $ = id => document.getElementById(id);
