@@ -32,7 +32,7 @@ from langchain_qwen_audio._service.events import (
     events_of,
     is_event_stream,
 )
-from langchain_qwen_audio._service.json_body import JsonBody
+from langchain_qwen_audio._service.inline_clips import InlineClips
 from langchain_qwen_audio._service.read_timeouts import time_events
 from langchain_qwen_audio._service.retries import Attempts
 from langchain_qwen_audio._service.time_limits import CallTimeout
@@ -135,12 +135,13 @@ class ServiceRequest:
         Raises:
             MessageError: It cannot be written.
         """
+        clips = InlineClips()
         messages = [_with_urls(message, urls) for message in self.messages]
-        body = self.protocol.write(self.model, messages, self.parameters, stream=stream)
+        body = self.protocol.write(self.model, clips.mark(messages), self.parameters, stream=stream)
         return {
             "method": "POST",
             "path": self.protocol.path,
-            "json": JsonBody(body),
+            "json": clips.put_into(body),
             "headers": (self.protocol.stream_headers if stream else {})
             | (RESOLVE if _has_upload(messages) else {}),
             "base_url": endpoint.base_url,

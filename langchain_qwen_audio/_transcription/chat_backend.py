@@ -175,9 +175,9 @@ class ChatBackend:
         return await self._arequest(_segment_of(task))
 
     def _request(self, segment: Segment, ended: threading.Event) -> Answer:
-        if ended.is_set():  # between the parts of a segment, too
-            raise CancelledError
         audio, messages, attempts = self._begin(segment)
+        if ended.is_set():  # while it was encoded, or between the parts of a segment
+            raise CancelledError
         with self._made(segment, audio):
             while True:
                 try:

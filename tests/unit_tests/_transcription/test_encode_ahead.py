@@ -20,7 +20,7 @@ from langchain_qwen_audio._request.encoded_segments import Segment
 from langchain_qwen_audio._transcription.backend import SegmentTask
 from langchain_qwen_audio._transcription.encode_ahead import encode_ahead
 from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
-from tests.unit_tests.loading import QWEN_AUDIO, loader_of
+from tests.unit_tests.loading import QWEN_AUDIO, loader_of, threads
 from tests.unit_tests.recordings import encode, tone
 from tests.unit_tests.waiting import HANG_S, wait_until
 
@@ -182,51 +182,52 @@ def encodings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Encodings]:
     noted.may_end.release(SEGMENTS)
 
 
-def abandon(loader: QwenAudioLoader, encodings: Encodings) -> int:
-    """Take the first document alone; return how many segments workers were given until then."""
+def abandon(loader: QwenAudioLoader, encodings: Encodings) -> tuple[int, int]:
+    """Take the first document alone; return how many encodings have begun and ended then."""
     documents = iter(loader.lazy_load())
-    with DaemonThreads(1, "loading") as threads:
-        first = threads.submit(lambda: next(documents))
+    with DaemonThreads(1, "loading") as loading:
+        first = loading.submit(lambda: next(documents))
         while not first.done():
             encodings.may_end.release()
             time.sleep(0.05)
     assert first.result().page_content == "ok"
     documents.close()  # type: ignore[attr-defined]
-    return encodings.begun
+    return encodings.begun, encodings.ended
 
 
-def cancel(loader: QwenAudioLoader, encodings: Encodings) -> int:
+def cancel(loader: QwenAudioLoader, encodings: Encodings) -> tuple[int, int]:
     """Cancel a load while all encoders are busy."""
 
-    async def run() -> int:
+    async def run() -> tuple[int, int]:
         loading = asyncio.create_task(loader.aload())
-        with DaemonThreads(1, "waiting") as threads:  # those of the loop wait for segments
-            busy = threads.submit(lambda: wait_until(lambda: encodings.begun == 1 + CORES))
+        with DaemonThreads(1, "waiting") as waiting:  # the loop's own wait for segments
+            busy = waiting.submit(lambda: wait_until(lambda: encodings.begun == 1 + CORES))
             await asyncio.wrap_future(busy)
         loading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await loading
-        begun = encodings.begun
+        counts = encodings.begun, encodings.ended
         encodings.may_end.release(SEGMENTS)
-        return begun
+        return counts
 
     return asyncio.run(run())
 
 
 @pytest.mark.parametrize("way", [abandon, cancel], ids=["sync", "async"])
-def test_an_abandoned_loader_leaves_no_worker_busy(
+def test_an_abandoned_loader_leaves_no_worker_busy_and_sends_nothing_more(
     server: LocalDashScope,
     tmp_path: Path,
     encodings: Encodings,
-    way: Callable[[QwenAudioLoader, Encodings], int],
+    way: Callable[[QwenAudioLoader, Encodings], tuple[int, int]],
 ) -> None:
     gc.collect()  # what other tests have left to it
     before = len(POOL._all) - len(POOL._idle)
     path = tmp_path / "call.mp3"
     path.write_bytes(encode(tone(2 * SEGMENTS), "mp3", "libmp3lame"))
     options: dict[str, Any] = {"segment_s": 2, "max_concurrency": 8}
-    begun = way(loader_of(server, path, {"model": QWEN_AUDIO}, **options), encodings)
+    begun, ended = way(loader_of(server, path, {"model": QWEN_AUDIO}, **options), encodings)
     encodings.may_end.release(SEGMENTS)
     wait_until(lambda: not any(it.name == "encoding" for it in threading.enumerate()))
     assert encodings.begun == encodings.ended <= begun + CORES
-    wait_until(lambda: len(POOL._all) - len(POOL._idle) == before)
+    wait_until(lambda: len(POOL._all) - len(POOL._idle) == before and not threads())
+    assert len(server.requests) <= ended, "what was encoded later is not sent"
