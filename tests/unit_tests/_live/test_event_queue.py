@@ -8,6 +8,7 @@ import pytest
 
 from langchain_qwen_audio._live.event_queue import EventQueue
 from langchain_qwen_audio.live import AudioDelta, LiveEvent, TextDelta
+from tests.unit_tests.waiting import HANG_S
 
 
 async def test_a_slow_reader_holds_the_connection_up() -> None:
@@ -28,7 +29,8 @@ async def test_each_event_that_is_read_makes_room() -> None:
     await asyncio.sleep(0)
     assert not third.done()
     assert await queue.get() == AudioDelta(bytes(900), "a")
-    await third
+    async with asyncio.timeout(HANG_S):
+        await third
 
 
 async def test_an_event_larger_than_the_bound_passes() -> None:
