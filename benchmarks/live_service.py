@@ -10,6 +10,7 @@ Its cost is the same for every client.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 from typing import Any, Literal
@@ -66,15 +67,17 @@ _SCRIPTS: dict[str, dict[str, list[str]]] = {
 
 
 async def _talk(request: web.Request) -> web.WebSocketResponse:
-    script = _SCRIPTS[request.match_info["script"]]
+    script, answers = _SCRIPTS[request.match_info["script"]], itertools.count(2)
     socket = web.WebSocketResponse()
     await socket.prepare(request)
     for text in _BEGIN:
         await socket.send_str(text)
     async for message in socket:
         if message.type is WSMsgType.TEXT:
-            for text in script.get(json.loads(message.data)["type"], ()):
-                await socket.send_str(text)
+            kind = json.loads(message.data)["type"]
+            answer_id = f"resp_{next(answers)}" if kind == "response.create" else _ID
+            for text in script.get(kind, ()):
+                await socket.send_str(text.replace(_ID, answer_id))
     return socket
 
 
