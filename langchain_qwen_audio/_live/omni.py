@@ -187,7 +187,8 @@ class OmniReader(EventReader[LiveEvent]):
     def _read_response(self, steps: list[str], event: RawEvent) -> list[LiveEvent]:
         if steps == ["created"]:
             return self._begin(required_object(event, "response"))
-        if self._ended_id is not None and self._ended_id == _answer_of(event):
+        ended_id = self._ended_id
+        if ended_id not in {None, self.active_id} and ended_id == _answer_of(event):
             return []  # what comes after its end
         match steps:
             case ["text" | "audio_transcript", "delta"]:

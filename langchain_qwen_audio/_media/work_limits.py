@@ -12,6 +12,7 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 MAX_MEMORY_BYTES = 200_000_000  # beyond what a worker has before it sees a recording
 # Decoding is hundreds of times faster than sound. So many seconds of processor time are always
@@ -26,21 +27,28 @@ _STATM = Path("/proc/self/statm")  # in pages; the sixth number is data and stac
 
 def too_much_memory(job: str) -> str:
     """Say of a job, in words that can follow the name of a recording, that it took too much."""
-    return f"{verb_of(job)}ing it takes more than {MAX_MEMORY_BYTES // 1_000_000} MB of memory"
+    return f"{verb_of(job).doing} it takes more than {MAX_MEMORY_BYTES // 1_000_000} MB of memory"
 
 
 def too_much_work(job: str) -> str:
     """Say the same of its work."""
     return (
-        f"{verb_of(job)}ing it takes more than {MAX_WORK_S:g} s of work, and more than a second "
+        f"{verb_of(job).doing} it takes more than {MAX_WORK_S:g} s of work, and more than a second "
         f"for every {MIN_SPEED:g} s of sound (of up to {MAX_SOUND_S / 3600:g} hours) and every "
         f"{MIN_BYTES_PER_S // 1_000_000} MB of it"
     )
 
 
-def verb_of(job: str) -> str:
-    """Name what a job does with a recording, without the ending of the verb."""
-    return "encod" if job == "encode" else "decod"
+class Verb(NamedTuple):
+    """What a job does with a recording, in the forms that errors say it in."""
+
+    doing: str
+    did: str
+
+
+def verb_of(job: str) -> Verb:
+    """Find the verb of a job; all but one decode."""
+    return Verb("encoding", "encoded") if job == "encode" else Verb("decoding", "decoded")
 
 
 @dataclass

@@ -269,7 +269,7 @@ class _Worker:
         if code == -signal.SIGXCPU:
             return too_much_work(job)
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return f"the process that {verb_of(job)}ed it ended ({name})"
+        return f"the process that {verb_of(job).did} it ended ({name})"
 
     def end(self) -> None:
         self.socket.close()

@@ -20,7 +20,9 @@ def with_basic_auth(url: str, headers: Mapping[str, str]) -> tuple[str, dict[str
     user, _, password = userinfo.partition(":")
     if not user and not password:
         return url, dict(headers)
-    said = base64.b64encode(unquote_to_bytes(user) + b":" + unquote_to_bytes(password)).decode()
+    credentials = base64.b64encode(
+        unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
+    ).decode()
     others = {name: it for name, it in headers.items() if name.lower() != "authorization"}
     bare = url.replace(f"{userinfo}@{host}", host, 1)
-    return bare, {**others, "Authorization": f"Basic {said}"}
+    return bare, {**others, "Authorization": f"Basic {credentials}"}

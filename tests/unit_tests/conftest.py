@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 
 from langchain_qwen_audio import ChatQwenAudio
-from langchain_qwen_audio._service import retries
+from langchain_qwen_audio._service import retries, uploads
 from langchain_qwen_audio._service.jobs import Polling
 from langchain_qwen_audio.local import LocalDashScope
 
@@ -60,6 +60,13 @@ def backoff_s(monkeypatch: pytest.MonkeyPatch) -> float:
     seconds = retries.FIRST_BACKOFF_S
     monkeypatch.setattr(retries, "FIRST_BACKOFF_S", 0.01)
     return seconds
+
+
+@pytest.fixture(autouse=True)
+def _no_uploads_to_another_server() -> None:
+    """Forget what was uploaded: an earlier test's server may have had the port of this one's."""
+    for kept in (uploads._policies, uploads._urls):
+        kept._cache.clear()
 
 
 @pytest.fixture

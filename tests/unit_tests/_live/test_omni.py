@@ -16,6 +16,8 @@ from langchain_qwen_audio.live import (
     ErrorReported,
     InputTranscriptDelta,
     ResponseFinished,
+    ResponseStarted,
+    TextDelta,
 )
 
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
@@ -56,6 +58,16 @@ def test_samples_that_are_cut_anywhere_are_whole_again(cuts: tuple[int, ...]) ->
     pieces = [it.pcm for it in read(reader, BEGUN, *deltas) if isinstance(it, AudioDelta)]
     assert b"".join(pieces) == speech
     assert all(len(piece) % 2 == 0 for piece in pieces)
+
+
+def test_an_answer_may_have_the_id_of_the_one_before() -> None:
+    reader = make_reader()
+    delta = {"type": "response.text.delta", "response_id": "r1", "delta": "yes"}
+    for _ in range(2):
+        events = read(reader, BEGUN, delta, done("completed"), delta)  # the last one comes too late
+        assert [type(it) for it in events] == [ResponseStarted, TextDelta, ResponseFinished]
+        assert events[-1].message.content == "yes"
+        assert not reader.awaits_answer
 
 
 def test_an_interruption_that_came_too_late_is_no_error() -> None:

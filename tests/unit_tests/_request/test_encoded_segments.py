@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from langchain_qwen_audio import Audio
 from langchain_qwen_audio._media.unreadable import CodecError
-from langchain_qwen_audio._media.worker_pool import POOL, WorkerPool
 from langchain_qwen_audio._models.profiles import ASR, QWEN_AUDIO
 from langchain_qwen_audio._request import encoded_segments
 from langchain_qwen_audio._request.conversion import convert
@@ -16,25 +15,7 @@ from langchain_qwen_audio._transcription.segments import split_recording
 from langchain_qwen_audio.errors import AudioError
 from tests.unit_tests.recordings import encode, tone
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
 MINUTE = encode(tone(60), "mp3", "libmp3lame")
-
-
-@pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """List the jobs of workers."""
-    done: list[str] = []
-
-    def run(
-        pool: WorkerPool, job: str, *arguments: Any, **options: Any
-    ) -> Generator[bytes, None, Any]:
-        done.append(job)
-        return (yield from WorkerPool.run(pool, job, *arguments, **options))
-
-    monkeypatch.setattr(POOL, "run", run.__get__(POOL))
-    return done
 
 
 def test_a_clip_that_is_too_long_is_decoded_once_and_its_parts_are_not_probed(

@@ -8,7 +8,6 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from langchain_qwen_audio import Audio, ChatQwenAudio
-from langchain_qwen_audio._media.worker_pool import POOL, WorkerPool
 from langchain_qwen_audio._models.profiles import ASR as ASR_PROFILE
 from langchain_qwen_audio._models.profiles import QWEN_AUDIO as QWEN_AUDIO_PROFILE
 from langchain_qwen_audio._request import clips
@@ -19,7 +18,6 @@ from tests.unit_tests.models import RECOGNITION
 from tests.unit_tests.recordings import audio_urls, encode, fresh_tone, tone, wav
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
     from tests.unit_tests.loading import Load
@@ -27,21 +25,6 @@ if TYPE_CHECKING:
 SOUND = tone(60)
 RECORDINGS = {"wav": wav(SOUND), "mp3": encode(SOUND, "mp3", "libmp3lame")}
 OMNI = "qwen3.8-omni-flash"
-
-
-@pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """List the jobs of workers."""
-    done: list[str] = []
-
-    def run(
-        pool: WorkerPool, job: str, *arguments: Any, **options: Any
-    ) -> Generator[bytes, None, Any]:
-        done.append(job)
-        return (yield from WorkerPool.run(pool, job, *arguments, **options))
-
-    monkeypatch.setattr(POOL, "run", run.__get__(POOL))
-    return done
 
 
 @pytest.mark.parametrize("model", [ASR, QWEN_AUDIO, OMNI, RECOGNITION])
