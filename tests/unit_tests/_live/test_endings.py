@@ -507,3 +507,20 @@ async def test_finish_sends_what_the_conversion_of_samples_has_held_back(
     events = server.live_sessions[0].received
     sent = b"".join(pybase64.b64decode(it["audio"]) for it in events if "audio" in it)
     assert sent.startswith(conversion.feed(samples) + conversion.flush())
+
+
+@pytest.mark.parametrize("model", [ASR, STREAMING])
+async def test_live_transcription_sends_it_too(model: str) -> None:
+    samples, conversion = tone(1.0, 44_100), Resampler(44_100, 16_000)
+
+    async def source() -> AsyncIterator[bytes]:
+        yield samples
+
+    with LocalDashScope(reply="ok") as server:
+        asr = live_model(server, model=model)
+        async for _ in asr.transcribe_live(source(), sample_rate=44_100):
+            pass
+    events = server.live_sessions[0].received
+    pieces = [it["audio"] for it in events if "audio" in it]
+    sent = b"".join(it if isinstance(it, bytes) else pybase64.b64decode(it) for it in pieces)
+    assert sent == conversion.feed(samples) + conversion.flush()
