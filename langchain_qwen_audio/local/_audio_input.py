@@ -37,6 +37,10 @@ _PADDING_S = 0.1
 # name other files and addresses, and a stranger's file must not make this server read those.
 _FORMATS = "aac,aiff,amr,amrnb,amrwb,asf,au,caf,flac,matroska,mov,mp3,ogg,w64,wav"
 
+# FFmpeg looks for other codecs in the first megabytes of PCM, and reads it in pieces of 1,024
+# samples, which takes longer than to decode it; so many bytes of each are enough.
+_WAVE_OPTIONS = {"probesize": "16384", "max_size": "16384"}
+
 
 def count_audio_tokens(length_s: float, model: Model) -> int:
     """Count the tokens of a clip, at least those of a second; rounding is a guess."""
@@ -200,7 +204,7 @@ def _open(data: bytes) -> "av.container.InputContainer":
     # PyAV 19 reads metadata that is not UTF-8 by itself; those before have to be told.
     is_old = hasattr(InputContainer, "metadata_errors")
     lenient: Any = {"metadata_errors": "replace"} if is_old else {}
-    options = {"format_whitelist": _FORMATS}
+    options = {"format_whitelist": _FORMATS} | (_WAVE_OPTIONS if data[:4] == b"RIFF" else {})
     container: InputContainer = av.open(io.BytesIO(data), mode="r", options=options, **lenient)
     return container
 

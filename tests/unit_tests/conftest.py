@@ -28,6 +28,7 @@ from .loading import archive, counting, load, minute, ten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
     from langchain_core.messages import AIMessageChunk
 
@@ -52,6 +53,16 @@ hypothesis.settings.register_profile(
     "any speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any speed")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    signal.default_int_handler(number, frame)
+
+
+# asyncio.run() sets a handler of its own in the place of the default one alone, and Python then
+# writes out the whole result of what ran, only to find that it is no number of a handler.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _interrupt)
 
 
 @pytest.fixture(autouse=True)

@@ -69,7 +69,9 @@ def clip_in(request: ReceivedRequest) -> bytes:
 
 def numbers_in(request: ReceivedRequest) -> list[int]:
     """Tell which seconds of a numbered recording a request is about."""
-    return list(dict.fromkeys((decode_all(clip_in(request)).samples - LEVEL).tolist()))
+    numbers = decode_all(clip_in(request)).samples - LEVEL
+    changes = np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))
+    return list(dict.fromkeys(numbers[changes].tolist()))
 
 
 def count_seconds(request: ReceivedRequest) -> str:

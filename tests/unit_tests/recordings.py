@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import itertools
 import wave
@@ -141,11 +142,19 @@ def encode(
     samples: Samples, container: str, codec: str, rate: int = 16_000, **options: str
 ) -> bytes:
     """Encode with FFmpeg."""
+    return _encode(samples.tobytes(), container, codec, rate, tuple(options.items()))
+
+
+@functools.lru_cache(maxsize=32)
+def _encode(
+    samples: bytes, container: str, codec: str, rate: int, options: tuple[tuple[str, str], ...]
+) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=rate, layout="mono", options=options)
+        stream = output.add_stream(codec, rate=rate, layout="mono", options=dict(options))
         assert isinstance(stream, av.AudioStream)
-        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), "s16", "mono")
+        line = np.frombuffer(samples, np.int16).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(line, "s16", "mono")
         frame.sample_rate = rate
         fifo = av.AudioFifo()
         fifo.write(frame)
@@ -178,6 +187,22 @@ class DecodedAudio:
 
 def decode_all(data: bytes) -> DecodedAudio:
     """Decode all of it, as mono at its own rate; a damaged packet is left out."""
+    return _read_plain_wav(data) or _decode(data)
+
+
+def _read_plain_wav(data: bytes) -> DecodedAudio | None:
+    """Read a WAV file of 16 bits and one channel, whose head is right, if it is one."""
+    if data[:4] != b"RIFF" or data[20:24] != b"\1\0\1\0":
+        return None
+    with wave.open(io.BytesIO(data)) as file:
+        count, rate = file.getnframes(), file.getframerate()
+        if file.getsampwidth() != 2 or len(data) != 44 + 2 * count:
+            return None
+        samples = np.frombuffer(file.readframes(count), np.int16)
+    return DecodedAudio("wav", "pcm_s16le", rate, 1, samples)
+
+
+def _decode(data: bytes) -> DecodedAudio:
     with av.open(io.BytesIO(data), "r") as container:
         stream = container.streams.audio[0]
         rate = stream.sample_rate
