@@ -447,28 +447,28 @@ def test_a_cancelled_load_drops_its_requests(ten: Path) -> None:
 
 
 INTERRUPTED = """
-import sys
+import asyncio, sys
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio.document_loaders import QwenAudioLoader
 
-path, base_url, checkpoint = sys.argv[1:]
+path, base_url, *checkpoints = sys.argv[1:]
 fields = {"base_url": base_url, "api_key": "local", "timeout": 100_000}
 llm = ChatQwenAudio(model="qwen3-asr-flash", **fields)
-loader = QwenAudioLoader(path, llm=llm, segment_s=1, max_concurrency=2, checkpoint=checkpoint)
-for document in loader.lazy_load():
-    pass
-"""
-INTERRUPTED_ASYNC = INTERRUPTED.replace(
-    "for document in loader.lazy_load():",
-    "import asyncio\nfor document in asyncio.run(loader.aload()):",
+sync, asynchronous = (
+    QwenAudioLoader(path, llm=llm, segment_s=1, max_concurrency=2, checkpoint=it)
+    for it in checkpoints
 )
+try:
+    sync.load()
+except KeyboardInterrupt:
+    asyncio.run(asynchronous.aload())
+"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("code", [INTERRUPTED, INTERRUPTED_ASYNC], ids=["sync", "async"])
 def test_an_interrupt_ends_the_process_while_the_service_is_silent(
-    code: str, ten: Path, tmp_path: Path
+    ten: Path, tmp_path: Path
 ) -> None:
     silent, ended = threading.Barrier(3), threading.Event()
 
@@ -479,21 +479,23 @@ def test_an_interrupt_ends_the_process_while_the_service_is_silent(
         return count_seconds(request)
 
     with LocalDashScope(reply=reply) as server:
-        checkpoint = tmp_path / "checkpoint"
-        arguments = (str(ten), server.base_url, str(checkpoint))
+        checkpoints = [str(tmp_path / name) for name in ("sync", "async")]
+        arguments = [str(ten), server.base_url, *checkpoints]
         with subprocess.Popen(
-            [sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", INTERRUPTED, *arguments], stderr=subprocess.PIPE, text=True
         ) as process:
-            silent.wait(HANG_S)
-            process.send_signal(signal.SIGINT)
+            for _ in checkpoints:
+                silent.wait(HANG_S)
+                process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=HANG_S)  # the timeout of a request is longer
         ended.set()
         assert errors.rstrip().endswith("KeyboardInterrupt")
-        server.clear()
-        loader = loader_of(server, ten, segment_s=1, checkpoint=checkpoint)
-        assert texts(sync(loader)) == [str(number) for number in range(10)]
-        assert loader.summary.from_checkpoint == 4, "what had come was kept"
-        assert len(server.requests) == 6
+        for checkpoint in checkpoints:
+            server.clear()
+            loader = loader_of(server, ten, segment_s=1, checkpoint=checkpoint)
+            assert texts(sync(loader)) == [str(number) for number in range(10)]
+            assert loader.summary.from_checkpoint == 4, "what had come was kept"
+            assert len(server.requests) == 6
 
 
 class Failing(BaseCallbackHandler):
