@@ -68,7 +68,10 @@ def test_no_word_is_lost_or_doubled_wherever_the_cut_is(
     assert before[: len(before) - seam.dropped] + after[seam.skipped :] == spoken
 
 
-@given(before=st.lists(st.text()), after=st.lists(st.text()))
+WORDS = st.lists(st.text(max_size=4), max_size=8)
+
+
+@given(before=WORDS, after=WORDS)
 def test_no_more_than_is_shared_and_the_words_at_the_cut_is_left_out(
     before: list[str], after: list[str]
 ) -> None:
