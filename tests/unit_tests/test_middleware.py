@@ -439,11 +439,11 @@ def test_a_model_without_the_middleware_says_where_the_sound_is(
         model_of(server).invoke([message])
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "audio-0000000000000000.txt", "audio-", ""])
-def test_only_ids_are_looked_up(server: LocalDashScope, tmp_path: Path, name: str) -> None:
+def test_only_ids_are_looked_up(server: LocalDashScope, tmp_path: Path) -> None:
     (tmp_path / "audio-0000000000000000.txt").write_bytes(HELLO)
-    with pytest.raises(AudioError, match="no such recording"):
-        memory_of(server, tmp_path).get_recording(name)
+    for name in ("../../etc/passwd", "audio-0000000000000000.txt", "audio-", ""):
+        with pytest.raises(AudioError, match="no such recording"):
+            memory_of(server, tmp_path).get_recording(name)
 
 
 def test_bad_arguments_are_errors(tmp_path: Path) -> None:

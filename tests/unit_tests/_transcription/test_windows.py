@@ -195,15 +195,13 @@ def test_segments_of_a_model_that_tells_no_times_are_no_longer_than_a_window(
     assert times == [(0.0, 4.0), (4.0, 8.0)]
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_options_of_windows_are_checked() -> None:
+    rows: list[tuple[dict[str, Any], str]] = [
         ({"window_s": 30}, "window_s came with transcript_format='segments'"),
         ({"max_gap_s": 1, "transcript_format": "speakers"}, "max_gap_s came with"),
         ({"window_s": 0.5, "transcript_format": "windows"}, "window_s is 0.5; expected 1 second"),
         ({"max_gap_s": -1, "transcript_format": "windows"}, "max_gap_s is -1; expected 0"),
-    ],
-)
-def test_options_of_windows_are_checked(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        QwenAudioLoader("a.wav", llm=ChatQwenAudio(api_key="x"), **options)
+    ]
+    for options, message in rows:
+        with pytest.raises(ValueError, match=message):
+            QwenAudioLoader("a.wav", llm=ChatQwenAudio(api_key="x"), **options)
