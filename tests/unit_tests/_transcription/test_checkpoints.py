@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import subprocess
 import sys
 import threading
 from collections import Counter
@@ -283,17 +282,24 @@ def test_an_empty_answer_is_kept_too(ten: Path, tmp_path: Path) -> None:
 
 # --- killed -----------------------------------------------------------------------------------
 
+# It is killed, if at all, in a fork of its own, once it has told of so many segments.
 JOB = """
-import asyncio, json, sys
+import asyncio, itertools, json, os, signal, sys
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio.document_loaders import QwenAudioLoader
 
-path, base_url, checkpoint, way, key = sys.argv[1:]
+path, base_url, checkpoint, way, key, killed_at = sys.argv[1:]
+if int(killed_at) and (job := os.fork()):
+    assert os.waitpid(job, 0)[1] == signal.SIGKILL
+    sys.exit()
+numbers = itertools.count(1)
 llm = ChatQwenAudio(model="qwen3-asr-flash", base_url=base_url, api_key=key)
 loader = QwenAudioLoader(path, llm=llm, segment_s=1, max_concurrency=4, checkpoint=checkpoint)
 
 def tell(document):
     print(json.dumps([document.page_content, document.metadata]), flush=True)
+    if next(numbers) == int(killed_at):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 async def aload():
     async for document in loader.alazy_load():
@@ -328,15 +334,11 @@ def test_a_job_killed_at_a_segment_goes_on_at_it_and_pays_for_nothing_twice(
 
     with LocalDashScope(reply=reply, max_log=1) as server:
         arguments = (str(path), server.base_url, str(tmp_path / "checkpoint"), way)
-        with subprocess.Popen(
-            [sys.executable, "-c", JOB, *arguments, "first"], stdout=subprocess.PIPE, text=True
-        ) as job:
-            assert job.stdout is not None
-            before = [json.loads(job.stdout.readline()) for _ in range(killed_at)]
-            job.kill()
-            job.wait()
-        *documents, last = map(json.loads, run_forked(JOB, *arguments, "second").splitlines())
-    assert documents[:killed_at] == before
+        told = run_forked(JOB, *arguments, "first", str(killed_at)).splitlines()
+        again = run_forked(JOB, *arguments, "second", "0").splitlines()
+    assert len(told) == killed_at
+    before, (*documents, last) = map(json.loads, told), map(json.loads, again)
+    assert documents[:killed_at] == [*before]
     assert documents == [
         [
             f"这是 {number}",
@@ -364,7 +366,7 @@ def test_a_job_killed_at_a_segment_goes_on_at_it_and_pays_for_nothing_twice(
 def test_two_jobs_may_share_a_directory(server: LocalDashScope, ten: Path, tmp_path: Path) -> None:
     def job(_: int) -> list[str]:
         return run_forked(
-            JOB, str(ten), server.base_url, str(tmp_path / "checkpoint"), "sync", "local"
+            JOB, str(ten), server.base_url, str(tmp_path / "checkpoint"), "sync", "local", "0"
         ).splitlines()[:-1]
 
     with ThreadPoolExecutor(2) as pool:

@@ -224,11 +224,11 @@ def word_errors(spoken: list[str], written: list[str]) -> int:
 
 
 def test_no_word_is_lost_or_doubled_at_a_cut(tmp_path: Path) -> None:
-    (tmp_path / "talk.wav").write_bytes(wav(np.concatenate(list(itertools.islice(talk(), 6)))))
+    (tmp_path / "talk.wav").write_bytes(wav(np.concatenate(list(itertools.islice(talk(), 4)))))
     with LocalDashScope() as server:  # it really transcribes
         llm = ChatQwenAudio(model="qwen3-asr-flash", base_url=server.base_url, api_key="local")
         documents = QwenAudioLoader(tmp_path, llm=llm, segment_s=11).load()
-    spoken = words(SENTENCES) * 3
+    spoken = words(SENTENCES) * 2
     written = words(" ".join(document.page_content for document in documents))
-    assert len(documents) >= 3
+    assert len(documents) >= 2
     assert word_errors(spoken, written) <= len(spoken) // 20
