@@ -147,7 +147,7 @@ def test_another_format_is_named_and_passed_on_as_it_is(call: Call, folder: Path
     assert Audio.from_base64(block["base64"]).data == read("speech.mp3")
 
 
-PARTS = [
+PARTS: list[tuple[dict[str, Any], float, float]] = [
     ({"start_s": 0.5, "end_s": 1.25}, 0.5, 1.25),
     ({"start_s": 1.5}, 1.5, 2.0),
     ({"end_s": 0.5}, 0.0, 0.5),
