@@ -54,7 +54,7 @@ class NoteTaker:
     def __init__(
         self,
         notes: Callable[[int], str | RawReply] = lambda second: f"at {second} it is decided",
-        answers: Callable[[str], str] = lambda prompt: "It is decided [00:10].",
+        answers: Callable[[str], str] = lambda prompt: "It is decided [00:01].",
         shortened: Callable[[list[str]], str] = lambda notes: f"{notes[0][:7]} short",
     ) -> None:
         self._notes, self._answers, self._shortened = notes, answers, shortened
@@ -92,12 +92,20 @@ def audio_of(part: Any) -> str | None:
     return None
 
 
+@pytest.fixture
+def six(tmp_path: Path) -> Path:
+    """Six seconds, numbered."""
+    path = tmp_path / "six.wav"
+    path.write_bytes(wav(numbered(6)))
+    return path
+
+
 def chain_of(
     server: LocalDashScope, fields: dict[str, Any] | None = None, **options: Any
 ) -> Runnable[dict[str, Any], dict[str, Any]]:
     settings = {"base_url": server.base_url, "api_key": "local", "model": QWEN_AUDIO}
     llm = ChatQwenAudio(**{**settings, **(fields or {})})
-    return create_recording_qa_chain(llm, **{"segment_s": 10, **options})
+    return create_recording_qa_chain(llm, **{"segment_s": 1, **options})
 
 
 def invoke(chain: Any, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -159,115 +167,113 @@ def starts(documents: list[Document]) -> list[float]:
 
 
 @every_way
-def test_the_answer_is_made_of_a_note_on_each_segment(call_model: Any, minute: Path) -> None:
-    model = NoteTaker(answers=lambda prompt: "Twice: [00:50], [00:10] and [00:50].")
+def test_the_answer_is_made_of_a_note_on_each_segment(call_model: Any, six: Path) -> None:
+    model = NoteTaker(answers=lambda prompt: "Twice: [00:05], [00:01] and [00:05].")
     with LocalDashScope(reply=model) as server:
-        result = call_model(chain_of(server), {"audio": minute, "question": QUESTION})
+        result = call_model(chain_of(server), {"audio": six, "question": QUESTION})
     times = 2 if call_model in {batch, abatch} else 1
-    assert sorted(model.segments) == sorted([0, 10, 20, 30, 40, 50] * times)
+    assert sorted(model.segments) == sorted([0, 1, 2, 3, 4, 5] * times)
     assert all(QUESTION in prompt and "NOTHING" in prompt for prompt in model.prompts)
-    notes = "\n".join(f"[00:{n:02}] at {n} it is decided" for n in range(0, 60, 10))
+    notes = "\n".join(f"[00:{n:02}] at {n} it is decided" for n in range(6))
     assert len(model.combined) == times
     for prompt in model.combined:
         assert f"\n{notes}\n" in prompt
         assert f"Answer from these notes alone: {QUESTION}\n" in prompt
     assert model.shorter == []
-    assert (result["audio"], result["question"]) == (minute, QUESTION)
-    assert result["answer"] == "Twice: [00:50], [00:10] and [00:50]."
-    assert starts(result["documents"]) == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
-    assert starts(result["citations"]) == [50.0, 10.0], "in the answer's order, each once"
+    assert (result["audio"], result["question"]) == (six, QUESTION)
+    assert result["answer"] == "Twice: [00:05], [00:01] and [00:05]."
+    assert starts(result["documents"]) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert starts(result["citations"]) == [5.0, 1.0], "in the answer's order, each once"
     assert all(document in result["documents"] for document in result["citations"])
-    assert result["citations"][0].page_content == "at 50 it is decided"
-    assert result["citations"][0].metadata["source"] == str(minute)
+    assert result["citations"][0].page_content == "at 5 it is decided"
+    assert result["citations"][0].metadata["source"] == str(six)
 
 
 def test_many_questions_keep_to_their_own_recordings(tmp_path: Path) -> None:
     inputs = []
     for number in range(6):
         path = tmp_path / f"{number}.wav"
-        path.write_bytes(wav(numbered(20, 100 * number)))
+        path.write_bytes(wav(numbered(2, 100 * number)))
         inputs.append({"audio": path, "question": f"Question {number}?"})
 
     def answers(prompt: str) -> str:
         notes = re.findall(r"at (\d+)", prompt)
         (question,) = re.findall(r"Question \d", prompt)
-        return f"{question} {' '.join(notes)} [00:10]"
+        return f"{question} {' '.join(notes)} [00:01]"
 
     with LocalDashScope(reply=NoteTaker(answers=answers)) as server:
         results = asyncio.run(chain_of(server).abatch(inputs))
     assert [result["answer"] for result in results] == [
-        f"Question {n} {100 * n} {100 * n + 10} [00:10]" for n in range(6)
+        f"Question {n} {100 * n} {100 * n + 1} [00:01]" for n in range(6)
     ]
     assert [result["citations"][0].page_content for result in results] == [
-        f"at {100 * n + 10} it is decided" for n in range(6)
+        f"at {100 * n + 1} it is decided" for n in range(6)
     ]
 
 
 @two_ways
-@pytest.mark.parametrize("nothing", ["NOTHING", "NOTHING.", " NOTHING\n", ""])
-def test_segments_with_nothing_to_note_leave_no_note(
-    call_model: Any, minute: Path, nothing: str
-) -> None:
-    model = NoteTaker(notes=lambda second: "it is decided" if second == 30 else nothing)
+def test_segments_with_nothing_to_note_leave_no_note(call_model: Any, six: Path) -> None:
+    notes = ["NOTHING", "NOTHING.", " NOTHING\n", "it is decided", "", "nothing"]
+    model = NoteTaker(notes=notes.__getitem__)
     with LocalDashScope(reply=model) as server:
-        result = call_model(chain_of(server), {"audio": minute, "question": QUESTION})
+        result = call_model(chain_of(server), {"audio": six, "question": QUESTION})
     assert len(model.segments) == 6
-    assert starts(result["documents"]) == [30.0]
-    assert re.findall(r"^\[.*", model.combined[0], re.MULTILINE) == ["[00:30] it is decided"]
+    assert starts(result["documents"]) == [3.0]
+    assert re.findall(r"^\[.*", model.combined[0], re.MULTILINE) == ["[00:03] it is decided"]
 
 
-def test_with_no_notes_at_all_the_model_still_answers(minute: Path) -> None:
+def test_with_no_notes_at_all_the_model_still_answers(six: Path) -> None:
     model = NoteTaker(notes=lambda second: "NOTHING", answers=lambda prompt: "Not said.")
     with LocalDashScope(reply=model) as server:
-        result = chain_of(server).invoke({"audio": minute, "question": QUESTION})
+        result = chain_of(server).invoke({"audio": six, "question": QUESTION})
     assert (result["answer"], result["documents"], result["citations"]) == ("Not said.", [], [])
 
 
 @two_ways
 def test_a_segment_that_could_not_be_transcribed_is_in_the_notes(
-    call_model: Any, minute: Path
+    call_model: Any, six: Path
 ) -> None:
     refused = error_reply(400, "InvalidParameter", "no")
-    model = NoteTaker(notes=lambda second: refused if second == 20 else f"note {second}")
+    model = NoteTaker(notes=lambda second: refused if second == 2 else f"note {second}")
     with LocalDashScope(reply=model) as server:
-        inputs = {"audio": minute, "question": QUESTION}
+        inputs = {"audio": six, "question": QUESTION}
         with pytest.raises(InvalidRequestError):
             call_model(chain_of(server), inputs)
         assert model.combined == []
         result = call_model(chain_of(server, on_error="document"), inputs)
-    assert starts(result["documents"]) == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
+    assert starts(result["documents"]) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     assert (
-        "[00:20] [00:20 to 00:30 could not be transcribed: InvalidRequestError" in model.combined[0]
+        "[00:02] [00:02 to 00:03 could not be transcribed: InvalidRequestError" in model.combined[0]
     )
 
 
-def test_a_model_that_cannot_combine_is_an_error_after_its_retries(minute: Path) -> None:
+def test_a_model_that_cannot_combine_is_an_error_after_its_retries(six: Path) -> None:
     def reply(request: ReceivedRequest) -> str | RawReply:
         is_part = any("audio" in part for part in request.messages[-1]["content"])
         return "note" if is_part else error_reply(500, "InternalError", "oops")
 
     with LocalDashScope(reply=reply) as server, pytest.raises(APIError, match="oops"):
-        chain_of(server, {"max_retries": 0}).invoke({"audio": minute, "question": QUESTION})
+        chain_of(server, {"max_retries": 0}).invoke({"audio": six, "question": QUESTION})
 
 
 # --- citations --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("answer", "cited"),
-    [
-        ("None.", []),
-        ("[00:00]", [0.0]),
-        ("[00:10][00:20], see [00:10]", [10.0, 20.0]),
-        ("At 00:10, at [10], at [00:11], at [99:99], [later].", []),
-    ],
-)
-def test_citations_are_the_notes_whose_times_the_answer_names(
-    minute: Path, answer: str, cited: list[float]
-) -> None:
-    with LocalDashScope(reply=NoteTaker(answers=lambda prompt: answer)) as server:
-        result = chain_of(server).invoke({"audio": minute, "question": QUESTION})
-    assert starts(result["citations"]) == cited
+CITED: dict[str, list[float]] = {
+    "None.": [],
+    "[00:00]": [0.0],
+    "[00:01][00:02], see [00:01]": [1.0, 2.0],
+    "At 00:01, at [1], at [00:11], at [99:99], [later].": [],
+}
+
+
+def test_citations_are_the_notes_whose_times_the_answer_names(six: Path) -> None:
+    def repeat_question(prompt: str) -> str:
+        return prompt.partition("alone: ")[2].partition("\n")[0]
+
+    with LocalDashScope(reply=NoteTaker(answers=repeat_question)) as server:
+        results = chain_of(server).batch([{"audio": six, "question": it} for it in CITED])
+    assert {it["answer"]: starts(it["citations"]) for it in results} == CITED
 
 
 class Decision(BaseModel):
@@ -277,7 +283,7 @@ class Decision(BaseModel):
     times: list[str]
 
 
-DECISION: dict[str, Any] = {"what": "to go, see [00:30]", "times": ["[00:10]"]}
+DECISION: dict[str, Any] = {"what": "to go, see [00:03]", "times": ["[00:01]"]}
 
 
 def summed(chain: Any, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -295,31 +301,31 @@ def summed(chain: Any, inputs: dict[str, Any]) -> dict[str, Any]:
     ids=["class", "class, stream", "JSON schema, async"],
 )
 def test_the_answer_may_be_data_and_cite_in_it(
-    call_model: Any, minute: Path, schema: Any, expected: Any
+    call_model: Any, six: Path, schema: Any, expected: Any
 ) -> None:
     call = json.dumps({"name": "Decision", "arguments": DECISION})
     taker = NoteTaker(answers=lambda _: f"<tool_call>{call}</tool_call>")
     with LocalDashScope(reply=taker) as server:
         chain = chain_of(server, response_format=schema)
-        result = call_model(chain, {"audio": str(minute), "question": QUESTION})
+        result = call_model(chain, {"audio": str(six), "question": QUESTION})
     assert result["structured_response"] == expected
     assert "answer" not in result
-    assert starts(result["citations"]) == [30.0, 10.0]
+    assert starts(result["citations"]) == [3.0, 1.0]
 
 
-def test_an_answer_without_the_data_is_an_error(minute: Path) -> None:
+def test_an_answer_without_the_data_is_an_error(six: Path) -> None:
     with LocalDashScope(reply=NoteTaker(answers=lambda _: "I cannot.")) as server:
         chain = chain_of(server, response_format=Decision)
         with pytest.raises(OutputParserException):
-            chain.invoke({"audio": str(minute), "question": QUESTION})
+            chain.invoke({"audio": str(six), "question": QUESTION})
 
 
-def test_beyond_an_hour_citations_name_the_hour(server: LocalDashScope, minute: Path) -> None:
+def test_beyond_an_hour_citations_name_the_hour(server: LocalDashScope, six: Path) -> None:
     sentences = [said(number * 60_000, f"Sentence {number}.", None) for number in (1, 59, 61)]
     server.script(Reply("", sentences=sentences))
     answers = Prompted(responses=["[59:00], [1:01:00], [01:00]"])
     chain = create_recording_qa_chain(jobs_of(server), combine_llm=answers)
-    result = chain.invoke({"audio": minute, "question": QUESTION})
+    result = chain.invoke({"audio": six, "question": QUESTION})
     assert (
         "\n[01:00] Sentence 1.\n[59:00] Sentence 59.\n[1:01:00] Sentence 61.\n"
         in answers.prompts[0]
@@ -329,47 +335,47 @@ def test_beyond_an_hour_citations_name_the_hour(server: LocalDashScope, minute: 
 
 def test_of_several_recordings_no_note_of_the_cited_time_is_lost(tmp_path: Path) -> None:
     for number in range(2):
-        (tmp_path / f"{number}.wav").write_bytes(wav(numbered(20, 100 * number)))
+        (tmp_path / f"{number}.wav").write_bytes(wav(numbered(2, 100 * number)))
     with LocalDashScope(reply=NoteTaker()) as server:
         result = chain_of(server).invoke({"audio": tmp_path, "question": QUESTION})
     assert len(result["documents"]) == 4
     assert [document.page_content for document in result["citations"]] == [
-        "at 10 it is decided",
-        "at 110 it is decided",
+        "at 1 it is decided",
+        "at 101 it is decided",
     ]
 
 
 # --- too many notes ---------------------------------------------------------------------------
 
 
-@every_way
-def test_too_many_notes_are_shortened_and_none_is_dropped(call_model: Any, minute: Path) -> None:
+@two_ways
+def test_too_many_notes_are_shortened_and_none_is_dropped(call_model: Any, tmp_path: Path) -> None:
+    (tmp_path / "long.wav").write_bytes(wav(numbered(12)))
     model = NoteTaker(
         notes=lambda second: f"at {second} " + "many words " * 20,
         shortened=lambda notes: "\n".join(f"{note[:7]} in short" for note in notes),
-        answers=lambda prompt: "See [00:00] and [00:50].",
+        answers=lambda prompt: "See [00:00] and [00:11].",
     )
     with LocalDashScope(reply=model) as server:
-        inputs = {"audio": minute, "question": QUESTION}
-        result = call_model(chain_of(server, segment_s=5, max_notes_tokens=150), inputs)
-    times = 2 if call_model in {batch, abatch} else 1
+        inputs = {"audio": tmp_path, "question": QUESTION}
+        result = call_model(chain_of(server, max_notes_tokens=150), inputs)
     groups = [re.findall(r"at (\d+)", " ".join(notes)) for notes in model.shorter]
     seen = sorted(int(number) for group in groups for number in group)
-    assert seen == sorted([*range(0, 60, 5)] * times), "each note is in one group"
+    assert seen == list(range(12)), "each note is in one group"
     assert all(
-        [int(number) for number in group] == list(range(int(group[0]), int(group[-1]) + 1, 5))
+        [int(number) for number in group] == list(range(int(group[0]), int(group[-1]) + 1))
         for group in groups
     ), "neighbours are together, in order"
-    for prompt in model.combined:
-        shown = re.findall(r"^\[00:(\d\d)\] in short$", prompt, re.MULTILINE)
-        assert [int(second) for second in shown] == list(range(0, 60, 5))
-    assert starts(result["citations"]) == [0.0, 50.0]
+    (prompt,) = model.combined
+    shown = re.findall(r"^\[00:(\d\d)\] in short$", prompt, re.MULTILINE)
+    assert [int(second) for second in shown] == list(range(12))
+    assert starts(result["citations"]) == [0.0, 11.0]
     assert "many words" in result["documents"][0].page_content, "documents are the notes as taken"
 
 
 @two_ways
 def test_notes_are_shortened_as_often_as_it_takes(call_model: Any, tmp_path: Path) -> None:
-    (tmp_path / "long.wav").write_bytes(wav(numbered(160)))
+    (tmp_path / "long.wav").write_bytes(wav(numbered(16)))
     model = NoteTaker(
         notes=lambda second: "many words " * 30,
         shortened=lambda notes: (
@@ -378,16 +384,16 @@ def test_notes_are_shortened_as_often_as_it_takes(call_model: Any, tmp_path: Pat
     )
     with LocalDashScope(reply=model) as server:
         inputs = {"audio": tmp_path / "long.wav", "question": QUESTION}
-        call_model(chain_of(server, segment_s=10, max_notes_tokens=140), inputs)
+        call_model(chain_of(server, max_notes_tokens=140), inputs)
     rounds = len(model.shorter)
     assert rounds > 8, "sixteen notes in pairs, and then again"
-    times = [f"[{n // 60:02}:{n % 60:02}]" for n in range(0, 160, 10)]
+    times = [f"[00:{n:02}]" for n in range(16)]
     assert re.findall(r"\[\d\d:\d\d\]", model.combined[0].partition("\nAnswer")[0]) == times
 
 
 @two_ways
 def test_a_model_that_does_not_shorten_is_an_error_and_not_a_circle(
-    call_model: Any, minute: Path
+    call_model: Any, six: Path
 ) -> None:
     model = NoteTaker(
         notes=lambda second: "many words " * 20, shortened=lambda notes: "\n".join(notes) + "!"
@@ -395,12 +401,12 @@ def test_a_model_that_does_not_shorten_is_an_error_and_not_a_circle(
     with LocalDashScope(reply=model) as server:
         chain = chain_of(server, max_notes_tokens=50)
         with pytest.raises(ValueError, match="the model does not shorten them"):
-            call_model(chain, {"audio": minute, "question": QUESTION})
+            call_model(chain, {"audio": six, "question": QUESTION})
     assert len(model.shorter) == 3
 
 
 def test_one_long_note_is_left_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "short.wav").write_bytes(wav(numbered(5)))
+    (tmp_path / "short.wav").write_bytes(wav(numbered(1)))
     model = NoteTaker(notes=lambda second: "many words " * 50)
     with LocalDashScope(reply=model) as server:
         inputs = {"audio": tmp_path, "question": QUESTION}
@@ -410,7 +416,7 @@ def test_one_long_note_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 async def test_notes_are_counted_off_the_event_loop(
-    minute: Path, monkeypatch: pytest.MonkeyPatch
+    six: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The first count loads a tokenizer of some megabytes.
     loaders: list[int] = []
@@ -422,7 +428,7 @@ async def test_notes_are_counted_off_the_event_loop(
 
     monkeypatch.setattr(token_count, "_tokenizer", note_thread)
     with LocalDashScope(reply=NoteTaker()) as server:
-        await chain_of(server).ainvoke({"audio": minute, "question": QUESTION})
+        await chain_of(server).ainvoke({"audio": six, "question": QUESTION})
     assert loaders
     assert threading.get_ident() not in loaders
 
@@ -444,17 +450,17 @@ def test_a_model_that_only_transcribes_needs_another_that_answers(
 @only_transcribes
 @two_ways
 def test_a_model_that_only_transcribes_notes_the_words_and_another_model_answers(
-    call_model: Any, minute: Path, name: str
+    call_model: Any, six: Path, name: str
 ) -> None:
     model = NoteTaker(notes=lambda second: f"the words at {second}")
-    answers = FakeListChatModel(responses=["They say so [00:20]."])
+    answers = FakeListChatModel(responses=["They say so [00:02]."])
     with LocalDashScope(reply=model) as server:
         chain = chain_of(server, {"model": name}, combine_llm=answers)
-        result = call_model(chain, {"audio": minute, "question": QUESTION})
+        result = call_model(chain, {"audio": six, "question": QUESTION})
     assert set(model.prompts) == {""}, "it is sent no text"
     assert model.combined == []
-    assert result["answer"] == "They say so [00:20]."
-    assert [document.page_content for document in result["citations"]] == ["the words at 20"]
+    assert result["answer"] == "They say so [00:02]."
+    assert [document.page_content for document in result["citations"]] == ["the words at 2"]
 
 
 def said(begin: int, text: str, speaker: int | None) -> dict[str, Any]:
@@ -474,19 +480,19 @@ class Prompted(FakeListChatModel):
 
 @two_ways
 def test_notes_of_a_model_that_tells_speakers_are_sentences_with_them(
-    call_model: Any, minute: Path
+    call_model: Any, six: Path
 ) -> None:
     first = [said(500, "Shall we?", 0), said(2_000, "Yes.", 1)]
     second = [said(1_000, "On Monday.", None)]
     replies = [Reply("", sentences=it) for it in (first, second)]
-    answers = Prompted(responses=["Speaker 1 agrees [00:02], on Monday [00:31]."])
+    answers = Prompted(responses=["Speaker 1 agrees [00:02], on Monday [00:04]."])
     with LocalDashScope(replies=replies, reply="no more") as server:
         fields = {"model": RECOGNITION}
-        options: dict[str, Any] = {"segment_s": 30, "max_concurrency": 1}
+        options: dict[str, Any] = {"segment_s": 3, "max_concurrency": 1}
         chain = chain_of(server, fields, combine_llm=answers, **options)
-        result = call_model(chain, {"audio": minute, "question": QUESTION})
+        result = call_model(chain, {"audio": six, "question": QUESTION})
     (prompt,) = answers.prompts
-    assert "\n[00:00] Speaker 0: Shall we?\n[00:02] Speaker 1: Yes.\n[00:31] On Monday.\n" in prompt
+    assert "\n[00:00] Speaker 0: Shall we?\n[00:02] Speaker 1: Yes.\n[00:04] On Monday.\n" in prompt
     assert "name the speaker where the note does" in prompt
     cited = [(it.page_content, it.metadata.get("speaker")) for it in result["citations"]]
     assert cited == [("Yes.", 1), ("On Monday.", None)]
@@ -494,7 +500,7 @@ def test_notes_of_a_model_that_tells_speakers_are_sentences_with_them(
 
 @two_ways
 def test_jobs_note_sentences_with_their_speakers(
-    call_model: Any, server: LocalDashScope, minute: Path
+    call_model: Any, server: LocalDashScope, six: Path
 ) -> None:
     server.script(Reply("", sentences=[said(500, "Shall we?", 0), said(2_000, "Yes.", 1)]))
     answers = Prompted(responses=["Speaker 1 agrees [00:02]."])
@@ -502,14 +508,14 @@ def test_jobs_note_sentences_with_their_speakers(
     with pytest.raises(ValueError, match=rf"{jobs.model} only transcribes: pass combine_llm="):
         create_recording_qa_chain(jobs)
     chain = create_recording_qa_chain(jobs, combine_llm=answers)
-    result = call_model(chain, {"audio": minute, "question": QUESTION})
+    result = call_model(chain, {"audio": six, "question": QUESTION})
     assert "\n[00:00] Speaker 0: Shall we?\n[00:02] Speaker 1: Yes.\n" in answers.prompts[0]
     assert [it.page_content for it in result["citations"]] == ["Yes."]
     assert len(submissions(server)) == 1
 
 
 def test_notes_on_channels_name_them(tmp_path: Path) -> None:
-    both = np.stack([numbered(5), numbered(5, 100)], axis=1)
+    both = np.stack([numbered(1), numbered(1, 100)], axis=1)
     (tmp_path / "call.wav").write_bytes(wav(both, 16_000, 2))
     model = NoteTaker()
     with LocalDashScope(reply=model) as server:
@@ -523,19 +529,19 @@ def test_notes_on_channels_name_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["prompt", "transcript_format"])
-def test_what_the_chain_sets_is_no_option(minute: Path, name: str) -> None:
+def test_what_the_chain_sets_is_no_option(six: Path, name: str) -> None:
     options: dict[str, Any] = {name: "text"}
     with LocalDashScope(reply=NoteTaker()) as server, pytest.raises(TypeError, match=name):
-        chain_of(server, **options).invoke({"audio": minute, "question": QUESTION})
+        chain_of(server, **options).invoke({"audio": six, "question": QUESTION})
 
 
-def test_what_combines_also_shortens(minute: Path) -> None:
+def test_what_combines_also_shortens(six: Path) -> None:
     model = NoteTaker(notes=lambda second: "many words " * 20)
     combined = NoteTaker()
     with LocalDashScope(reply=model) as server, LocalDashScope(reply=combined) as other:
         writer = ChatQwenAudio(base_url=other.base_url, api_key="local")
         chain = chain_of(server, {"model": ASR}, combine_llm=writer, max_notes_tokens=100)
-        chain.invoke({"audio": minute, "question": QUESTION})
+        chain.invoke({"audio": six, "question": QUESTION})
     assert len(model.segments) == 6
     assert len(combined.shorter) == 3
     assert len(combined.combined) == 1
@@ -556,21 +562,19 @@ class Watching(BaseCallbackHandler):
 
 
 @two_ways
-def test_callbacks_of_the_chain_see_every_call_within_its_run(
-    call_model: Any, minute: Path
-) -> None:
+def test_callbacks_of_the_chain_see_every_call_within_its_run(call_model: Any, six: Path) -> None:
     handler = Watching()
     with LocalDashScope(reply=NoteTaker()) as server:
         chain = chain_of(server).with_config(callbacks=[handler])
-        call_model(chain, {"audio": minute, "question": QUESTION})
+        call_model(chain, {"audio": six, "question": QUESTION})
     assert (handler.calls, handler.orphans) == (7, 0)
 
 
-def test_the_loaders_options_are_taken(minute: Path, tmp_path: Path) -> None:
+def test_the_loaders_options_are_taken(six: Path, tmp_path: Path) -> None:
     model = NoteTaker()
     with LocalDashScope(reply=model) as server:
         chain = chain_of(server, checkpoint=tmp_path / "checkpoint", max_concurrency=1)
         for question in (QUESTION, QUESTION, "Another?"):
-            chain.invoke({"audio": [minute], "question": question})
+            chain.invoke({"audio": [six], "question": question})
     assert len(model.segments) == 12, "each question is noted once"
     assert len(model.combined) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
@@ -24,7 +25,7 @@ from langchain_qwen_audio.local import (
     Reply,
     compatible_error_reply,
 )
-from tests.unit_tests.job_calls import JSON, KEY, SYNC_AND_ASYNC, as_json, call_sync
+from tests.unit_tests.job_calls import JSON, KEY, SYNC_AND_ASYNC, as_json, call_async, call_sync
 from tests.unit_tests.recordings import fresh_tone, wav
 from tests.unit_tests.sockets import raw_server
 
@@ -168,7 +169,7 @@ def test_results_are_read_by_another_client(server: LocalDashScope) -> None:
 
 @SYNC_AND_ASYNC
 def test_a_batch_is_sent_from_a_file_and_is_never_whole_in_memory(call: CallJobs) -> None:
-    clip = Audio.from_bytes(wav(fresh_tone(60)))
+    clip = Audio.from_bytes(wav(fresh_tone(20)))
     message = {"role": "user", "content": [clip.to_block()]}
     reply = b'HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{"id":"i-1"}'
     with raw_server([reply], [reply], [reply], [reply]) as server:
@@ -362,16 +363,17 @@ LOST = {
 
 
 @SYNC_AND_ASYNC
-@pytest.mark.parametrize("reply", LOST.values(), ids=LOST)
 def test_a_submission_whose_reply_was_lost_is_not_repeated(
-    server: LocalDashScope, call: CallJobs, reply: RawReply
+    server: LocalDashScope, call: CallJobs
 ) -> None:
-    server.script_batch(reply)
     expected = r"^the batch of file file-batch-\w+: .* not known whether the batch was submitted"
-    with pytest.raises(errors.QwenAudioError, match=expected) as caught:
-        call(batches_of(server), "submit", ["1"])
-    assert not caught.value.is_retryable
-    assert kinds(server) == ["file", "batch"]
+    for name, reply in LOST.items():
+        server.clear()
+        server.script_batch(reply)
+        with pytest.raises(errors.QwenAudioError, match=expected) as caught:
+            call(batches_of(server), "submit", ["1"])
+        assert not caught.value.is_retryable, name
+        assert kinds(server) == ["file", "batch"], name
 
 
 @SYNC_AND_ASYNC
@@ -403,39 +405,33 @@ ODD_LINES: dict[str, Any] = {
 
 
 @SYNC_AND_ASYNC
-@pytest.mark.parametrize("line", ODD_LINES.values(), ids=ODD_LINES)
-def test_an_odd_line_is_an_error_in_its_place(
-    server: LocalDashScope, call: CallJobs, line: Any
-) -> None:
-    server.script_batch(
-        batch("completed", output_file_id="out", metadata={"requests": "1"}, errors={})
-    )
-    server.script_file(file_of(line))
-    error, *more = call(batches_of(server), "results", "b-1")
-    assert isinstance(error, errors.APIError)
-    assert "input 0 of batch b-1" in error.message
-    assert len(more) <= 1
+def test_an_odd_line_is_an_error_in_its_place(server: LocalDashScope, call: CallJobs) -> None:
+    completed = batch("completed", output_file_id="out", metadata={"requests": "1"}, errors={})
+    for name, line in ODD_LINES.items():
+        server.script_batch(completed)
+        server.script_file(file_of(line))
+        error, *more = call(batches_of(server), "results", "b-1")
+        assert isinstance(error, errors.APIError), name
+        assert "input 0 of batch b-1" in error.message, name
+        assert len(more) <= 1, name
+
+
+ODD_STATES = {
+    "no JSON": as_json(b"<html>"),
+    "no object": as_json([1]),
+    "no id": as_json({"status": "completed"}),
+    "an unknown state": batch("waiting"),
+    "a list": batch([]),
+    "no state": batch(None),
+}
 
 
 @SYNC_AND_ASYNC
-@pytest.mark.parametrize(
-    "reply",
-    [
-        as_json(b"<html>"),
-        as_json([1]),
-        as_json({"status": "completed"}),
-        batch("waiting"),
-        batch([]),
-        batch(None),
-    ],
-    ids=["no JSON", "no object", "no id", "an unknown state", "a list", "no state"],
-)
-def test_an_odd_state_is_an_error_of_this_package(
-    server: LocalDashScope, call: CallJobs, reply: RawReply
-) -> None:
-    server.script_batch(reply)
-    with pytest.raises(errors.APIError, match=r"^batch b-1: "):
-        call(batches_of(server, max_retries=0), "results", "b-1")
+def test_an_odd_state_is_an_error_of_this_package(server: LocalDashScope, call: CallJobs) -> None:
+    for reply in ODD_STATES.values():
+        server.script_batch(reply)
+        with pytest.raises(errors.APIError, match=r"^batch b-1: "):
+            call(batches_of(server, max_retries=0), "results", "b-1")
 
 
 def test_ids_that_are_none_are_not_requested(server: LocalDashScope) -> None:
@@ -528,18 +524,13 @@ REFUSED: dict[str, tuple[dict[str, Any], Any, tuple[type[Exception], str]]] = {
 }
 
 
-@SYNC_AND_ASYNC
-@pytest.mark.parametrize(("fields", "inputs", "refusal"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_submitted_is_refused_before_anything_is_sent(
     server: LocalDashScope,
-    call: CallJobs,
-    fields: dict[str, Any],
-    inputs: Any,
-    refusal: tuple[type[Exception], str],
 ) -> None:
-    kind, expected = refusal
-    with pytest.raises(kind, match=expected):
-        call(batches_of(server, **fields), "submit", inputs)
+    calls = itertools.cycle([call_sync, call_async])
+    for call, (fields, inputs, (kind, expected)) in zip(calls, REFUSED.values(), strict=False):
+        with pytest.raises(kind, match=expected):
+            call(batches_of(server, **fields), "submit", inputs)
     assert server.requests == []
 
 

@@ -12,7 +12,7 @@ import pytest
 from langchain_qwen_audio._transcription.cut_segments import CutMerger
 from langchain_qwen_audio._transcription.segment_transcripts import SegmentTranscript
 from langchain_qwen_audio.local import LocalDashScope, RawReply, ReceivedRequest, Reply, error_reply
-from tests.unit_tests.loading import RATE, clip_in, loader_of, texts, times
+from tests.unit_tests.loading import RATE, asynchronous, clip_in, loader_of, sync, texts, times
 from tests.unit_tests.models import OMNI_3_5, RECOGNITION
 from tests.unit_tests.recordings import decode_all, wav
 
@@ -48,7 +48,7 @@ def transcribe(request: ReceivedRequest) -> str:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    (tmp_path / "talk.wav").write_bytes(wav(spoken(60)))
+    (tmp_path / "talk.wav").write_bytes(wav(spoken(40)))
     return tmp_path / "talk.wav"
 
 
@@ -57,13 +57,13 @@ def test_no_word_is_lost_or_doubled(load: Load, path: Path) -> None:
         loader = loader_of(server, path, segment_s=8)
         documents = load(loader)
         sent_s = sum(decode_all(clip_in(it)).seconds for it in server.requests)
-    assert " ".join(texts(documents)).split() == [f"w{number}" for number in range(60)]
+    assert " ".join(texts(documents)).split() == [f"w{number}" for number in range(40)]
     assert all(before[1] == after[0] for before, after in pairwise(times(documents)))
-    assert loader.summary.audio_s == pytest.approx(30)
-    assert sent_s == pytest.approx(30 + 2 * (len(documents) - 1), abs=0.01)
+    assert loader.summary.audio_s == pytest.approx(20)
+    assert sent_s == pytest.approx(20 + 2 * (len(documents) - 1), abs=0.01)
 
 
-def test_no_timed_word_is_lost_or_doubled(load: Load, path: Path) -> None:
+def test_no_timed_word_is_lost_or_doubled(path: Path) -> None:
     def reply(request: ReceivedRequest) -> Reply:
         samples = decode_all(clip_in(request)).samples
         words: list[dict[str, Any]] = []
@@ -80,9 +80,9 @@ def test_no_timed_word_is_lost_or_doubled(load: Load, path: Path) -> None:
     with LocalDashScope(reply=reply) as server:
         options: dict[str, Any] = {"transcript_format": "sentences", "words": True}
         loader = loader_of(server, path, {"model": RECOGNITION}, segment_s=8, **options)
-        documents = load(loader)
+        documents = sync(loader)
     words = [word for it in documents for word in it.metadata["words"]]
-    assert [it["text"] for it in words] == [f"w{number}" for number in range(60)]
+    assert [it["text"] for it in words] == [f"w{number}" for number in range(40)]
     assert " ".join(texts(documents)).split() == [it["text"] for it in words]
     for number, word in enumerate(words):
         assert word["start_s"] == pytest.approx(number / 2, abs=0.01)
@@ -93,11 +93,9 @@ def test_no_timed_word_is_lost_or_doubled(load: Load, path: Path) -> None:
     [(OMNI_3_5, {"prompt": "List every decision."}), (RECOGNITION, {"overlap_s": 1.0})],
     ids=["answers to a prompt", "the user's own overlap"],
 )
-def test_other_answers_are_not_merged(
-    load: Load, path: Path, model: str, options: dict[str, Any]
-) -> None:
+def test_other_answers_are_not_merged(path: Path, model: str, options: dict[str, Any]) -> None:
     with LocalDashScope(reply="the same words") as server:
-        documents = load(loader_of(server, path, {"model": model}, segment_s=8, **options))
+        documents = asynchronous(loader_of(server, path, {"model": model}, segment_s=8, **options))
     assert set(texts(documents)) == {"the same words"}
     overlap_s = options.get("overlap_s", 0.0)
     assert all(
@@ -106,22 +104,22 @@ def test_other_answers_are_not_merged(
     )
 
 
-def test_a_failure_beside_a_cut_leaves_the_other_transcript_whole(load: Load, path: Path) -> None:
+def test_a_failure_beside_a_cut_leaves_the_other_transcript_whole(path: Path) -> None:
     def reply(request: ReceivedRequest) -> RawReply | Reply:
         words = words_in(request)
         bad = "w0" in words  # the first segment
         return error_reply(400, "InvalidParameter", "no") if bad else Reply(" ".join(words))
 
     with LocalDashScope(reply=reply) as server:
-        documents = load(loader_of(server, path, segment_s=8, on_error="document"))
+        documents = sync(loader_of(server, path, segment_s=8, on_error="document"))
     failed = [it for it in documents if "error" in it.metadata]
     assert failed == documents[:1]
     end_s = documents[0].metadata["end_s"]
     assert documents[1].metadata["start_s"] == pytest.approx(end_s - 2.0)
     written = " ".join(texts(documents[1:])).split()
     first = math.ceil((end_s - 2.0) * 2)
-    assert [it for it in written if it.startswith("w")][-(60 - first) :] == [
-        f"w{number}" for number in range(first, 60)
+    assert [it for it in written if it.startswith("w")][-(40 - first) :] == [
+        f"w{number}" for number in range(first, 40)
     ]
 
 

@@ -223,8 +223,8 @@ def test_an_abandoned_loader_leaves_no_worker_busy_and_sends_nothing_more(
     gc.collect()  # what other tests have left to it
     before = len(POOL._all) - len(POOL._idle)
     path = tmp_path / "call.mp3"
-    path.write_bytes(encode(tone(2 * SEGMENTS), "mp3", "libmp3lame"))
-    options: dict[str, Any] = {"segment_s": 2, "max_concurrency": 8}
+    path.write_bytes(encode(tone(SEGMENTS), "mp3", "libmp3lame"))
+    options: dict[str, Any] = {"segment_s": 1, "max_concurrency": 8}
     begun, ended = way(loader_of(server, path, {"model": QWEN_AUDIO}, **options), encodings)
     encodings.may_end.release(SEGMENTS)
     wait_until(lambda: not any(it.name == "encoding" for it in threading.enumerate()))

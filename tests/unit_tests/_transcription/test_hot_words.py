@@ -13,13 +13,12 @@ from langchain_qwen_audio._transcription.hot_words import read_hot_words
 from langchain_qwen_audio.document_loaders import QwenAudioLoader
 from langchain_qwen_audio.local import LocalDashScope
 from tests.unit_tests.job_calls import LISTED, ONE, jobs_of, submissions
-from tests.unit_tests.loading import ASR, QWEN_AUDIO, loader_of
+from tests.unit_tests.loading import ASR, QWEN_AUDIO, asynchronous, loader_of, sync
 from tests.unit_tests.models import RECOGNITION
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit_tests.loading import Load
 
 WORDS = ["Qwen", "Model Studio", "百炼"]
 LIST = "Qwen, Model Studio, 百炼"
@@ -38,14 +37,11 @@ FILES: dict[str, tuple[bytes, tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize(("content", "words"), FILES.values(), ids=FILES)
-@pytest.mark.parametrize("of", [str, lambda path: path], ids=["str", "Path"])
-def test_a_file_has_a_word_a_line(
-    tmp_path: Path, content: bytes, words: tuple[str, ...], of: Any
-) -> None:
+def test_a_file_has_a_word_a_line(tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
-    path.write_bytes(content)
-    assert read_hot_words(of(path)) == words
+    for name, (content, words) in FILES.items():
+        path.write_bytes(content)
+        assert read_hot_words(path) == read_hot_words(str(path)) == words, name
 
 
 def test_a_list_has_each_word_once() -> None:
@@ -64,18 +60,18 @@ WRONG: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("given", "message"), WRONG.values(), ids=WRONG)
-def test_what_is_no_words_is_an_error(given: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        QwenAudioLoader("a.wav", llm=ChatQwenAudio(api_key="x"), hot_words=given)
+def test_what_is_no_words_is_an_error() -> None:
+    for given, message in WRONG.values():
+        with pytest.raises(ValueError, match=message):
+            QwenAudioLoader("a.wav", llm=ChatQwenAudio(api_key="x"), hot_words=given)
 
 
-@pytest.mark.parametrize("content", [b"", b" \n\n", b"\xff\xfe\x00", b"\x80abc"])
-def test_a_file_without_words_is_an_error(tmp_path: Path, content: bytes) -> None:
+def test_a_file_without_words_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"words\.txt, which"):
-        read_hot_words(path)
+    for content in (b"", b" \n\n", b"\xff\xfe\x00", b"\x80abc"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"words\.txt, which"):
+            read_hot_words(path)
 
 
 # --- chat models ------------------------------------------------------------------------------
@@ -94,32 +90,20 @@ CHAT_MODELS: dict[str, tuple[str, dict[str, Any], list[str], str | None]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("model", "options", "system", "text"), CHAT_MODELS.values(), ids=CHAT_MODELS
-)
-def test_a_chat_model_is_told_in_a_system_message(
-    load: Load,
-    server: LocalDashScope,
-    ten: Path,
-    *,
-    model: str,
-    options: dict[str, Any],
-    system: list[str],
-    text: str | None,
-) -> None:
-    load(loader_of(server, ten, {"model": model}, hot_words=WORDS, **options))
-    context, question = server.requests[0].messages
-    assert context["role"] == "system"
-    assert [part["text"] for part in context["content"]] == system
-    texts = [part["text"] for part in question["content"] if "text" in part]
-    assert texts == ([] if text is None else [text])
+def test_a_chat_model_is_told_in_a_system_message(server: LocalDashScope, ten: Path) -> None:
+    for name, (model, options, system, text) in CHAT_MODELS.items():
+        server.clear()
+        sync(loader_of(server, ten, {"model": model}, hot_words=WORDS, **options))
+        context, question = server.requests[0].messages
+        assert context["role"] == "system", name
+        assert [part["text"] for part in context["content"]] == system, name
+        texts = [part["text"] for part in question["content"] if "text" in part]
+        assert texts == ([] if text is None else [text]), name
 
 
-def test_a_model_with_a_vocabulary_is_sent_one(
-    load: Load, server: LocalDashScope, ten: Path
-) -> None:
+def test_a_model_with_a_vocabulary_is_sent_one(server: LocalDashScope, ten: Path) -> None:
     fields = {"model": RECOGNITION, "asr_options": {"language_hints": ["zh"]}}
-    load(loader_of(server, ten, fields, hot_words=WORDS))
+    sync(loader_of(server, ten, fields, hot_words=WORDS))
     (request,) = server.requests
     expected = {"format": "wav", "language_hints": ["zh"], "vocabulary": VOCABULARY}
     assert request.parameters == expected
@@ -127,9 +111,9 @@ def test_a_model_with_a_vocabulary_is_sent_one(
 
 
 def test_a_model_without_inline_vocabulary_is_told_as_context(
-    load: Load, server: LocalDashScope, ten: Path
+    server: LocalDashScope, ten: Path
 ) -> None:
-    load(loader_of(server, ten, {"model": "fun-asr-flash-2026-06-15"}, hot_words=WORDS))
+    asynchronous(loader_of(server, ten, {"model": "fun-asr-flash-2026-06-15"}, hot_words=WORDS))
     context, _ = server.requests[0].messages
     assert context == {"role": "user", "content": [{"type": "input_text", "text": LIST}]}
 
@@ -152,9 +136,9 @@ def test_a_model_that_takes_audio_alone_takes_no_words(server: LocalDashScope, t
     ],
 )
 def test_jobs_are_told_as_their_model_takes_it(
-    load: Load, server: LocalDashScope, ten: Path, model: str, expected: dict[str, Any]
+    server: LocalDashScope, ten: Path, model: str, expected: dict[str, Any]
 ) -> None:
-    load(QwenAudioLoader(ten, llm=jobs_of(server, model=model), hot_words=WORDS))
+    sync(QwenAudioLoader(ten, llm=jobs_of(server, model=model), hot_words=WORDS))
     assert submissions(server)[0]["parameters"] == expected
 
 
@@ -187,9 +171,9 @@ def test_a_vocabulary_has_2000_words_at_most(server: LocalDashScope) -> None:
 
 @pytest.mark.parametrize("model", [ASR, RECOGNITION, QWEN_AUDIO])
 def test_transcripts_of_other_words_are_other_transcripts(
-    load: Load, server: LocalDashScope, ten: Path, model: str
+    server: LocalDashScope, ten: Path, model: str
 ) -> None:
     store = InMemoryByteStore()
     for words in (None, WORDS, ["Ada"], WORDS):
-        load(loader_of(server, ten, {"model": model}, hot_words=words, checkpoint=store))
+        sync(loader_of(server, ten, {"model": model}, hot_words=words, checkpoint=store))
     assert len(server.requests) == 3

@@ -41,13 +41,13 @@ class Source:
         return read_ahead(map(self.numbers, starts), readers, "reading")
 
 
-@pytest.mark.parametrize("readers", [1, 2, 3, 9])
 @pytest.mark.parametrize("sources", [0, 1, 5])
-def test_values_come_in_order(readers: int, sources: int) -> None:
-    source = Source()
-    starts = range(0, sources * COUNT, COUNT)
-    assert list(source.read(starts, readers)) == list(range(sources * COUNT))
-    assert sorted(source.closed) == list(starts)
+def test_values_come_in_order(sources: int) -> None:
+    for readers in (1, 2, 3, 9):
+        source = Source()
+        starts = range(0, sources * COUNT, COUNT)
+        assert list(source.read(starts, readers)) == list(range(sources * COUNT)), readers
+        assert sorted(source.closed) == list(starts), readers
 
 
 def test_no_more_is_read_than_may_wait() -> None:

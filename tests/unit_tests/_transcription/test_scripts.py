@@ -1,13 +1,10 @@
 """Which texts have no spaces between words."""
 
-import pytest
-
 from langchain_qwen_audio._transcription.scripts import has_no_spaces
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
+def test_a_script_without_spaces_is_told_by_most_of_the_letters() -> None:
+    rows: list[tuple[str, bool]] = [
         ("", False),
         ("12, 13!", False),
         ("Hello", False),
@@ -17,9 +14,6 @@ from langchain_qwen_audio._transcription.scripts import has_no_spaces
         ("ยินดีต้อนรับ", True),
         ("欢迎 to the recording studio", False),
         ("我用 ASR 转写录音", True),
-    ],
-)
-def test_a_script_without_spaces_is_told_by_most_of_the_letters(
-    text: str, *, expected: bool
-) -> None:
-    assert has_no_spaces(text) is expected
+    ]
+    for text, expected in rows:
+        assert has_no_spaces(text) is expected, text

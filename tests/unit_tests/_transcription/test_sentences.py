@@ -9,15 +9,13 @@ import pytest
 
 from langchain_qwen_audio.local import LocalDashScope, Reply
 from langchain_qwen_audio.transcripts import Sentence, Transcript, Word
-from tests.unit_tests.loading import loader_of
+from tests.unit_tests.loading import asynchronous, loader_of, sync
 from tests.unit_tests.models import RECOGNITION
 from tests.unit_tests.recordings import tone, wav
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.unit_tests.loading import Load
 
 
 def sentence(number: int, start_ms: int, text: str, speaker: int | None = None) -> dict[str, Any]:
@@ -64,10 +62,8 @@ def facts(document: Any, *names: str) -> tuple[Any, ...]:
     return document.page_content, *(document.metadata.get(name) for name in names)
 
 
-def test_a_document_per_sentence(
-    load: Load, server: LocalDashScope, options: dict[str, Any]
-) -> None:
-    documents = load(loader_of(server, **options, transcript_format="sentences"))
+def test_a_document_per_sentence(server: LocalDashScope, options: dict[str, Any]) -> None:
+    documents = sync(loader_of(server, **options, transcript_format="sentences"))
     assert [facts(it, "segment", "start_s", "end_s", "speaker") for it in documents] == [
         ("One.", 0, 0.0, 1.0, 0),
         ("Two.", 0, 1.0, 2.0, 0),
@@ -79,9 +75,9 @@ def test_a_document_per_sentence(
 
 
 def test_a_document_per_turn_with_its_words(
-    load: Load, server: LocalDashScope, options: dict[str, Any]
+    server: LocalDashScope, options: dict[str, Any]
 ) -> None:
-    documents = load(loader_of(server, **options, transcript_format="speakers", words=True))
+    documents = sync(loader_of(server, **options, transcript_format="speakers", words=True))
     assert [facts(it, "start_s", "end_s", "speaker") for it in documents] == [
         ("One. Two.", 0.0, 2.0, 0),
         ("Three.", 2.0, 3.0, 1),
@@ -92,10 +88,8 @@ def test_a_document_per_turn_with_its_words(
     assert json.dumps(documents[0].metadata)
 
 
-def test_the_whole_transcript_as_json(
-    load: Load, server: LocalDashScope, options: dict[str, Any]
-) -> None:
-    (document,) = load(loader_of(server, **options, transcript_format="json"))
+def test_the_whole_transcript_as_json(server: LocalDashScope, options: dict[str, Any]) -> None:
+    (document,) = asynchronous(loader_of(server, **options, transcript_format="json"))
     transcript = Transcript.model_validate_json(document.page_content)
     assert transcript.text == "One.Two.Three.\n\nFour."
     assert transcript.sentences[3].model_copy(update={"channel": None}) == Sentence(
@@ -107,10 +101,8 @@ def test_the_whole_transcript_as_json(
     )
 
 
-def test_subtitles_have_the_times_of_words(
-    load: Load, server: LocalDashScope, options: dict[str, Any]
-) -> None:
-    (document,) = load(loader_of(server, **options, transcript_format="vtt"))
+def test_subtitles_have_the_times_of_words(server: LocalDashScope, options: dict[str, Any]) -> None:
+    (document,) = sync(loader_of(server, **options, transcript_format="vtt"))
     assert document.page_content.splitlines()[2:4] == [
         "00:00:00.000 --> 00:00:00.500",
         "<v Speaker 0>One.",
@@ -119,37 +111,37 @@ def test_subtitles_have_the_times_of_words(
 
 
 def test_segments_for_subtitles_are_as_long_as_the_model_takes(
-    load: Load, server: LocalDashScope, options: dict[str, Any]
+    server: LocalDashScope, options: dict[str, Any]
 ) -> None:
     options["paths"].write_bytes(wav(tone(25)))  # with another model, three segments
-    load(loader_of(server, **{**options, "segment_s": None}, transcript_format="srt"))
+    sync(loader_of(server, **{**options, "segment_s": None}, transcript_format="srt"))
     assert len(server.requests) == 1
 
 
 def test_speakers_are_numbered_anew_in_each_recording(
-    load: Load, options: dict[str, Any], tmp_path: Path
+    options: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "b.wav").write_bytes(wav(tone(8, hertz=300.0)))
     with LocalDashScope(reply=FIRST) as server:
         options = {**options, "paths": tmp_path}
-        documents = load(loader_of(server, **options, transcript_format="speakers"))
+        documents = asynchronous(loader_of(server, **options, transcript_format="speakers"))
     assert [it.metadata["speaker"] for it in documents] == [0, 1, 2, 3] * 2
 
 
 def test_sentences_are_kept_in_the_checkpoint(
-    load: Load, server: LocalDashScope, options: dict[str, Any], tmp_path: Path
+    server: LocalDashScope, options: dict[str, Any], tmp_path: Path
 ) -> None:
     options = {**options, "checkpoint": tmp_path / "kept", "transcript_format": "sentences"}
-    first = load(loader_of(server, **options))
-    again = load(loader_of(server, **options))
+    first = sync(loader_of(server, **options))
+    again = sync(loader_of(server, **options))
     assert first == again
     assert len(server.requests) == 2
 
 
-def test_a_segment_of_another_model_is_a_sentence(load: Load, options: dict[str, Any]) -> None:
+def test_a_segment_of_another_model_is_a_sentence(options: dict[str, Any]) -> None:
     with LocalDashScope(reply="A text.") as server:
         options = {**options, "fields": {}}
-        documents = load(loader_of(server, **options, transcript_format="sentences"))
+        documents = asynchronous(loader_of(server, **options, transcript_format="sentences"))
     assert [facts(it, "start_s", "end_s", "speaker") for it in documents] == [
         ("A text.", 0.0, 4.0, None),
         ("A text.", 4.0, 8.0, None),

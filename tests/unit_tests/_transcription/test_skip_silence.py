@@ -16,7 +16,7 @@ from langchain_qwen_audio._transcription import segments
 from langchain_qwen_audio.errors import AudioError
 from langchain_qwen_audio.local import LocalDashScope, ReceivedRequest, Reply
 from langchain_qwen_audio.transcripts import Transcript
-from tests.unit_tests.loading import RATE, clip_in, loader_of, texts, times
+from tests.unit_tests.loading import RATE, asynchronous, clip_in, loader_of, sync, texts, times
 from tests.unit_tests.models import RECOGNITION
 from tests.unit_tests.recordings import decode_all, tone, wav
 
@@ -68,11 +68,11 @@ def near(*values: float) -> Any:
 
 
 def test_stretches_of_speech_share_a_request_without_the_silence_between(
-    load: Load, server: LocalDashScope, tmp_path: Path
+    server: LocalDashScope, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "talk.wav", said(10, 2, 20, 3, 15))
     loader = loader_of(server, path, skip_silence=True)
-    (document,) = load(loader)
+    (document,) = sync(loader)
     (sent_s,) = map(float, texts([document]))
     assert sent_s >= 5 + 4 * MARGIN_S - 0.01
     assert sent_s <= 5 + 4 * (MARGIN_S + FRAME_S)
@@ -85,11 +85,11 @@ def test_stretches_of_speech_share_a_request_without_the_silence_between(
 
 
 def test_a_segment_is_no_longer_in_the_recording_than_is_allowed(
-    load: Load, server: LocalDashScope, tmp_path: Path
+    server: LocalDashScope, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "talk.wav", said(*[4, 1] * 12))
     loader = loader_of(server, path, skip_silence=True, segment_s=20)
-    documents = load(loader)
+    documents = sync(loader)
     assert all(end_s - start_s <= 20 for start_s, end_s in times(documents))
     assert all(end_s <= start_s for (_, end_s), (start_s, _) in pairwise(times(documents)))
     assert [it.metadata["segment"] for it in documents] == list(range(len(documents)))
@@ -97,36 +97,34 @@ def test_a_segment_is_no_longer_in_the_recording_than_is_allowed(
     assert loader.summary.skipped_s + loader.summary.audio_s == pytest.approx(60)
 
 
-@pytest.mark.parametrize("transcript_format", ["segments", "sentences", "text", "srt"])
 def test_a_recording_without_speech_is_an_empty_transcript_without_a_request(
-    load: Load, server: LocalDashScope, tmp_path: Path, transcript_format: str
+    load: Load, server: LocalDashScope, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "quiet.wav", silence(30))
-    options: dict[str, Any] = {"segment_s": 10, "transcript_format": transcript_format}
     fields = {"region": "cn-beijing"}
-    loader = loader_of(server, path, fields, skip_silence=True, **options)
-    assert texts(load(loader)) == [""]
+    for transcript_format in ("segments", "sentences", "text", "srt"):
+        options: dict[str, Any] = {"segment_s": 10, "transcript_format": transcript_format}
+        loader = loader_of(server, path, fields, skip_silence=True, **options)
+        assert texts(load(loader)) == [""], transcript_format
+        summary = loader.summary
+        assert (summary.recordings, summary.segments, summary.failed) == (1, 0, 0)
+        assert (summary.audio_s, summary.skipped_s, summary.uncounted) == (0.0, 30.0, 0)
+        assert summary.cost.amount == 0
     assert server.requests == []
-    summary = loader.summary
-    assert (summary.recordings, summary.segments, summary.failed) == (1, 0, 0)
-    assert (summary.audio_s, summary.skipped_s, summary.uncounted) == (0.0, 30.0, 0)
-    assert summary.cost.amount == 0
 
 
 def test_a_short_recording_of_speech_alone_is_sent_as_it_came(
-    load: Load, server: LocalDashScope, tmp_path: Path
+    server: LocalDashScope, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "talk.wav", tone(5))
     loader = loader_of(server, path, skip_silence=True)
-    assert times(load(loader)) == [(0.0, 5.0)]
+    assert times(asynchronous(loader)) == [(0.0, 5.0)]
     assert clip_in(server.requests[0]) == path.read_bytes()
     assert loader.summary.skipped_s == 0.0
     assert "silence" not in str(loader.summary)
 
 
-def test_times_of_sentences_and_words_are_those_of_the_recording(
-    load: Load, tmp_path: Path
-) -> None:
+def test_times_of_sentences_and_words_are_those_of_the_recording(tmp_path: Path) -> None:
     def sentence(number: int, begin_ms: int, end_ms: int, text: str) -> dict[str, Any]:
         word = {"text": text, "begin_time": begin_ms, "end_time": end_ms}
         return word | {"sentence_id": number, "sentence_end": True, "words": [word]}
@@ -137,51 +135,45 @@ def test_times_of_sentences_and_words_are_those_of_the_recording(
         loader = loader_of(
             server, path, {"model": RECOGNITION}, skip_silence=True, transcript_format="json"
         )
-        (document,) = load(loader)
+        (document,) = sync(loader)
     one, two = Transcript.model_validate_json(document.page_content).sentences
     assert (one.start_s, one.end_s) == near(10, 12)
     assert (two.start_s, two.end_s) == near(32, 35)
     assert (two.words[0].start_s, two.words[0].end_s) == (two.start_s, two.end_s)
 
 
-def test_a_checkpoint_knows_what_was_sent(
-    load: Load, server: LocalDashScope, tmp_path: Path
-) -> None:
+def test_a_checkpoint_knows_what_was_sent(server: LocalDashScope, tmp_path: Path) -> None:
     path = write(tmp_path / "talk.wav", said(10, 2, 20, 3, 15))
     options: dict[str, Any] = {"checkpoint": tmp_path / "kept"}
     for skip_silence, requests in ((False, 1), (True, 2), (True, 2), (False, 2)):
-        load(loader_of(server, path, skip_silence=skip_silence, **options))
+        sync(loader_of(server, path, skip_silence=skip_silence, **options))
         assert len(server.requests) == requests
 
 
 def test_of_a_truncated_recording_what_is_said_is_transcribed_before_the_error(
-    load: Load, server: LocalDashScope, tmp_path: Path
+    server: LocalDashScope, tmp_path: Path
 ) -> None:
     path = tmp_path / "cut.wav"
     path.write_bytes(wav(said(10, 2, 20, 3, 15))[: 44 + 2 * RATE * 20])
     with pytest.raises(AudioError, match=r"only 20\.00 s are there"):
-        load(loader_of(server, path, skip_silence=True))
-    spoken, error = load(loader_of(server, path, skip_silence=True, on_error="document"))
+        sync(loader_of(server, path, skip_silence=True))
+    spoken, error = sync(loader_of(server, path, skip_silence=True, on_error="document"))
     assert times([spoken])[0] == near(10, 12)
     assert "only 20.00 s are there" in error.metadata["error"]
 
 
-def test_each_channel_has_its_own_silence(
-    load: Load, server: LocalDashScope, tmp_path: Path
-) -> None:
+def test_each_channel_has_its_own_silence(server: LocalDashScope, tmp_path: Path) -> None:
     both = np.stack([said(1, 2, 7), said(5, 2, 3)], axis=1)
     (tmp_path / "call.wav").write_bytes(wav(both, channels=2))
-    documents = load(loader_of(server, tmp_path, skip_silence=True, channel="each"))
+    documents = asynchronous(loader_of(server, tmp_path, skip_silence=True, channel="each"))
     assert [it.metadata["channel"] for it in documents] == [0, 1]
     assert [times([it])[0] for it in documents] == [near(1, 3), near(5, 7)]
 
 
-def test_audio_that_is_repeated_keeps_its_times(
-    load: Load, server: LocalDashScope, tmp_path: Path
-) -> None:
+def test_audio_that_is_repeated_keeps_its_times(server: LocalDashScope, tmp_path: Path) -> None:
     path = write(tmp_path / "talk.wav", said(*[1, 2] * 10))
     loader = loader_of(server, path, skip_silence=True, segment_s=12, overlap_s=2)
-    documents = load(loader)
+    documents = asynchronous(loader)
     assert len(documents) > 2
     for (_, end_s), (start_s, _) in pairwise(times(documents)):
         assert start_s < end_s
@@ -201,6 +193,6 @@ def test_an_audio_object_is_split_where_it_is_silent() -> None:
     assert (silent.start_s, silent.end_s) == (segment.end_s, 10.0)
 
 
-def test_by_default_silence_is_sent(load: Load, server: LocalDashScope, tmp_path: Path) -> None:
+def test_by_default_silence_is_sent(server: LocalDashScope, tmp_path: Path) -> None:
     path = write(tmp_path / "quiet.wav", silence(3))
-    assert texts(load(loader_of(server, path))) == ["3.00"]
+    assert texts(sync(loader_of(server, path))) == ["3.00"]

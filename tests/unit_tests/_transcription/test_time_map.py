@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,9 +13,8 @@ from langchain_qwen_audio.transcripts import Sentence, Word
 TIMES = TimeMap((Stretch(0.0, 5.0, 2.0), Stretch(2.0, 60.0, 3.0)))
 
 
-@pytest.mark.parametrize(
-    ("sent_s", "start_s", "end_s"),
-    [
+def test_a_time_in_what_was_sent_is_one_in_the_recording() -> None:
+    rows: list[tuple[float, float, float]] = [
         (0.0, 5.0, 5.0),
         (1.5, 6.5, 6.5),
         (2.0, 60.0, 7.0),  # the second begins here, and the first ends
@@ -24,12 +22,9 @@ TIMES = TimeMap((Stretch(0.0, 5.0, 2.0), Stretch(2.0, 60.0, 3.0)))
         (5.0, 63.0, 63.0),
         (5.5, 63.5, 63.5),  # a model may say more than it was sent
         (-0.5, 4.5, 4.5),
-    ],
-)
-def test_a_time_in_what_was_sent_is_one_in_the_recording(
-    sent_s: float, start_s: float, end_s: float
-) -> None:
-    assert (TIMES.start_of(sent_s), TIMES.end_of(sent_s)) == (start_s, end_s)
+    ]
+    for sent_s, start_s, end_s in rows:
+        assert (TIMES.start_of(sent_s), TIMES.end_of(sent_s)) == (start_s, end_s), sent_s
 
 
 def test_a_sentence_is_placed_with_its_words() -> None:

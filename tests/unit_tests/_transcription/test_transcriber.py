@@ -42,10 +42,10 @@ from tests.unit_tests.loading import (
     loader_of,
     numbered,
     numbers_in,
+    sync,
     texts,
     threads,
 )
-from tests.unit_tests.programs import run_forked
 from tests.unit_tests.recordings import question_about, wav
 from tests.unit_tests.waiting import HANG_S, wait_until
 
@@ -97,25 +97,20 @@ PROMPTS: dict[str, tuple[str, Any, list[Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("model", "prompt", "parts"), PROMPTS.values(), ids=PROMPTS)
-def test_any_model_is_given_any_prompt_for_each_segment(
-    load: Load, ten: Path, model: str, prompt: Any, parts: list[Any]
-) -> None:
+def parts_of(request: ReceivedRequest) -> list[str]:
+    """List the texts that are sent, and where the audio is among them."""
+    contents = [message["content"] for message in request.messages]
+    parts = [[{"text": it}] if isinstance(it, str) else it for it in contents]
+    return [part.get("text", "audio") for content in parts for part in content]
+
+
+def test_any_model_is_given_any_prompt_for_each_segment(ten: Path) -> None:
     with LocalDashScope(reply="words") as server:
-        documents = load(loader_of(server, ten, {"model": model}, prompt=prompt, segment_s=5))
-        requests = server.requests
-    assert texts(documents) == ["words", "words"]
-    for request in requests:
-        content = [
-            part
-            for message in request.messages
-            for part in (
-                [{"text": message["content"]}]
-                if isinstance(message["content"], str)
-                else message["content"]
-            )
-        ]
-        assert [part.get("text", "audio") for part in content] == parts
+        for name, (model, prompt, parts) in PROMPTS.items():
+            server.clear()
+            loader = loader_of(server, ten, {"model": model}, prompt=prompt, segment_s=5)
+            assert texts(sync(loader)) == ["words", "words"], name
+            assert [parts_of(it) for it in server.requests] == [parts, parts], name
 
 
 def test_a_prompt_that_the_model_cannot_be_sent_is_an_error_before_any_request(
@@ -133,12 +128,13 @@ def test_a_prompt_that_the_model_cannot_be_sent_is_an_error_before_any_request(
 def test_so_many_segments_are_in_flight_and_come_in_order(
     load: Load, tmp_path: Path, max_concurrency: int
 ) -> None:
-    (tmp_path / "long.wav").write_bytes(wav(numbered(24)))
+    seconds = max(2 * max_concurrency, 6)
+    (tmp_path / "long.wav").write_bytes(wav(numbered(seconds)))
     meeting = threading.Barrier(max_concurrency)
     gauge = Gauge(count_seconds, wait=lambda: meeting.wait(HANG_S))
     with LocalDashScope(reply=gauge) as server:
         loader = loader_of(server, tmp_path, segment_s=1, max_concurrency=max_concurrency)
-        assert texts(load(loader)) == [str(number) for number in range(24)]
+        assert texts(load(loader)) == [str(number) for number in range(seconds)]
     assert gauge.busiest == max_concurrency
 
 
@@ -181,14 +177,14 @@ def test_the_models_rate_limiter_gives_each_request_its_turn(load: Load, ten: Pa
         return OOPS if len(ahead) == 1 else count_seconds(request)
 
     with LocalDashScope(reply=reply) as server:
-        documents = load(loader_of(server, ten, {"rate_limiter": limiter}, segment_s=1))
-    assert texts(documents) == [str(number) for number in range(10)]
-    assert ahead == [True] * 11, "a retry takes a turn too"
-    assert limiter.turns == 11
+        documents = load(loader_of(server, ten, {"rate_limiter": limiter}, segment_s=5))
+    assert texts(documents) == ["0 1 2 3 4", "5 6 7 8 9"]
+    assert ahead == [True] * 3, "a retry takes a turn too"
+    assert limiter.turns == 3
 
 
 def test_abatch_has_at_most_so_many_requests_in_flight() -> None:
-    clips = [Audio.from_bytes(wav(numbered(1, number))) for number in range(20)]
+    clips = [Audio.from_bytes(wav(numbered(1, number))) for number in range(10)]
     meeting = threading.Barrier(5)
     gauge = Gauge(count_seconds, wait=lambda: meeting.wait(HANG_S))
     with LocalDashScope(reply=gauge) as server:
@@ -196,7 +192,7 @@ def test_abatch_has_at_most_so_many_requests_in_flight() -> None:
         answers = asyncio.run(
             llm.abatch([question_about(clip) for clip in clips], config={"max_concurrency": 5})
         )
-    assert [answer.text for answer in answers] == [str(number) for number in range(20)]
+    assert [answer.text for answer in answers] == [str(number) for number in range(10)]
     assert gauge.busiest == 5
 
 
@@ -261,7 +257,7 @@ def test_the_wait_that_the_service_sends_decides(
 
 @pytest.mark.parametrize("transcript_format", [TranscriptFormat.TEXT, TranscriptFormat.SRT])
 def test_a_whole_transcript_says_what_is_missing_too(
-    load: Load, tmp_path: Path, transcript_format: TranscriptFormat
+    tmp_path: Path, transcript_format: TranscriptFormat
 ) -> None:
     (tmp_path / "a.wav").write_bytes(wav(numbered(3)))
 
@@ -270,7 +266,7 @@ def test_a_whole_transcript_says_what_is_missing_too(
 
     with LocalDashScope(reply=reply) as server:
         options: dict[str, Any] = {"on_error": "document", "segment_s": 1}
-        (document,) = load(
+        (document,) = sync(
             loader_of(server, tmp_path, transcript_format=transcript_format, **options)
         )
     said = " ".join(document.page_content.split())
@@ -321,15 +317,15 @@ FATAL: dict[str, tuple[dict[str, Any], type[Exception]]] = {
 }
 
 
-@pytest.mark.parametrize("on_error", ["raise", "document"])
 @pytest.mark.parametrize(("settings", "error"), FATAL.values(), ids=FATAL)
 def test_an_error_that_all_segments_would_have_ends_the_run_at_once(
-    load: Load, tmp_path: Path, settings: dict[str, Any], error: type[Exception], on_error: str
+    load: Load, tmp_path: Path, settings: dict[str, Any], error: type[Exception]
 ) -> None:
-    (tmp_path / "a.wav").write_bytes(wav(numbered(60)))
+    (tmp_path / "a.wav").write_bytes(wav(numbered(20)))
+    options: dict[str, Any] = {"segment_s": 1, "max_concurrency": 2, "on_error": "document"}
     with LocalDashScope(**settings) as server:
         with pytest.raises(error):
-            load(loader_of(server, tmp_path, segment_s=1, max_concurrency=2, on_error=on_error))
+            load(loader_of(server, tmp_path, **options))
         assert len(server.requests) <= 8
 
 
@@ -379,18 +375,18 @@ def fail_run(documents: Iterator[Document]) -> None:
     ("end", "first"), [(close_run, None), (forget_run, None), (fail_run, REFUSED)]
 )
 def test_a_run_that_has_ended_sends_nothing_more_and_leaves_no_threads(
-    minute: Path, end: Callable[[Iterator[Document]], None], first: RawReply | None
+    ten: Path, end: Callable[[Iterator[Document]], None], first: RawReply | None
 ) -> None:
     held = HeldReplies(first)
     with LocalDashScope(reply=held) as server:
-        end(iter(loader_of(server, minute, segment_s=1, max_concurrency=3).lazy_load()))
+        end(iter(loader_of(server, ten, segment_s=1, max_concurrency=3).lazy_load()))
         assert threads(), "nobody waits for requests in flight"
         held.release()
         wait_until(lambda: not threads())
         assert len(server.requests) <= 1 + 2 * 3
 
 
-def test_a_run_that_has_ended_repeats_nothing(minute: Path) -> None:
+def test_a_run_that_has_ended_repeats_nothing(ten: Path) -> None:
     failing = threading.Barrier(2)
 
     def reply(request: ReceivedRequest) -> RawReply:
@@ -399,14 +395,12 @@ def test_a_run_that_has_ended_repeats_nothing(minute: Path) -> None:
 
     with LocalDashScope(reply=reply) as server:
         with pytest.raises(InvalidRequestError):
-            loader_of(server, minute, segment_s=30, max_concurrency=2).load()
+            loader_of(server, ten, segment_s=5, max_concurrency=2).load()
         wait_until(lambda: not threads())  # it does not wait for its next attempt
         assert len(server.requests) == 2
 
 
-def test_a_closed_async_run_leaves_no_tasks_and_no_requests(
-    held: HeldReplies, minute: Path
-) -> None:
+def test_a_closed_async_run_leaves_no_tasks_and_no_requests(held: HeldReplies, ten: Path) -> None:
     async def first_of(loader: QwenAudioLoader) -> str:
         async with contextlib.aclosing(loader.alazy_load()) as documents:  # type: ignore[type-var]
             async for document in documents:
@@ -414,7 +408,7 @@ def test_a_closed_async_run_leaves_no_tasks_and_no_requests(
         return ""
 
     async def run(server: LocalDashScope) -> None:
-        loader = loader_of(server, minute, segment_s=1, max_concurrency=3)
+        loader = loader_of(server, ten, segment_s=1, max_concurrency=3)
         assert await first_of(loader) == "0"
         assert asyncio.all_tasks() == {asyncio.current_task()}
         requests = len(server.requests)
@@ -427,7 +421,7 @@ def test_a_closed_async_run_leaves_no_tasks_and_no_requests(
         asyncio.run(run(server))
 
 
-def test_a_cancelled_load_drops_its_requests(minute: Path) -> None:
+def test_a_cancelled_load_drops_its_requests(ten: Path) -> None:
     waiting: list[Reply] = []
 
     def reply(request: ReceivedRequest) -> Reply:
@@ -437,7 +431,7 @@ def test_a_cancelled_load_drops_its_requests(minute: Path) -> None:
         return waiting[-1]
 
     async def run(server: LocalDashScope) -> None:
-        loader = loader_of(server, minute, segment_s=10, max_concurrency=3)
+        loader = loader_of(server, ten, segment_s=2, max_concurrency=3)
         task = asyncio.create_task(loader.aload())
         await asyncio.to_thread(wait_until, lambda: len(waiting) == 3)
         task.cancel()
@@ -445,7 +439,7 @@ def test_a_cancelled_load_drops_its_requests(minute: Path) -> None:
             await task
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert len(server.requests) == 3
-        assert len(await loader.aload()) == 6
+        assert len(await loader.aload()) == 5
 
     with LocalDashScope(reply=reply) as server:
         asyncio.run(run(server))
@@ -453,29 +447,28 @@ def test_a_cancelled_load_drops_its_requests(minute: Path) -> None:
 
 
 INTERRUPTED = """
-import sys
+import asyncio, sys
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio.document_loaders import QwenAudioLoader
 
-path, base_url, checkpoint = sys.argv[1:]
+path, base_url, *checkpoints = sys.argv[1:]
 fields = {"base_url": base_url, "api_key": "local", "timeout": 100_000}
 llm = ChatQwenAudio(model="qwen3-asr-flash", **fields)
-loader = QwenAudioLoader(path, llm=llm, segment_s=1, max_concurrency=2, checkpoint=checkpoint)
-for document in loader.lazy_load():
-    print(document.page_content, flush=True)
-print(loader.summary.from_checkpoint)
-"""
-INTERRUPTED_ASYNC = INTERRUPTED.replace(
-    "for document in loader.lazy_load():",
-    "import asyncio\nfor document in asyncio.run(loader.aload()):",
+sync, asynchronous = (
+    QwenAudioLoader(path, llm=llm, segment_s=1, max_concurrency=2, checkpoint=it)
+    for it in checkpoints
 )
+try:
+    sync.load()
+except KeyboardInterrupt:
+    asyncio.run(asynchronous.aload())
+"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("code", [INTERRUPTED, INTERRUPTED_ASYNC], ids=["sync", "async"])
 def test_an_interrupt_ends_the_process_while_the_service_is_silent(
-    code: str, minute: Path, tmp_path: Path
+    ten: Path, tmp_path: Path
 ) -> None:
     silent, ended = threading.Barrier(3), threading.Event()
 
@@ -486,20 +479,23 @@ def test_an_interrupt_ends_the_process_while_the_service_is_silent(
         return count_seconds(request)
 
     with LocalDashScope(reply=reply) as server:
-        arguments = (str(minute), server.base_url, str(tmp_path / "checkpoint"))
+        checkpoints = [str(tmp_path / name) for name in ("sync", "async")]
+        arguments = [str(ten), server.base_url, *checkpoints]
         with subprocess.Popen(
-            [sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", INTERRUPTED, *arguments], stderr=subprocess.PIPE, text=True
         ) as process:
-            silent.wait(HANG_S)
-            process.send_signal(signal.SIGINT)
+            for _ in checkpoints:
+                silent.wait(HANG_S)
+                process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=HANG_S)  # the timeout of a request is longer
         ended.set()
         assert errors.rstrip().endswith("KeyboardInterrupt")
-        server.clear()
-        *numbers, from_checkpoint = run_forked(code, *arguments).split()
-        assert numbers == [str(number) for number in range(60)]
-        assert int(from_checkpoint) == 4, "what had come was kept"
-        assert len(server.requests) == 56
+        for checkpoint in checkpoints:
+            server.clear()
+            loader = loader_of(server, ten, segment_s=1, checkpoint=checkpoint)
+            assert texts(sync(loader)) == [str(number) for number in range(10)]
+            assert loader.summary.from_checkpoint == 4, "what had come was kept"
+            assert len(server.requests) == 6
 
 
 class Failing(BaseCallbackHandler):

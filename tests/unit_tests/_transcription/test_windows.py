@@ -14,7 +14,7 @@ from langchain_qwen_audio._transcription.windows import join_window, split_windo
 from langchain_qwen_audio.document_loaders import QwenAudioLoader
 from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
 from langchain_qwen_audio.transcripts import Sentence, Word
-from tests.unit_tests.loading import loader_of
+from tests.unit_tests.loading import asynchronous, loader_of, sync
 from tests.unit_tests.models import RECOGNITION
 from tests.unit_tests.recordings import tone, wav
 
@@ -45,10 +45,10 @@ TABLE: dict[str, tuple[list[tuple[float | None, float | None]], list[int]]] = {
 }
 
 
-@pytest.mark.parametrize(("times", "sizes"), TABLE.values(), ids=TABLE)
-def test_windows(times: list[tuple[float | None, float | None]], sizes: list[int]) -> None:
-    windows = split_windows([at(*it) for it in times], 10.0, 2.0)
-    assert [len(it) for it in windows] == sizes
+def test_windows() -> None:
+    for name, (times, sizes) in TABLE.items():
+        windows = split_windows([at(*it) for it in times], 10.0, 2.0)
+        assert [len(it) for it in windows] == sizes, name
 
 
 lengths = st.floats(0, 30, allow_nan=False)
@@ -154,56 +154,54 @@ def test_windows_go_on_from_segment_to_segment(load: Load, tmp_path: Path) -> No
     assert [it[0] for it in short] == ["One.", "Two. Three.", "Four."]
 
 
-def test_a_window_ends_with_its_recording(load: Load, tmp_path: Path) -> None:
+def test_a_window_ends_with_its_recording(tmp_path: Path) -> None:
     for name in ("a.wav", "b.wav"):
         (tmp_path / name).write_bytes(wav(tone(2, hertz=ord(name[0]))))
-    found = windows_of(load, tmp_path, FIRST, FIRST)
+    found = windows_of(sync, tmp_path, FIRST, FIRST)
     assert [it[0] for it in found] == ["One. Two."] * 2
     assert [it[3]["source"][-5:] for it in found] == ["a.wav", "b.wav"]
 
 
-def test_a_window_ends_with_its_channel(load: Load, tmp_path: Path) -> None:
-    found = windows_of(load, eight(tmp_path, 2), FIRST, FIRST, channel="each", segment_s=None)
+def test_a_window_ends_with_its_channel(tmp_path: Path) -> None:
+    found = windows_of(sync, eight(tmp_path, 2), FIRST, FIRST, channel="each", segment_s=None)
     assert [(it[0], it[3]["channel"]) for it in found] == [("One. Two.", 0), ("One. Two.", 1)]
 
 
-def test_what_is_wrong_with_a_segment_is_in_a_window_of_its_own(load: Load, tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_segment_is_in_a_window_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "twelve.wav"
     path.write_bytes(wav(tone(12)))
     broken = error_reply(400, "InvalidParameter", "no")
-    found = windows_of(load, path, FIRST, broken, SECOND, on_error="document")
+    found = windows_of(asynchronous, path, FIRST, broken, SECOND, on_error="document")
     assert [it[0] for it in found[::2]] == ["One. Two.", "Three. Four."]
     assert "could not be transcribed" in found[1][0]
     assert ["error" in it[3] for it in found] == [False, True, False]
 
 
-def test_words_of_a_window_have_their_times(load: Load, tmp_path: Path) -> None:
+def test_words_of_a_window_have_their_times(tmp_path: Path) -> None:
     spoken = sentence(0, 500, "One.") | {
         "words": [{"text": "One", "begin_time": 0, "end_time": 500, "punctuation": "."}]
     }
-    ((*_, metadata),) = windows_of(load, eight(tmp_path), answer(spoken), answer(), words=True)[:1]
+    ((*_, metadata),) = windows_of(sync, eight(tmp_path), answer(spoken), answer(), words=True)[:1]
     assert [it["text"] for it in metadata["words"]] == ["One"]
 
 
 def test_segments_of_a_model_that_tells_no_times_are_no_longer_than_a_window(
-    load: Load, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     path = eight(tmp_path)
     with LocalDashScope(reply="a text") as server:
-        documents = load(loader_of(server, path, transcript_format="windows", window_s=4))
+        documents = sync(loader_of(server, path, transcript_format="windows", window_s=4))
     times = [(it.metadata["start_s"], it.metadata["end_s"]) for it in documents]
     assert times == [(0.0, 4.0), (4.0, 8.0)]
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_options_of_windows_are_checked() -> None:
+    rows: list[tuple[dict[str, Any], str]] = [
         ({"window_s": 30}, "window_s came with transcript_format='segments'"),
         ({"max_gap_s": 1, "transcript_format": "speakers"}, "max_gap_s came with"),
         ({"window_s": 0.5, "transcript_format": "windows"}, "window_s is 0.5; expected 1 second"),
         ({"max_gap_s": -1, "transcript_format": "windows"}, "max_gap_s is -1; expected 0"),
-    ],
-)
-def test_options_of_windows_are_checked(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        QwenAudioLoader("a.wav", llm=ChatQwenAudio(api_key="x"), **options)
+    ]
+    for options, message in rows:
+        with pytest.raises(ValueError, match=message):
+            QwenAudioLoader("a.wav", llm=ChatQwenAudio(api_key="x"), **options)

@@ -64,34 +64,30 @@ def encode(container: str, codec: str, rate: int = 44_100) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("seconds", "tokens"),
-    [(0.1, 25), (1, 25), (3.4, 85), (29.96, 749), (30, 750), (31, 750), (75, 750)],
-)
-def test_audio_costs_25_tokens_a_second_up_to_30_s(
-    server: LocalDashScope, seconds: float, tokens: int
-) -> None:
-    silence = wav(seconds, amplitude=0)
-    usage = generate(server, user({"audio": data_uri(silence)})).json()["usage"]
-    assert usage["audio_tokens"] == tokens
+def tokens_of(server: LocalDashScope, url: str) -> int:
+    tokens: int = generate(server, user({"audio": url})).json()["usage"]["audio_tokens"]
+    return tokens
 
 
-@pytest.mark.parametrize(("seconds", "tokens"), [(0.1, 25), (3.4, 85), (31, 750)])
-def test_audio_of_a_scripted_reply_counts_by_its_length(
-    server: LocalDashScope, seconds: float, tokens: int
-) -> None:
-    server.script("ok")
-    silence = wav(seconds, amplitude=0)
-    usage = generate(server, user({"audio": data_uri(silence)})).json()["usage"]
-    assert usage["audio_tokens"] == tokens
+def test_audio_costs_25_tokens_a_second_up_to_30_s(server: LocalDashScope) -> None:
+    expected = {0.1: 25, 1: 25, 3.4: 85, 29.96: 749, 30: 750, 31: 750, 75: 750}
+    found = {seconds: tokens_of(server, data_uri(silence(seconds))) for seconds in expected}
+    assert found == expected
 
 
-@pytest.mark.parametrize("url", ["data:audio/wav;base64,AAAA", "https://h/a.wav"])
+def test_audio_of_a_scripted_reply_counts_by_its_length(server: LocalDashScope) -> None:
+    expected = {0.1: 25, 3.4: 85, 31: 750}
+    server.script(*["ok"] * len(expected))
+    found = {seconds: tokens_of(server, data_uri(silence(seconds))) for seconds in expected}
+    assert found == expected
+
+
 def test_audio_of_a_scripted_reply_that_cannot_be_measured_counts_as_the_least(
-    server: LocalDashScope, url: str
+    server: LocalDashScope,
 ) -> None:
-    server.script("ok")
-    assert generate(server, user({"audio": url})).json()["usage"]["audio_tokens"] == 25
+    server.script("ok", "ok")
+    for url in ("data:audio/wav;base64,AAAA", "https://h/a.wav"):
+        assert tokens_of(server, url) == 25
 
 
 def test_every_audio_counts(server: LocalDashScope) -> None:
@@ -187,48 +183,47 @@ def test_a_clip_that_is_too_long_is_refused_on_both_paths(server: LocalDashScope
     assert_chat_refused(chat_refused, 400, "invalid_parameter_error", message)
 
 
-@pytest.mark.parametrize(
-    ("name", "seconds", "tokens"),
-    [
-        (OMNI_TURBO, 0.2, 25),
-        (OMNI_TURBO, 60, 1500),
-        (OMNI_3, 0.2, 12),
-        (OMNI_3, 60, 750),
-        (OMNI_35, 0.2, 7),
-        (OMNI_35, 60, 420),
-        (OMNI_38, 60, 420),
-        (CAPTIONER, 60, 750),
-        (ASR, 60, 1500),
-    ],
-)
-def test_audio_tokens_of_each_family(
-    server: LocalDashScope, name: str, seconds: float, tokens: int
-) -> None:
-    message = user(clip(data_uri(silence(seconds))))
-    options = {"stream": True, "stream_options": {"include_usage": True}}
-    *_, last = assert_chunks(chat(server, message, model=name, **options))
-    assert last["usage"]["prompt_tokens_details"] == {"audio_tokens": tokens, "text_tokens": 0}
-    assert last["usage"]["prompt_tokens"] == tokens
+FAMILIES = [
+    (OMNI_TURBO, 0.2, 25),
+    (OMNI_TURBO, 60, 1500),
+    (OMNI_3, 0.2, 12),
+    (OMNI_3, 60, 750),
+    (OMNI_35, 0.2, 7),
+    (OMNI_35, 60, 420),
+    (OMNI_38, 60, 420),
+    (CAPTIONER, 60, 750),
+    (ASR, 60, 1500),
+]
+
+
+def test_audio_tokens_of_each_family(server: LocalDashScope) -> None:
+    for name, seconds, tokens in FAMILIES:
+        message = user(clip(data_uri(silence(seconds))))
+        options = {"stream": True, "stream_options": {"include_usage": True}}
+        *_, last = assert_chunks(chat(server, message, model=name, **options))
+        details = {"audio_tokens": tokens, "text_tokens": 0}
+        assert last["usage"]["prompt_tokens_details"] == details, name
+        assert last["usage"]["prompt_tokens"] == tokens, name
 
 
 # --- what is refused, and what is fetched ---
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"", "The audio is empty"),
-        (wav(0), "The audio is empty"),
-        (b"This is a letter, not a recording. " * 30, ILLEGAL),
-        (bytes(range(256)) * 20, ILLEGAL),
-        (b"\x89PNG\r\n\x1a\n" + bytes(100), ILLEGAL),
-        (b"ffconcat version 1.0\nfile /etc/passwd\n", ILLEGAL),
-        (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n", ILLEGAL),
-    ],
-)
-def test_a_file_must_be_audio(server: LocalDashScope, data: bytes, message: str) -> None:
-    refused = generate(server, user({"audio": data_uri(data)}))
-    assert_refused(refused, 400, "InvalidParameter", message)
+UNHEARD = [
+    (b"", "The audio is empty"),
+    (wav(0), "The audio is empty"),
+    (b"This is a letter, not a recording. " * 30, ILLEGAL),
+    (bytes(range(256)) * 20, ILLEGAL),
+    (b"\x89PNG\r\n\x1a\n" + bytes(100), ILLEGAL),
+    (b"ffconcat version 1.0\nfile /etc/passwd\n", ILLEGAL),
+    (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n", ILLEGAL),
+]
+
+
+def test_a_file_must_be_audio(server: LocalDashScope) -> None:
+    for data, message in UNHEARD:
+        refused = generate(server, user({"audio": data_uri(data)}))
+        assert_refused(refused, 400, "InvalidParameter", message)
 
 
 @contextmanager
@@ -273,12 +268,12 @@ def test_a_file_has_10_mib(server: LocalDashScope) -> None:
     assert_refused(refused, 400, "InvalidParameter", "Multimodal file size is too large")
 
 
-@pytest.mark.parametrize("status", [302, 403, 404])
-def test_a_file_must_be_there_itself(server: LocalDashScope, status: int) -> None:
-    with file_server(b"", status) as url:
-        refused = generate(server, user({"audio": url}))
-    message = f"Failed to download multimodal content: {url}: HTTP {status}"
-    assert_refused(refused, 400, "InvalidParameter", message)
+def test_a_file_must_be_there_itself(server: LocalDashScope) -> None:
+    for status in (302, 403, 404):
+        with file_server(b"", status) as url:
+            refused = generate(server, user({"audio": url}))
+        message = f"Failed to download multimodal content: {url}: HTTP {status}"
+        assert_refused(refused, 400, "InvalidParameter", message)
 
 
 def test_a_dead_address_is_refused(server: LocalDashScope) -> None:
@@ -289,12 +284,12 @@ def test_a_dead_address_is_refused(server: LocalDashScope) -> None:
     assert body["message"].startswith(f"Failed to download multimodal content: {url}: ")
 
 
-@pytest.mark.parametrize(
-    "url", ["https://example.com/a.wav", "http://169.254.169.254/", "http://127.0.0.1.example.com/"]
-)
-def test_no_other_machine_is_contacted(server: LocalDashScope, url: str) -> None:
-    message = (
-        "Failed to download multimodal content: "
-        f"the local test server only fetches loopback URLs, not {url}"
-    )
-    assert_refused(generate(server, user({"audio": url})), 400, "InvalidParameter", message)
+def test_no_other_machine_is_contacted(server: LocalDashScope) -> None:
+    urls = ["https://example.com/a.wav", "http://169.254.169.254/", "http://127.0.0.1.example.com/"]
+    for url in urls:
+        message = (
+            "Failed to download multimodal content: "
+            f"the local test server only fetches loopback URLs, not {url}"
+        )
+        refused = generate(server, user({"audio": url}))
+        assert_refused(refused, 400, "InvalidParameter", message)

@@ -138,14 +138,12 @@ BROKEN: dict[str, tuple[list[Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("lines", "message"), BROKEN.values(), ids=BROKEN)
-def test_a_file_that_is_not_in_order_fails_as_a_whole(
-    server: LocalDashScope, lines: list[Any], message: str
-) -> None:
-    states, batch = finish(server, *lines)
-    assert states == ["validating", "failed"]
-    assert message in batch["errors"]["data"][0]["message"]
-    assert (batch["output_file_id"], batch["request_counts"]["total"]) == (None, 0)
+def test_a_file_that_is_not_in_order_fails_as_a_whole(server: LocalDashScope) -> None:
+    for what, (lines, message) in BROKEN.items():
+        states, batch = finish(server, *lines)
+        assert states == ["validating", "failed"], what
+        assert message in batch["errors"]["data"][0]["message"], what
+        assert (batch["output_file_id"], batch["request_counts"]["total"]) == (None, 0), what
 
 
 def test_a_scripted_failure_is_of_the_whole_batch(server: LocalDashScope) -> None:
@@ -154,22 +152,18 @@ def test_a_scripted_failure_is_of_the_whole_batch(server: LocalDashScope) -> Non
     assert finish(server, line())[1]["status"] == "completed"
 
 
-@pytest.mark.parametrize(
-    ("options", "status"),
-    [
+def test_an_upload_that_is_none_is_refused(server: LocalDashScope) -> None:
+    rows: list[tuple[dict[str, Any], int]] = [
         ({"data": {"purpose": "file-extract"}}, 400),
         ({"name": "in.txt"}, 400),
         ({"files": {"other": b"x"}}, 400),
         ({"files": None, "data": None, "json": {}}, 400),
         ({"headers": {}}, 401),
-    ],
-)
-def test_an_upload_that_is_none_is_refused(
-    server: LocalDashScope, options: dict[str, Any], status: int
-) -> None:
-    refused = upload(server, line(), **options)
-    assert refused.status_code == status
-    assert refused.json()["error"]["message"]
+    ]
+    for options, status in rows:
+        refused = upload(server, line(), **options)
+        assert refused.status_code == status, options
+        assert refused.json()["error"]["message"], options
 
 
 def test_an_upload_says_what_is_not_installed(
@@ -181,9 +175,8 @@ def test_an_upload_says_what_is_not_installed(
     assert "langchain-qwen-audio[local]" in refused.json()["error"]["message"]
 
 
-@pytest.mark.parametrize(
-    ("fields", "status"),
-    [
+def test_a_submission_is_checked(server: LocalDashScope) -> None:
+    rows: list[tuple[dict[str, Any], int]] = [
         ({"completion_window": "23h"}, 400),
         ({"completion_window": "15d"}, 400),
         ({"completion_window": 24}, 400),
@@ -193,13 +186,10 @@ def test_an_upload_says_what_is_not_installed(
         ({"metadata": [1]}, 400),
         ({"input_file_id": "file-batch-none"}, 404),
         ({"input_file_id": None}, 400),
-    ],
-)
-def test_a_submission_is_checked(
-    server: LocalDashScope, fields: dict[str, Any], status: int
-) -> None:
-    file_id = upload(server, line()).json()["id"]
-    assert submit(server, file_id, **fields).status_code == status
+    ]
+    for fields, status in rows:
+        file_id = upload(server, line()).json()["id"]
+        assert submit(server, file_id, **fields).status_code == status, fields
 
 
 def test_metadata_come_back(server: LocalDashScope) -> None:

@@ -17,7 +17,7 @@ import pytest
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply
 from tests.unit_tests.waiting import HANG_S
 
-from ._client import QUESTION, generate, request, text_of, user, wait_until
+from ._client import QUESTION, generate, get, request, text_of, user, wait_until
 
 
 @pytest.mark.asyncio
@@ -130,11 +130,11 @@ def test_a_mounted_application_has_its_paths_and_no_others(server: LocalDashScop
     server.mount(say_its_path, ["/", "/page/a"])
     host = server.base_url.removesuffix("/api/v1")
     for path in ("/", "/page/a"):
-        assert httpx.get(host + path).text == path
+        assert get(host + path).text == path
     others = ["/page", "/page/", "/page/a/b", "/api", "/v1/a", "/api/v1/a", "/oss"]
     for path in others:
-        assert httpx.get(host + path).status_code in {400, 404}
-        assert "The local test server has no" in httpx.get(host + "/v1/a").json()["message"]
+        assert get(host + path).status_code in {400, 404}
+    assert "The local test server has no" in get(host + "/v1/a").json()["message"]
     assert {request.path for request in server.requests} == {*others}
 
 

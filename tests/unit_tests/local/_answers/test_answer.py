@@ -150,9 +150,8 @@ def test_in_recognition_silence_is_an_empty_text(unscripted: LocalDashScope) -> 
 # --- reasoning and speech ---
 
 
-@pytest.mark.parametrize(
-    ("model", "fields", "reasons"),
-    [
+def test_its_reasoning_says_that_there_is_none(unscripted: LocalDashScope) -> None:
+    rows: list[tuple[str, dict[str, Any], bool]] = [
         (OMNI_38, {}, True),
         (OMNI_38, {"enable_thinking": False}, False),
         (OMNI_38, {"reasoning_effort": "none"}, False),
@@ -161,14 +160,13 @@ def test_in_recognition_silence_is_an_empty_text(unscripted: LocalDashScope) -> 
         (OMNI_3, {"enable_thinking": True}, True),
         (OMNI_35, {"enable_thinking": True}, False),
         (OMNI_TURBO, {}, False),
-    ],
-)
-def test_its_reasoning_says_that_there_is_none(
-    unscripted: LocalDashScope, model: str, fields: dict[str, Any], reasons: bool
-) -> None:
-    deltas = deltas_of(chat(unscripted, model=model, stream=True, **fields))
-    reasoning = "".join(delta.get("reasoning_content") or "" for delta in deltas)
-    assert reasoning == ("[local test server: Whisper does not reason]" if reasons else "")
+    ]
+    for model, fields, reasons in rows:
+        deltas = deltas_of(chat(unscripted, model=model, stream=True, **fields))
+        reasoning = "".join(delta.get("reasoning_content") or "" for delta in deltas)
+        assert reasoning == ("[local test server: Whisper does not reason]" if reasons else ""), (
+            model
+        )
 
 
 def test_its_speech_is_one_recorded_sentence(unscripted: LocalDashScope) -> None:
@@ -274,15 +272,13 @@ CHOICES: dict[str, tuple[str, dict[str, Any], list[dict[str, Any]]]] = {
 }
 
 
-@pytest.mark.parametrize(("question", "fields", "calls"), CHOICES.values(), ids=CHOICES)
-def test_tool_choice(
-    unscripted: LocalDashScope, question: str, fields: dict[str, Any], calls: list[dict[str, Any]]
-) -> None:
-    response = chat(unscripted, user(text(question)), **TOOLS, **fields)
-    assert calls_of(response) == calls
-    (choice,) = response.json()["choices"]
-    assert choice["finish_reason"] == ("tool_calls" if calls else "stop")
-    assert bool(choice["message"]["content"]) is not bool(calls)
+def test_tool_choice(unscripted: LocalDashScope) -> None:
+    for what, (question, fields, calls) in CHOICES.items():
+        response = chat(unscripted, user(text(question)), **TOOLS, **fields)
+        assert calls_of(response) == calls, what
+        (choice,) = response.json()["choices"]
+        assert choice["finish_reason"] == ("tool_calls" if calls else "stop"), what
+        assert bool(choice["message"]["content"]) is not bool(calls), what
 
 
 # name: the messages after the question, which names both tools, and the answer to them

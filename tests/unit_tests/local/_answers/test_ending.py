@@ -33,13 +33,11 @@ def read_chat(response: httpx.Response) -> tuple[str, str]:
     return choice["message"]["content"], choice["finish_reason"]
 
 
-@pytest.mark.parametrize(("limits", "text", "reason"), ENDINGS.values(), ids=ENDINGS)
-def test_an_answer_ends_where_the_request_says(
-    server: LocalDashScope, limits: dict[str, Any], text: str, reason: str
-) -> None:
-    server.script(*["".join(FRAGMENTS)] * 2)
-    assert read_native(generate(server, **limits)) == (text, reason)
-    assert read_chat(chat(server, **limits)) == (text, reason)
+def test_an_answer_ends_where_the_request_says(server: LocalDashScope) -> None:
+    for what, (limits, text, reason) in ENDINGS.items():
+        server.script(*["".join(FRAGMENTS)] * 2)
+        assert read_native(generate(server, **limits)) == (text, reason), what
+        assert read_chat(chat(server, **limits)) == (text, reason), what
 
 
 def test_a_stream_ends_there_too(server: LocalDashScope) -> None:
@@ -68,23 +66,18 @@ def test_a_reason_that_is_scripted_stays(server: LocalDashScope) -> None:
 
 
 @pytest.mark.parametrize("post", [generate, chat])
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
+def test_what_is_no_such_parameter_is_refused(
+    server: LocalDashScope, post: Callable[..., httpx.Response]
+) -> None:
+    rows: list[tuple[dict[str, Any], str]] = [
         ({"n": 2}, "does not play n: it writes one answer"),
         ({"stop": 1}, "parameters.stop"),
         ({"stop": [""]}, "parameters.stop"),
         ({"max_tokens": 0}, "Range of max_tokens should be [1, …]"),
         ({"max_tokens": "9"}, "Range of max_tokens should be [1, …]"),
-    ],
-)
-def test_what_is_no_such_parameter_is_refused(
-    server: LocalDashScope,
-    post: Callable[..., httpx.Response],
-    parameters: dict[str, Any],
-    message: str,
-) -> None:
-    response = post(server, **parameters)
-    assert response.status_code == 400
-    assert message in response.text
-    assert post(server, n=1).status_code == 200
+    ]
+    for parameters, message in rows:
+        response = post(server, **parameters)
+        assert response.status_code == 400, parameters
+        assert message in response.text, parameters
+        assert post(server, n=1).status_code == 200, parameters

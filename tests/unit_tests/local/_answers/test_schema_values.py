@@ -60,9 +60,9 @@ VALUES: dict[str, tuple[dict[str, Any], str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("schema", "question", "value"), VALUES.values(), ids=VALUES)
-def test_values(schema: dict[str, Any], question: str, value: Any) -> None:
-    assert fill_arguments(question).fill_parameters(required(it=schema)) == {"it": value}
+def test_values() -> None:
+    for what, (schema, question, value) in VALUES.items():
+        assert fill_arguments(question).fill_parameters(required(it=schema)) == {"it": value}, what
 
 
 def test_a_schema_that_refers_to_itself_ends() -> None:
@@ -113,9 +113,11 @@ FIELDS: dict[str, tuple[str, dict[str, Any], str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "schema", "question", "value"), FIELDS.values(), ids=FIELDS)
-def test_fields(name: str, schema: dict[str, Any], question: str, value: Any) -> None:
-    assert fill_output(question).fill_parameters(required(**{name: schema})) == {name: value}
+def test_fields() -> None:
+    for what, (name, schema, question, value) in FIELDS.items():
+        assert fill_output(question).fill_parameters(required(**{name: schema})) == {name: value}, (
+            what
+        )
 
 
 def test_without_recordings_only_the_question_is_known() -> None:

@@ -216,21 +216,21 @@ WRONG: dict[str, tuple[list[Any], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 async def test_what_is_wrong_fails_the_task_and_closes_the_connection(
-    server: LocalDashScope, wrong: tuple[list[Any], str, str]
+    server: LocalDashScope,
 ) -> None:
-    sent, code, text = wrong
-    async with connected(server) as client:
-        await client.send(*sent)
-        event = await client.read()
-        while event["header"]["event"] != "task-failed":
+    for what, wrong in WRONG.items():
+        sent, code, text = wrong
+        async with connected(server) as client:
+            await client.send(*sent)
             event = await client.read()
-        assert event["header"]["error_code"] == code
-        assert text in event["header"]["error_message"]
-        assert event["payload"] == {}
-        closed = await client.socket.receive()
-        assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 1007)
+            while event["header"]["event"] != "task-failed":
+                event = await client.read()
+            assert event["header"]["error_code"] == code, what
+            assert text in event["header"]["error_message"], what
+            assert event["payload"] == {}, what
+            closed = await client.socket.receive()
+            assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 1007), what
 
 
 async def test_a_heartbeat_keeps_a_quiet_task_alive(server: LocalDashScope) -> None:
