@@ -14,7 +14,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
@@ -30,7 +30,7 @@ from .recordings import sent_clips
 from .waiting import HANG_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from langchain_qwen_audio.local import LocalDashScope
@@ -71,25 +71,25 @@ def http_server(env: dict[str, str]) -> Iterator[str]:
             it.kill()
 
 
-@contextlib.asynccontextmanager
-async def connect(transport: str, env: dict[str, str]) -> AsyncIterator[Client]:
-    if transport == "stdio":
-        arguments = [*COMMAND, "--root", str(SAMPLES)]
-        program = StdioServerParameters(command=sys.executable, args=arguments, env=env)
-        async with Client(stdio_client(program)) as client:
-            yield client
-    else:
-        with http_server(env) as address:
-            async with Client(address) as client:
-                yield client
+async def test_over_stdio_a_client_lists_loads_asks_and_transcribes(
+    server: LocalDashScope, variables: dict[str, str]
+) -> None:
+    arguments = [*COMMAND, "--root", str(SAMPLES)]
+    program = StdioServerParameters(command=sys.executable, args=arguments, env=variables)
+    await use_tools(stdio_client(program), server)
 
 
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("transport", ["stdio", "http"])
-async def test_a_client_lists_loads_asks_and_transcribes(
-    server: LocalDashScope, variables: dict[str, str], transport: str
+async def test_over_http_it_serves_clients_and_no_page_of_another_site(
+    server: LocalDashScope, variables: dict[str, str]
 ) -> None:
-    async with connect(transport, variables) as client:
+    with http_server(variables) as address:
+        await use_tools(address, server)
+        refuse_others(address)
+
+
+async def use_tools(transport: Any, server: LocalDashScope) -> None:
+    async with Client(transport) as client:
         listed = await client.call_tool("list_audio", {})
         loaded = await client.call_tool("load_audio", {"audio": "welcome.wav"})
         refused = await client.call_tool("load_audio", {"audio": "../cli.py"})
@@ -113,18 +113,16 @@ async def test_a_client_lists_loads_asks_and_transcribes(
     assert sent_clips(server) == [WELCOME]
 
 
-@pytest.mark.usefixtures("interruptible")
-def test_a_page_of_another_site_cannot_use_the_server(variables: dict[str, str]) -> None:
-    with http_server(variables) as address:
-        for code, header in (
-            (421, {"Host": "evil.example"}),
-            (403, {"Origin": "http://evil.example"}),
-        ):
-            headers = {"Content-Type": "application/json", **header}
-            request = urllib.request.Request(address, b"{}", headers)  # noqa: S310
-            with pytest.raises(urllib.error.HTTPError, match=str(code)) as refused:
-                urllib.request.urlopen(request, timeout=HANG_S)  # noqa: S310
-            refused.value.close()
+def refuse_others(address: str) -> None:
+    for code, header in (
+        (421, {"Host": "evil.example"}),
+        (403, {"Origin": "http://evil.example"}),
+    ):
+        headers = {"Content-Type": "application/json", **header}
+        request = urllib.request.Request(address, b"{}", headers)  # noqa: S310
+        with pytest.raises(urllib.error.HTTPError, match=str(code)) as refused:
+            urllib.request.urlopen(request, timeout=HANG_S)  # noqa: S310
+        refused.value.close()
 
 
 def test_over_stdio_it_ends_with_its_input(variables: dict[str, str]) -> None:
