@@ -47,7 +47,7 @@ def variables(server: LocalDashScope) -> dict[str, str]:
 
 def start(*arguments: str, env: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, *COMMAND, "--root", str(SAMPLES), *arguments],
+        [sys.executable, *arguments, "--root", str(SAMPLES)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -59,7 +59,7 @@ def start(*arguments: str, env: dict[str, str]) -> subprocess.Popen[str]:
 @contextlib.contextmanager
 def http_server(env: dict[str, str]) -> Iterator[str]:
     """Run the command with HTTP; yield its address, and stop it as Ctrl-C does."""
-    with start("--http", "--port", "0", env=env) as it:
+    with start(*COMMAND, "--http", "--port", "0", env=env) as it:
         try:
             assert it.stdout is not None
             found = re.search(r"http://127\.0\.0\.1:\d+/mcp", it.stdout.readline())
@@ -125,12 +125,6 @@ def refuse_others(address: str) -> None:
         refused.value.close()
 
 
-def test_over_stdio_it_ends_with_its_input(variables: dict[str, str]) -> None:
-    with start(env=variables) as it:
-        output, errors = it.communicate(timeout=HANG_S)
-    assert (it.returncode, output, errors) == (0, "", "")
-
-
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -143,9 +137,23 @@ INITIALIZE = {
 }
 
 
+# Runs the command twice: first where there is no input.
+TWICE = """
+import os, sys
+from langchain_qwen_audio import mcp_server
+from langchain_qwen_audio.cli import main
+child = os.fork()
+if child == 0:
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+elif code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+    sys.exit(code)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.usefixtures("interruptible")
-def test_over_stdio_it_ends_at_an_interrupt(variables: dict[str, str]) -> None:
-    with start(env=variables) as it:
+def test_over_stdio_it_ends_with_its_input_and_at_an_interrupt(variables: dict[str, str]) -> None:
+    with start(*STRICT, "-c", TWICE, "mcp", env=variables) as it:
         assert it.stdin is not None
         assert it.stdout is not None
         it.stdin.write(json.dumps(INITIALIZE) + "\n")
@@ -153,7 +161,8 @@ def test_over_stdio_it_ends_at_an_interrupt(variables: dict[str, str]) -> None:
         try:
             assert json.loads(it.stdout.readline())["result"]["serverInfo"]["name"] == "qwen-audio"
             it.send_signal(signal.SIGINT)
-            assert it.wait(timeout=HANG_S) == -signal.SIGINT
+            output, errors = it.communicate(timeout=HANG_S)
+            assert (it.returncode, output, errors) == (-signal.SIGINT, "", "")
         finally:
             it.kill()
 
