@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import os
 import re
-import signal
-import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
@@ -38,6 +35,7 @@ from tests.unit_tests.waiting import HANG_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 
 calling_modes = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
@@ -443,45 +441,35 @@ def test_both_sides_of_a_fork_send_requests_at_once() -> None:
 
 
 FORK_IN_MID_UPLOAD = """
-import array
+import array, time
 clip = Audio.from_array(array.array("h", [99, -99] * 8_000), 16_000)
 uploading = ChatQwenAudio(base_url=sys.argv[1], api_key="local", audio_transport="upload")
 messages = [("user", [clip.to_block(), {"type": "text", "text": "about a clip"}])]
-thread = threading.Thread(target=uploading.invoke, args=[messages])
+thread = threading.Thread(target=uploading.invoke, args=[messages], daemon=True)
 thread.start()
-print("uploading", flush=True)
-input()
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.01)
 child = fork()
 if child == 0:
     uploading.invoke(messages)
 else:
-    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
+os._exit(0)
 """
 
 
 @needs_fork
-def test_a_fork_in_mid_upload_does_not_hold_up_the_child() -> None:
-    with LocalDashScope(reply=echo) as server:
+def test_a_fork_in_mid_upload_does_not_hold_up_the_child(tmp_path: Path) -> None:
+    may_fork = tmp_path / "fork"
+    with LocalDashScope(reply=echo) as server, ThreadPoolExecutor(1) as pool:
         server.script_policy(RawReply(steps=[math.inf]))
-        process = subprocess.Popen(
-            [sys.executable, "-c", FORK + FORK_IN_MID_UPLOAD, server.base_url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        with process:
-            try:
-                assert process.stdin is not None
-                assert process.stdout is not None
-                assert process.stdout.readline() == "uploading\n"
-                wait_until(lambda: len(server.requests) == 1)
-                # The parent's thread waits for its policy, with the clip's lock in its hand.
-                process.stdin.write("fork\n")
-                process.stdin.flush()
-                wait_until(lambda: server.requests[-1].kind == "generation")
-            finally:
-                os.killpg(process.pid, signal.SIGKILL)
+        program = (FORK + FORK_IN_MID_UPLOAD, server.base_url, str(may_fork))
+        done = pool.submit(run_forked, *program)
+        wait_until(lambda: len(server.requests) == 1)
+        # The parent's thread waits for its policy, with the clip's lock in its hand.
+        may_fork.touch()
+        assert done.result() == ""
+        assert server.requests[-1].kind == "generation"
 
 
 # --- whose ------------------------------------------------------------------------------------
