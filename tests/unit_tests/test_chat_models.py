@@ -477,11 +477,12 @@ asyncio.run(call_model())
 
 # Each program has its own beginning and end in a fork of a process that has imported the package.
 EACH = """
-import asyncio, os, sys, threading
+import asyncio, gc, os, sys, threading
 import dashscope
 from langchain_qwen_audio import ChatQwenAudio
 import langchain_qwen_audio._pipeline
 url, *programs = sys.argv[1:]
+gc.freeze()  # what is imported is not looked through again at each end
 for program in programs:
     child = os.fork()
     if child == 0:
