@@ -74,6 +74,7 @@ _PRELOADED = [
     "langchain_qwen_audio.chat_models",
     "langchain_qwen_audio.document_loaders",
     "langchain_qwen_audio._service.client",
+    "tests.unit_tests.recordings",
     "av",
 ]
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
@@ -30,7 +30,7 @@ from .recordings import sent_clips
 from .waiting import HANG_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from langchain_qwen_audio.local import LocalDashScope
@@ -47,7 +47,7 @@ def variables(server: LocalDashScope) -> dict[str, str]:
 
 def start(*arguments: str, env: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, *COMMAND, "--root", str(SAMPLES), *arguments],
+        [sys.executable, *arguments, "--root", str(SAMPLES)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -59,7 +59,7 @@ def start(*arguments: str, env: dict[str, str]) -> subprocess.Popen[str]:
 @contextlib.contextmanager
 def http_server(env: dict[str, str]) -> Iterator[str]:
     """Run the command with HTTP; yield its address, and stop it as Ctrl-C does."""
-    with start("--http", "--port", "0", env=env) as it:
+    with start(*COMMAND, "--http", "--port", "0", env=env) as it:
         try:
             assert it.stdout is not None
             found = re.search(r"http://127\.0\.0\.1:\d+/mcp", it.stdout.readline())
@@ -71,25 +71,25 @@ def http_server(env: dict[str, str]) -> Iterator[str]:
             it.kill()
 
 
-@contextlib.asynccontextmanager
-async def connect(transport: str, env: dict[str, str]) -> AsyncIterator[Client]:
-    if transport == "stdio":
-        arguments = [*COMMAND, "--root", str(SAMPLES)]
-        program = StdioServerParameters(command=sys.executable, args=arguments, env=env)
-        async with Client(stdio_client(program)) as client:
-            yield client
-    else:
-        with http_server(env) as address:
-            async with Client(address) as client:
-                yield client
+async def test_over_stdio_a_client_lists_loads_asks_and_transcribes(
+    server: LocalDashScope, variables: dict[str, str]
+) -> None:
+    arguments = [*COMMAND, "--root", str(SAMPLES)]
+    program = StdioServerParameters(command=sys.executable, args=arguments, env=variables)
+    await use_tools(stdio_client(program), server)
 
 
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("transport", ["stdio", "http"])
-async def test_a_client_lists_loads_asks_and_transcribes(
-    server: LocalDashScope, variables: dict[str, str], transport: str
+async def test_over_http_it_serves_clients_and_no_page_of_another_site(
+    server: LocalDashScope, variables: dict[str, str]
 ) -> None:
-    async with connect(transport, variables) as client:
+    with http_server(variables) as address:
+        await use_tools(address, server)
+        refuse_others(address)
+
+
+async def use_tools(transport: Any, server: LocalDashScope) -> None:
+    async with Client(transport) as client:
         listed = await client.call_tool("list_audio", {})
         loaded = await client.call_tool("load_audio", {"audio": "welcome.wav"})
         refused = await client.call_tool("load_audio", {"audio": "../cli.py"})
@@ -113,24 +113,16 @@ async def test_a_client_lists_loads_asks_and_transcribes(
     assert sent_clips(server) == [WELCOME]
 
 
-@pytest.mark.usefixtures("interruptible")
-def test_a_page_of_another_site_cannot_use_the_server(variables: dict[str, str]) -> None:
-    with http_server(variables) as address:
-        for code, header in (
-            (421, {"Host": "evil.example"}),
-            (403, {"Origin": "http://evil.example"}),
-        ):
-            headers = {"Content-Type": "application/json", **header}
-            request = urllib.request.Request(address, b"{}", headers)  # noqa: S310
-            with pytest.raises(urllib.error.HTTPError, match=str(code)) as refused:
-                urllib.request.urlopen(request, timeout=HANG_S)  # noqa: S310
-            refused.value.close()
-
-
-def test_over_stdio_it_ends_with_its_input(variables: dict[str, str]) -> None:
-    with start(env=variables) as it:
-        output, errors = it.communicate(timeout=HANG_S)
-    assert (it.returncode, output, errors) == (0, "", "")
+def refuse_others(address: str) -> None:
+    for code, header in (
+        (421, {"Host": "evil.example"}),
+        (403, {"Origin": "http://evil.example"}),
+    ):
+        headers = {"Content-Type": "application/json", **header}
+        request = urllib.request.Request(address, b"{}", headers)  # noqa: S310
+        with pytest.raises(urllib.error.HTTPError, match=str(code)) as refused:
+            urllib.request.urlopen(request, timeout=HANG_S)  # noqa: S310
+        refused.value.close()
 
 
 INITIALIZE = {
@@ -145,9 +137,23 @@ INITIALIZE = {
 }
 
 
+# Runs the command twice: first where there is no input.
+TWICE = """
+import os, sys
+from langchain_qwen_audio import mcp_server
+from langchain_qwen_audio.cli import main
+child = os.fork()
+if child == 0:
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+elif code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+    sys.exit(code)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.usefixtures("interruptible")
-def test_over_stdio_it_ends_at_an_interrupt(variables: dict[str, str]) -> None:
-    with start(env=variables) as it:
+def test_over_stdio_it_ends_with_its_input_and_at_an_interrupt(variables: dict[str, str]) -> None:
+    with start(*STRICT, "-c", TWICE, "mcp", env=variables) as it:
         assert it.stdin is not None
         assert it.stdout is not None
         it.stdin.write(json.dumps(INITIALIZE) + "\n")
@@ -155,7 +161,8 @@ def test_over_stdio_it_ends_at_an_interrupt(variables: dict[str, str]) -> None:
         try:
             assert json.loads(it.stdout.readline())["result"]["serverInfo"]["name"] == "qwen-audio"
             it.send_signal(signal.SIGINT)
-            assert it.wait(timeout=HANG_S) == -signal.SIGINT
+            output, errors = it.communicate(timeout=HANG_S)
+            assert (it.returncode, output, errors) == (-signal.SIGINT, "", "")
         finally:
             it.kill()
 

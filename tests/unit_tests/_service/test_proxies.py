@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from langchain_qwen_audio._service.proxies import EnvironmentProxy, Proxies, naming_proxy
-from tests.unit_tests.programs import run_forked, run_python
+from tests.unit_tests.programs import run_forked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,10 +120,10 @@ print(json.dumps([outcome(way) for way in (
 FOUR = 4  # of them are requests to the model; the rest are downloads
 
 
-def outcomes(address: str, **environment: str) -> list[str]:
+def outcomes(address: str, before: str = "", **environment: str) -> list[str]:
     """Send requests in a process with this environment, and say what came of each."""
     everything = {**os.environ, **environment}
-    ends: list[str] = json.loads(run_forked(REQUEST, address, environment=everything))
+    ends: list[str] = json.loads(run_forked(before + REQUEST, address, environment=everything))
     return ends
 
 
@@ -186,11 +186,9 @@ def test_a_proxy_that_cannot_be_used_is_named_without_its_password(
         assert re.search(message, end)
 
 
-def test_socks_without_its_package_names_the_package(tmp_path: Path) -> None:
-    (tmp_path / "socksio.py").write_text("raise ImportError('not installed')")
-    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    environment = {"ALL_PROXY": f"socks5://{NOWHERE}", "PYTHONPATH": paths}
-    ends = json.loads(run_python(REQUEST, SERVICE, environment=environment))[:FOUR]
+def test_socks_without_its_package_names_the_package() -> None:
+    without = "import sys; sys.modules['socksio'] = None\n"
+    ends = outcomes(SERVICE, without, ALL_PROXY=f"socks5://{NOWHERE}")[:FOUR]
     assert len(set(ends)) == 1
     assert "ALL_PROXY" in ends[0]
     assert "pip install 'httpx[socks]'" in ends[0]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Generator
@@ -40,6 +38,7 @@ from tests.unit_tests.job_calls import (
 )
 from tests.unit_tests.loading import asynchronous, sync, texts, threads
 from tests.unit_tests.opened_files import opens
+from tests.unit_tests.programs import run_forked
 from tests.unit_tests.recordings import tone, wav
 from tests.unit_tests.waiting import HANG_S, wait_until
 
@@ -260,12 +259,17 @@ def test_a_job_whose_result_did_not_come_is_waited_for_by_the_next_run(
 
 
 PROGRAM = """
-import sys
+import os, signal, sys
 from langchain_qwen_audio import QwenAudioLoader, TranscriptionJobs
+from langchain_qwen_audio._service.jobs import Polling
 
-path, base_url, checkpoint = sys.argv[1:]
-jobs = TranscriptionJobs(base_url=base_url, api_key="sk-0123456789abcdef", poll_interval=600)
-QwenAudioLoader(path, llm=jobs, checkpoint=checkpoint).load()
+child = os.fork()
+if child == 0:
+    Polling.wait_s = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    path, base_url, checkpoint = sys.argv[1:]
+    jobs = TranscriptionJobs(base_url=base_url, api_key="sk-0123456789abcdef")
+    QwenAudioLoader(path, llm=jobs, checkpoint=checkpoint).load()
+assert os.waitpid(child, 0)[1] == signal.SIGKILL
 """
 
 
@@ -274,10 +278,8 @@ def test_a_run_that_was_killed_between_submission_and_result_submits_no_second_j
     server: LocalDashScope, three: Path, tmp_path: Path
 ) -> None:
     kept = tmp_path / "kept"
-    arguments = [str(three), server.base_url, str(kept)]
-    with subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments]) as program:
-        wait_until(lambda: any(it.kind == "task" for it in server.requests))
-        program.send_signal(signal.SIGKILL)
+    assert run_forked(PROGRAM, str(three), server.base_url, str(kept)) == ""
+    assert kinds(server)[-1] == "task"
     for load in (sync, asynchronous):
         jobs = jobs_of(server)
         assert texts(load(QwenAudioLoader(three, llm=jobs, checkpoint=kept))) == ["ok"]

@@ -30,22 +30,20 @@ TYPES = {
 STATIC = Path(str(files("langchain_qwen_audio._web_page") / "static"))
 
 
-@pytest.mark.parametrize("file", sorted(STATIC.iterdir()), ids=lambda it: it.name)
-def test_files_need_no_token_and_let_the_browser_load_nothing_else(
-    page: Served, file: Path
-) -> None:
-    path = "/" if file.name == "index.html" else f"/page/{file.name}"
-    reply = page.request(path, headers={"x-page-token": ""})
-    assert reply.status_code == 200
-    assert reply.content == file.read_bytes()
-    assert reply.headers["content-type"] == TYPES[file.suffix]
-    policy = reply.headers["content-security-policy"]
-    assert "default-src 'none'" in policy
-    assert "unsafe" not in policy
-    assert "http" not in policy
-    assert reply.headers["referrer-policy"] == "no-referrer"
-    assert reply.headers["x-content-type-options"] == "nosniff"
-    assert "access-control-allow-origin" not in reply.headers
+def test_files_need_no_token_and_let_the_browser_load_nothing_else(page: Served) -> None:
+    for file in STATIC.iterdir():
+        path = "/" if file.name == "index.html" else f"/page/{file.name}"
+        reply = page.request(path, headers={"x-page-token": ""})
+        assert reply.status_code == 200, file
+        assert reply.content == file.read_bytes(), file
+        assert reply.headers["content-type"] == TYPES[file.suffix], file
+        policy = reply.headers["content-security-policy"]
+        assert "default-src 'none'" in policy, file
+        assert "unsafe" not in policy, file
+        assert "http" not in policy, file
+        assert reply.headers["referrer-policy"] == "no-referrer", file
+        assert reply.headers["x-content-type-options"] == "nosniff", file
+        assert "access-control-allow-origin" not in reply.headers, file
 
 
 REFUSED: dict[str, tuple[dict[str, str], int, str]] = {
@@ -61,26 +59,25 @@ REFUSED: dict[str, tuple[dict[str, str], int, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", REFUSED)
-def test_others_are_refused(page: Served, what: str) -> None:
-    headers, status, reason = REFUSED[what]
-    raw = {name: value.encode("latin-1") for name, value in headers.items()}
-    reply = page.request("/page/choices", headers=raw)
-    assert reply.status_code == status
-    assert reason in reply.json()["error"]
-    assert reply.json()["text"] == ("no_token" if "token" in what else None)
+def test_others_are_refused(page: Served) -> None:
+    for what, (headers, status, reason) in REFUSED.items():
+        raw = {name: value.encode("latin-1") for name, value in headers.items()}
+        reply = page.request("/page/choices", headers=raw)
+        assert reply.status_code == status, what
+        assert reason in reply.json()["error"], what
+        assert reply.json()["text"] == ("no_token" if "token" in what else None), what
 
 
-@pytest.mark.parametrize("what", ["another name of this machine", "another site"])
-def test_the_page_itself_is_not_given_to_others(page: Served, what: str) -> None:
-    headers, status, _ = REFUSED[what]
-    assert page.request("/", headers=headers).status_code == status
+def test_the_page_itself_is_not_given_to_others(page: Served) -> None:
+    for what in ("another name of this machine", "another site"):
+        headers, status, _ = REFUSED[what]
+        assert page.request("/", headers=headers).status_code == status, what
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:9000", "127.0.0.1:9000"])
-def test_a_forwarded_port_and_localhost_are_the_page_too(page: Served, host: str) -> None:
-    headers = {"host": host, "origin": f"http://{host}"}
-    assert page.request("/page/choices", headers=headers).status_code == 200
+def test_a_forwarded_port_and_localhost_are_the_page_too(page: Served) -> None:
+    for host in ("localhost", "localhost:9000", "127.0.0.1:9000"):
+        headers = {"host": host, "origin": f"http://{host}"}
+        assert page.request("/page/choices", headers=headers).status_code == 200, host
 
 
 async def handshake(page: Served, *, token: str, origin: str | None = None) -> int:
