@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,11 @@ def on_page_read_source(page: Page, config: MkDocsConfig) -> str | None:  # noqa
     """Return the text of a notebook's page, with the outputs that the notebook holds."""
     if not page.file.src_uri.startswith("notebooks/"):
         return None
-    path = ROOT / Path(page.file.src_uri).with_suffix(".ipynb")
+    return _as_markdown(ROOT / Path(page.file.src_uri).with_suffix(".ipynb"))
+
+
+@functools.cache  # a page of each language
+def _as_markdown(path: Path) -> str:
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     notebook.metadata["language_info"] = {"name": "python"}  # for the colours of code
     exporter = MarkdownExporter()  # type: ignore[no-untyped-call]

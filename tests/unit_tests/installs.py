@@ -15,6 +15,7 @@ import os
 import pty
 import subprocess
 import sys
+import tempfile
 import termios
 import tomllib
 from pathlib import Path
@@ -27,17 +28,19 @@ from tests.unit_tests.programs import STRICT
 from tests.unit_tests.waiting import HANG_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PACKAGE = "langchain_qwen_audio"
 EXTRAS: dict[str, list[str]] = _PROJECT["optional-dependencies"]
 
-_START = """
-import importlib.machinery, json, re, runpy, sys
+# A process that has imported what the base install is made of, and forks for each program: that
+# takes most of the time of a program that is started anew. This package itself is not imported.
+_FORK = """
+import gc, importlib.machinery, json, os, re, runpy, signal, sys
 
-modules, distributions = map(set, json.loads(sys.argv[1]))  # to be hidden
+modules, distributions = set(), set()  # to be hidden
 
 
 class Installed(importlib.machinery.PathFinder):
@@ -52,16 +55,45 @@ class Installed(importlib.machinery.PathFinder):
     @classmethod
     def find_distributions(cls, *args, **options):
         for found in super().find_distributions(*args, **options):
-            if re.sub("[-_.]+", "-", found.name).lower() not in distributions:
+            name = re.search("^Name: (.*)$", found.read_text("METADATA") or "Name: ", re.M)[1]
+            if re.sub("[-_.]+", "-", name).lower() not in distributions:
                 yield found
+
+
+def hide(*names):
+    for hidden, these in zip((modules, distributions), names):
+        hidden.clear()
+        hidden.update(these)
 
 
 frozen = [importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter]
 sys.meta_path[:] = [*frozen, Installed]
+hide(*json.loads(sys.stdin.readline()))
 for name in [name for name in sys.modules if name.partition(".")[0] in modules]:
     del sys.modules[name]
+import aiohttp, av, cachetools, dashscope, langchain_core.tools, langchain_core.tracers.event_stream
+import langchain_core.document_loaders, langchain_core.runnables.history
+gc.collect()
+gc.freeze()  # no program's end visits all that again
 
-kind, what, *rest = sys.argv[2:]
+for line in sys.stdin:
+    names, files, folder, variables, seconds, (kind, what, *rest) = json.loads(line)
+    child = os.fork()
+    if not child:
+        break
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+else:
+    sys.exit()
+
+signal.alarm(seconds)
+hide(*names)
+for number, file in enumerate(files):
+    os.dup2(os.open(file, os.O_RDWR | os.O_CREAT), number)
+    stream = open(number, "w" if number else "r", closefd=False)
+    setattr(sys, ("stdin", "stdout", "stderr")[number], stream)
+os.chdir(folder)
+os.environ.clear()
+os.environ.update(variables)
 sys.argv = [what, *rest]
 if kind == "-m":
     runpy.run_module(what, run_name="__main__", alter_sys=True)
@@ -123,16 +155,10 @@ def is_installed(extra: str) -> bool:
     return _installed().issuperset(canonicalize_name(Requirement(it).name) for it in EXTRAS[extra])
 
 
-def python(*args: str, extras: tuple[str, ...] = ()) -> list[str]:
-    """Make the command line of a Python that has these extras alone.
-
-    Args:
-        args: `"-m", module, …` or `"-c", code, …`.
-        extras: Extras of the package; none is the base install.
-    """
+def _hidden(*extras: str) -> tuple[list[str], list[str]]:
+    """Name the modules and the distributions that these extras do not bring."""
     names = _names_by_module().keys() - modules(*extras)
-    hidden = [sorted(names - {PACKAGE}), sorted(_installed() - distributions(*extras))]
-    return [sys.executable, *STRICT, "-c", _START, json.dumps(hidden), *args]
+    return sorted(names - {PACKAGE}), sorted(_installed() - distributions(*extras))
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -140,24 +166,53 @@ def environment(**more: str) -> dict[str, str]:
     return {name: it for name, it in os.environ.items() if "DASHSCOPE" not in name} | more
 
 
-def run(
-    *args: str,
-    extras: tuple[str, ...] = (),
-    cwd: Path | None = None,
-    stdin: str = "",
-    env: Mapping[str, str] | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """Run a Python that has these extras alone; see `python`."""
-    return subprocess.run(
-        python(*args, extras=extras),
-        capture_output=True,
-        text=True,
-        input=stdin,
-        env=environment(**env or {}),
-        cwd=cwd,
-        timeout=HANG_S,
-        check=False,
-    )
+class Installs:
+    """Runs programs where the base and some extras are all that is installed."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._send(_hidden())
+
+    def run(
+        self,
+        *args: str,
+        extras: tuple[str, ...] = (),
+        cwd: Path | None = None,
+        stdin: str = "",
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a Python that has these extras alone.
+
+        Args:
+            args: `"-m", module, …` or `"-c", code, …`.
+            extras: Extras of the package; none is the base install.
+            cwd: Where it runs.
+            stdin: What it reads.
+            env: Variables, besides those of `environment`.
+        """
+        assert self._process.stdout
+        with tempfile.TemporaryDirectory() as folder:
+            files = [Path(folder) / name for name in ("stdin", "stdout", "stderr")]
+            files[0].write_text(stdin, encoding="utf-8")
+            variables, paths = environment(**env or {}), [str(it) for it in files]
+            self._send((_hidden(*extras), paths, str(cwd or Path.cwd()), variables, HANG_S, args))
+            code = int(self._process.stdout.readline())
+            shown = [it.read_text(encoding="utf-8") for it in files[1:]]
+        return subprocess.CompletedProcess(args, code, *shown)
+
+    def _send(self, data: object) -> None:
+        assert self._process.stdin
+        print(json.dumps(data), file=self._process.stdin, flush=True)
+
+
+@contextlib.contextmanager
+def installs() -> Iterator[Installs]:
+    """Start what runs such programs."""
+    command = [sys.executable, *STRICT, "-c", _FORK]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True, env=environment()) as process:  # type: ignore[call-overload]
+        yield Installs(process)
+        process.stdin.close()
 
 
 def run_at_terminal(command: list[str], **options: Any) -> tuple[int, str]:

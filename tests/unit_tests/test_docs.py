@@ -1,5 +1,6 @@
 """Every code block of the documentation runs, in order, as a reader would run it."""
 
+import functools
 import importlib
 import inspect
 import logging
@@ -139,6 +140,7 @@ def test_code_that_does_not_run_here_is_python() -> None:
             compile(block, page.name, "exec")
 
 
+@functools.cache
 def public_names() -> dict[str, type | Callable[..., object]]:
     """List the classes and functions that a reader may import, by module and name."""
     modules = [langchain_qwen_audio, *(importlib.import_module(it) for it in PUBLIC_MODULES)]
@@ -205,9 +207,9 @@ def test_the_files_that_a_page_names_are_there(page: str) -> None:
     """Paths in backticks, from the root or the package; a bare name is a file somewhere below."""
     named = re.findall(r"`([\w./-]+(?:\.py|/))`", (ROOT / page).read_text())
     assert named
+    files = {path.name for path in PACKAGE.rglob("*.py")}
     for name in named:
-        bare = [*PACKAGE.rglob(name)] if "/" not in name else []
-        assert (ROOT / name).exists() or (PACKAGE / name).exists() or bare, name
+        assert (ROOT / name).exists() or (PACKAGE / name).exists() or name in files, name
 
 
 def test_the_table_of_formats_names_every_container_that_is_opened() -> None:
@@ -217,14 +219,25 @@ def test_the_table_of_formats_names_every_container_that_is_opened() -> None:
     assert sorted(names) == sorted(DEMUXERS.split(","))
 
 
+@functools.cache
+def code_files() -> dict[Path, str]:
+    files = [path for path in PACKAGE.rglob("*.py") if "local" not in path.parts]
+    return {path: path.read_text() for path in files}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
 def constants_called(name: str) -> set[object]:
     """Find the values of a constant: `NAME`, or `file.NAME` where several files have it."""
     stem, _, constant = name.rpartition(".")
-    files = [it for it in PACKAGE.rglob(f"{stem or '*'}.py") if "local" not in it.parts]
-    defining = [
-        it for it in files if re.search(rf"^.*\b{constant}\b.* = ", it.read_text(), re.MULTILINE)
+    defines = re.compile(rf"\b{constant}\b.* = ")
+    modules = [
+        module_of(path)
+        for path, text in code_files().items()
+        if stem in {"", path.stem} and constant in text and defines.search(text)
     ]
-    modules = (".".join(it.relative_to(ROOT).with_suffix("").parts) for it in defining)
     found = (getattr(importlib.import_module(it), constant, None) for it in modules)
     return {it for it in found if it is not None}
 
@@ -244,10 +257,8 @@ def test_the_bounds_that_the_security_page_names_are_those_of_the_code() -> None
 def test_the_loggers_that_a_page_names_log() -> None:
     text = (ROOT / "docs/production.md").read_text()
     named = set(re.findall(r"^\| `(langchain_qwen_audio\.[\w.]+)` \|", text, re.MULTILINE))
-    files = [path for path in PACKAGE.rglob("*.py") if "local" not in path.parts]
-    logging = [path for path in files if re.search(r"\blogger\.\w+\(", path.read_text())]
-    parts = (path.relative_to(ROOT).with_suffix("").parts for path in logging)
-    assert named == {".".join(each) for each in parts}
+    logs = re.compile(r"\blogger\.\w+\(")
+    assert named == {module_of(path) for path, text in code_files().items() if logs.search(text)}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -16,12 +16,10 @@ from tests import install_matrix
 from .installs import (
     PACKAGE,
     ROOT,
-    environment,
+    Installs,
+    installs,
     is_installed,
     modules,
-    python,
-    run,
-    run_at_terminal,
 )
 from .test_docs import python_blocks
 
@@ -44,6 +42,12 @@ def service() -> Iterator[dict[str, str]]:
         yield {"DASHSCOPE_API_KEY": "sk-1", "DASHSCOPE_BASE_URL": server.base_url}
 
 
+@pytest.fixture(scope="module")
+def pythons() -> Iterator[Installs]:
+    with installs() as pythons:
+        yield pythons
+
+
 # --- that the others are hidden ---------------------------------------------------------------
 
 LOOK = """
@@ -62,8 +66,10 @@ except importlib.metadata.PackageNotFoundError:
 
 
 @pytest.mark.parametrize(("extras", "there"), [((), "False"), (("local",), "True")])
-def test_what_is_not_installed_is_not_found(extras: tuple[str, ...], there: str) -> None:
-    assert run("-c", LOOK, extras=extras).stdout.split() == [there] * 3
+def test_what_is_not_installed_is_not_found(
+    pythons: Installs, extras: tuple[str, ...], there: str
+) -> None:
+    assert pythons.run("-c", LOOK, extras=extras).stdout.split() == [there] * 3
 
 
 # --- the base install -------------------------------------------------------------------------
@@ -153,17 +159,18 @@ class Outcome(NamedTuple):
 
 
 def run_each(
-    codes: dict[str, str], env: dict[str, str], cwd: Path | None = None
+    pythons: Installs, codes: dict[str, str], env: dict[str, str], cwd: Path | None = None
 ) -> dict[str, Outcome]:
     """Run programs one after the other in one base install."""
-    done = run("-c", ONE_AFTER_THE_OTHER, SAMPLE, stdin=json.dumps(codes), env=env, cwd=cwd)
+    args = ("-c", ONE_AFTER_THE_OTHER, SAMPLE)
+    done = pythons.run(*args, stdin=json.dumps(codes), env=env, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return {name: Outcome(*it) for name, it in json.loads(done.stdout).items()}
 
 
 @pytest.fixture(scope="module")
-def outcomes(service: dict[str, str]) -> dict[str, Outcome]:
-    return run_each(WORKS_IN_BASE, service)
+def outcomes(pythons: Installs, service: dict[str, str]) -> dict[str, Outcome]:
+    return run_each(pythons, WORKS_IN_BASE, service)
 
 
 @pytest.mark.parametrize("what", WORKS_IN_BASE)
@@ -253,11 +260,11 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def refusals(empty: Path) -> dict[str, Outcome]:
+def refusals(pythons: Installs, empty: Path) -> dict[str, Outcome]:
     codes = {name: code for name, (code, *_) in NEEDS_AN_EXTRA.items()}
     main = "import sys; from langchain_qwen_audio.cli import main; sys.exit(main({!r}))"
     codes |= {name: main.format(args) for name, args in COMMANDS.items()}
-    return run_each(codes, {}, empty)
+    return run_each(pythons, codes, {}, empty)
 
 
 @pytest.mark.parametrize("what", NEEDS_AN_EXTRA)
@@ -280,15 +287,29 @@ def test_the_command_without_local_says_what_to_install_and_starts_nothing(
     assert list(empty.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are a thing of Unix")
+AT_A_TERMINAL = """
+import contextlib, os, pty, sys, termios
+child, terminal = pty.fork()
+if not child:
+    termios.tcsetwinsize(1, (24, 80))
+    sys.stdout, sys.stderr = open(1, "w"), open(2, "w")
+    from langchain_qwen_audio.cli import main
+    sys.exit(main(sys.argv[1:]))
+with contextlib.suppress(OSError):  # as Linux says that the other end is closed
+    while data := os.read(terminal, 65_536):
+        sys.stdout.buffer.write(data)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
 def test_the_base_install_transcribes_at_a_terminal(
-    service: dict[str, str], tmp_path: Path
+    pythons: Installs, service: dict[str, str], tmp_path: Path
 ) -> None:
-    command = python(*COMMAND, "transcribe", SAMPLE)
-    code, shown = run_at_terminal(command, cwd=tmp_path, env=environment(**service))
-    assert code == 0, shown
-    assert "transcribing 1 of 1: 100%" in shown
-    assert "welcome.txt" in shown
+    args = ("-c", AT_A_TERMINAL, "transcribe", SAMPLE)
+    done = pythons.run(*args, cwd=tmp_path, env=service)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "transcribing 1 of 1: 100%" in done.stdout
+    assert "welcome.txt" in done.stdout
     assert (tmp_path / "welcome.txt").read_text() == "a text\n"
 
 
@@ -344,10 +365,12 @@ WORKS_WITH: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("extra", WORKS_WITH)
-def test_it_works_with_its_extra_alone(service: dict[str, str], extra: str) -> None:
+def test_it_works_with_its_extra_alone(
+    pythons: Installs, service: dict[str, str], extra: str
+) -> None:
     if not is_installed(extra):
         pytest.skip(f"{install_line(extra)} was not run here")
-    done = run(*WORKS_WITH[extra], extras=(extra,), env=service)
+    done = pythons.run(*WORKS_WITH[extra], extras=(extra,), env=service)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 

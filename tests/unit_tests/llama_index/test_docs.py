@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import runpy
 import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from langchain_qwen_audio.local import LocalDashScope
+from tests.unit_tests.programs import run_forked
 from tests.unit_tests.test_docs import ROOT, SAMPLE, python_blocks
 from tests.unit_tests.test_examples import EXAMPLES
 
@@ -60,5 +59,4 @@ def test_the_rest_of_the_package_does_without() -> None:
         "import sys; import langchain_qwen_audio as it; [getattr(it, name) for name in it.__all__];"
         "print('llama_index' in sys.modules, 'langchain_qwen_audio.llama_index' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "False"]
+    assert run_forked(code).split() == ["False", "False"]
