@@ -400,17 +400,23 @@ PLACES: dict[str, Callable[[str], Any]] = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_hostile_content_is_inert(place: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_hostile_content_is_inert(
+    caplog: pytest.LogCaptureFixture, subtests: pytest.Subtests
+) -> None:
     # What is logged of a wrong label has lone surrogates, which pytest-xdist cannot report.
     caplog.set_level(logging.ERROR, logger="langchain_qwen_audio")
-    plain = [element.tag for element in page_of(PLACES[place]("plain")).iter()]
-    for attack in ATTACKS:
-        shown = PLACES[place](attack)
-        page = page_of(shown)
-        assert repr(shown)
-        if place.endswith(("text", "title", "name", "role", "model", "reasoning", "result")):
-            assert [element.tag for element in page.iter()] == plain, attack
+    for place, show in PLACES.items():
+        with subtests.test(place):
+            plain = [element.tag for element in page_of(show("plain")).iter()]
+            for attack in ATTACKS:
+                shown = show(attack)
+                page = page_of(shown)
+                assert repr(shown)
+                if place.endswith(AS_TEXT):
+                    assert [element.tag for element in page.iter()] == plain, attack
+
+
+AS_TEXT = ("text", "title", "name", "role", "model", "reasoning", "result")
 
 
 @given(st.text(), st.text())

@@ -46,16 +46,16 @@ def test_blocks_may_be_cut_anywhere(sizes: list[int], hertz: int) -> None:
     assert pieces.silences() == whole.silences()
 
 
-@pytest.mark.parametrize("seconds", [0.001, 0.05, 0.3, 1, 7.2, 59, 61, 600, 3_601])
-def test_the_axis_has_few_labels_within_the_picture(seconds: float) -> None:
-    rate = 1_000 if seconds < 60 else 100
-    wave = Waveform(rate)
-    list(wave.watch([bytes(2 * max(1, int(seconds * rate)))]))
-    svg = ET.fromstring(draw(wave, [], "A & B"))  # noqa: S314
-    labels = list(svg.iter(f"{SVG}text"))
-    assert labels[0].text == "0 s"
-    assert 1 <= len(labels) <= 9
-    assert all(0 <= float(label.attrib["x"]) <= 640 for label in labels)
-    for path in svg.iter(f"{SVG}path"):
-        numbers = [float(number) for number in re.findall(r"-?[\d.]+", path.attrib["d"])]
-        assert all(0 <= number <= 641 for number in numbers)
+def test_the_axis_has_few_labels_within_the_picture() -> None:
+    for seconds in (0.001, 0.05, 0.3, 1, 7.2, 59, 61, 600, 3_601):
+        rate = 1_000 if seconds < 60 else 100
+        wave = Waveform(rate)
+        list(wave.watch([bytes(2 * max(1, int(seconds * rate)))]))
+        svg = ET.fromstring(draw(wave, [], "A & B"))  # noqa: S314
+        labels = list(svg.iter(f"{SVG}text"))
+        assert labels[0].text == "0 s"
+        assert 1 <= len(labels) <= 9, seconds
+        assert all(0 <= float(label.attrib["x"]) <= 640 for label in labels), seconds
+        for path in svg.iter(f"{SVG}path"):
+            numbers = [float(number) for number in re.findall(r"-?[\d.]+", path.attrib["d"])]
+            assert all(0 <= number <= 641 for number in numbers), seconds

@@ -32,7 +32,7 @@ from tests.unit_tests.recordings import QUESTION, TWO_WAYS, tone
 if TYPE_CHECKING:
     from tests.unit_tests.calling_modes import CallModel
 
-AT_URL = {"type": "audio", "url": "https://example.com/a.mp3"}
+AT_URL = {"audio": "https://example.com/a.mp3"}
 OPTIONS: dict[str, Any] = {"language": "zh"}
 SCHEMA = {"title": "Call", "description": "A call.", "type": "object", "properties": {}}
 JSON_OBJECT = {"response_format": {"type": "json_object"}}

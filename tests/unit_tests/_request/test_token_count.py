@@ -16,10 +16,8 @@ from langchain_qwen_audio.errors import AudioError, MessageError
 from langchain_qwen_audio.local import LocalDashScope
 from tests.unit_tests.recordings import (
     DATA,
-    NAMES,
     QUESTION,
     RECORDINGS,
-    Recording,
     question_about,
     tone,
 )
@@ -39,12 +37,12 @@ def model() -> ChatQwenAudio:
     return ChatQwenAudio(api_key="local", local_files=True)
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_text_is_counted_by_qwens_tokenizer(model: ChatQwenAudio, text: str) -> None:
-    expected = TOKENIZER.encode(text)
-    assert model.get_token_ids(text) == expected
-    assert model.get_num_tokens(text) == len(expected)
-    assert model.get_num_tokens_from_messages([HumanMessage(text)]) == len(expected)
+def test_text_is_counted_by_qwens_tokenizer(model: ChatQwenAudio) -> None:
+    for text in TEXTS:
+        expected = TOKENIZER.encode(text)
+        assert model.get_token_ids(text) == expected
+        assert model.get_num_tokens(text) == len(expected)
+        assert model.get_num_tokens_from_messages([HumanMessage(text)]) == len(expected)
 
 
 def test_known_counts_stay(model: ChatQwenAudio) -> None:
@@ -52,27 +50,29 @@ def test_known_counts_stay(model: ChatQwenAudio) -> None:
     assert model.get_num_tokens("你好") == 1
 
 
-@pytest.mark.parametrize(
-    ("seconds", "tokens"), [(0.1, 25), (1.0, 25), (3.4, 85), (30.0, 750), (61.0, 1_525)]
-)
-def test_audio_counts_25_a_second_and_25_at_least(
-    model: ChatQwenAudio, seconds: float, tokens: int
+def test_audio_counts_25_a_second_and_25_at_least(model: ChatQwenAudio) -> None:
+    for seconds, tokens in ((0.1, 25), (1.0, 25), (3.4, 85), (30.0, 750), (61.0, 1_525)):
+        messages = question_about(Audio.from_array(tone(seconds, 8_000), 8_000))
+        counted = model.get_num_tokens_from_messages(messages)
+        assert counted == tokens + QUESTION_TOKENS, seconds
+
+
+def test_a_file_counts_as_long_as_it_sounds(
+    model: ChatQwenAudio, subtests: pytest.Subtests
 ) -> None:
-    messages = question_about(Audio.from_array(tone(seconds, 8_000), 8_000))
-    assert model.get_num_tokens_from_messages(messages) == tokens + QUESTION_TOKENS
+    for it in RECORDINGS:
+        counted = model.get_num_tokens_from_messages(question_about(it.path.as_uri()))
+        with subtests.test(it.name):
+            tokens = max(25, it.seconds * 25)
+            assert counted - QUESTION_TOKENS == pytest.approx(tokens, abs=1.5)
 
 
-@pytest.mark.parametrize("recording", RECORDINGS, ids=NAMES)
-def test_a_file_counts_as_long_as_it_sounds(model: ChatQwenAudio, recording: Recording) -> None:
-    counted = model.get_num_tokens_from_messages(question_about(recording.path.as_uri()))
-    assert counted - QUESTION_TOKENS == pytest.approx(max(25, recording.seconds * 25), abs=1.5)
-
-
-@pytest.mark.parametrize("url", ["https://example.com/a.wav", "http://x/a.mp3", "oss://x/a.wav"])
 @pytest.mark.parametrize("fetch", ["service", "client"])
-def test_a_url_counts_as_the_longest_clip_that_is_taken(fetch: Any, url: str) -> None:
+def test_a_url_counts_as_the_longest_clip_that_is_taken(fetch: Any) -> None:
     model = ChatQwenAudio(api_key="local", fetch=fetch)
-    assert model.get_num_tokens_from_messages(question_about(url, url)) == 1_500 + QUESTION_TOKENS
+    for url in ("https://example.com/a.wav", "http://x/a.mp3", "oss://x/a.wav"):
+        counted = model.get_num_tokens_from_messages(question_about(url, url))
+        assert counted == 1_500 + QUESTION_TOKENS, url
 
 
 def test_truncation_is_counted_as_what_is_sent() -> None:

@@ -251,7 +251,7 @@ def frames(count: int) -> dict[str, Any]:
 
 
 def images(count: int, url: str) -> list[dict[str, Any]]:
-    return [{"type": "image", "url": url}] * count
+    return [{"image": url}] * count
 
 
 TOO_MUCH: dict[str, tuple[str, list[dict[str, Any]], str]] = {
@@ -264,7 +264,11 @@ TOO_MUCH: dict[str, tuple[str, list[dict[str, Any]], str]] = {
     "turbo, 2 videos": (TURBO, [VIDEO, VIDEO], "takes 1 video a message, and 2 came"),
     "3, 2 videos": (OMNI_3, [VIDEO, VIDEO], "takes 1 video a message, and 2 came"),
     "3.8, 65 videos": (OMNI_3_8, [VIDEO] * 65, "takes 64 videos a message, and 65 came"),
-    "3.5, 513 videos": (OMNI_3_5, [VIDEO] * 513, "takes 512 videos at URLs in a request, and 513"),
+    "3.5, 513 videos": (
+        OMNI_3_5,
+        [{"video": URL}] * 513,
+        "takes 512 videos at URLs in a request, and 513",
+    ),
     "3.5, 251 in base64": (
         OMNI_3_5,
         [{"video": MP4_URI}] * 251,
@@ -304,7 +308,7 @@ AT_THE_LIMIT: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "3.8, 64 videos": (OMNI_3_8, [VIDEO] * 64),
     "3.5, 250 videos in base64 and 512 at URLs": (
         OMNI_3_5,
-        [{"video": MP4_URI}] * 250 + [VIDEO] * 512,
+        [{"video": MP4_URI}] * 250 + [{"video": URL}] * 512,
     ),
     "a video of 10 MB": (OMNI_3_5, [{"video": BIG[:10_485_760]}]),
     "a large image of 3.8, for which none is documented": (OMNI_3_8, images(1, BIG_IMAGE)),
