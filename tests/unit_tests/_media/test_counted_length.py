@@ -30,6 +30,7 @@ COUNTED = {
 }
 
 
+@functools.cache
 def opus(**options: str) -> bytes:
     return encode(noise(3.123, 48_000), "ogg", "libopus", 48_000, **options)
 
@@ -52,6 +53,7 @@ def page_checksum(page: bytes) -> bytes:
     return value.to_bytes(4, "little")
 
 
+@functools.cache
 def flac(rate: int = 16_000) -> bytes:
     return without_length(encode(noise(3.123, rate), "flac", "flac", rate))
 
@@ -138,9 +140,9 @@ class CountingFile(io.BytesIO):
 
 LONG: dict[str, Callable[[], bytes]] = {
     "AMR": lambda: nodata_amr(10),
-    "Opus": lambda: encode(noise(60, 48_000), "ogg", "libopus", 48_000),
+    "Opus": lambda: encode(noise(30, 48_000), "ogg", "libopus", 48_000),
     "MP3": lambda: read("bare.mp3") * 500,
-    "FLAC": lambda: without_length(encode(noise(60), "flac", "flac")),
+    "FLAC": lambda: without_length(encode(noise(30), "flac", "flac")),
 }
 
 

@@ -136,7 +136,7 @@ def test_an_unknown_model_is_taken_for_what_its_name_says_and_can_be_told() -> N
         assert route_of(name, BEIJING + NATIVE, told) == (BEIJING + path, protocol, "data_uri"), (
             case
         )
-        known, unknown = (find_route(it, BEIJING + NATIVE, told).profile for it in (like, name))  # type: ignore[arg-type]
+        known, unknown = (find_route(it, BEIJING + NATIVE, told).profile for it in (like, name))
         assert unknown == (PROFILES[like] if protocol == "native" else known), case
 
 

@@ -125,7 +125,7 @@ def test_silence_is_all_of_a_silent_recording() -> None:
 def test_lines_are_drawn_where_a_recording_is_split_for_the_model(rate: int) -> None:
     model = QWEN_AUDIO
     pauses = [tone(11, rate), np.zeros(rate // 2, "h")]
-    audio = Audio.from_array(np.concatenate(pauses * 7), rate)
+    audio = Audio.from_array(np.concatenate(pauses * 5), rate)
     ends_s = np.cumsum([part.duration_s for part in convert(audio, PROFILES[model])])
     page = read_page(player.player_html(audio, model))
     assert cuts_of(page) == pytest.approx(ends_s[:-1] * 640 / ends_s[-1], abs=0.5)
@@ -134,7 +134,7 @@ def test_lines_are_drawn_where_a_recording_is_split_for_the_model(rate: int) -> 
 
 @pytest.mark.parametrize(("seconds", "model"), [(30, QWEN_AUDIO), (40, None), (40, "unknown")])
 def test_a_recording_that_is_not_split_has_no_lines(seconds: float, model: str | None) -> None:
-    page = read_page(player.player_html(Audio.from_array(tone(seconds), 16_000), model))
+    page = read_page(player.player_html(Audio.from_array(tone(seconds, 8_000), 8_000), model))
     assert cuts_of(page) == []
     assert "split" not in text_of(page)
 

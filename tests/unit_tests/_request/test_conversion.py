@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from langchain_qwen_audio._models.profiles import QWEN_AUDIO
 from langchain_qwen_audio._request.conversion import convert
 from langchain_qwen_audio.errors import AudioError, ContextOverflowError
 from tests.unit_tests._media.file_builders import nodata_amr
+from tests.unit_tests.calling_modes import astream, invoke
 from tests.unit_tests.programs import PEAK_MB, needs_proc, run_forked
 from tests.unit_tests.recordings import (
     TWO_WAYS,
@@ -163,13 +163,15 @@ def test_what_fits_travels_as_it_came(server: LocalDashScope) -> None:
 # --- beyond the context -----------------------------------------------------------------------
 
 
-@functools.cache
 def too_long(codec: str) -> bytes:
     return encode(tone(250, 8_000), "wav" if codec == "pcm_s16le" else "mp3", codec, 8_000)
 
 
-@TWO_WAYS
-@pytest.mark.parametrize("codec", ["pcm_s16le", "libmp3lame"])
+@pytest.mark.parametrize(
+    ("call_model", "codec"),
+    [(invoke, "libmp3lame"), (astream, "pcm_s16le")],
+    indirect=["call_model"],
+)
 def test_beyond_the_context_the_error_says_how_long_and_what_to_do(
     call_model: CallModel, server: LocalDashScope, codec: str
 ) -> None:

@@ -121,7 +121,7 @@ def test_every_model_that_sees_takes_an_image_and_a_question(
 
 def test_the_type_of_an_image_is_read_from_its_bytes(server: LocalDashScope) -> None:
     claims = ("", "image/png", "image/jpeg", "text/plain")
-    blocks = [
+    blocks: list[Any] = [
         {"type": "image", "base64": b64(data), "mime_type": claimed}
         for data in FILES.values()
         for claimed in claims

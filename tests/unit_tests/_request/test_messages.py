@@ -359,7 +359,9 @@ def each_claim(claims: list[tuple[bytes, str, list[str]]]) -> list[tuple[bytes, 
 
 def test_a_clip_leaves_as_one_data_uri_of_its_registered_type(server: LocalDashScope) -> None:
     rows = each_claim(CLAIMS)
-    blocks = [{"type": "audio", "base64": b64(it), "mime_type": claim} for it, _, claim in rows]
+    blocks: list[Any] = [
+        {"type": "audio", "base64": b64(it), "mime_type": claim} for it, _, claim in rows
+    ]
     (message,) = sent(invoke, server, [HumanMessage(blocks)])
     assert message["content"] == [{"audio": data_uri(data, actual)} for data, actual, _ in rows]
 
@@ -470,7 +472,7 @@ def test_an_oss_reference_passes_through_and_switches_the_resolve_header_on(
 def test_the_resolve_header_is_absent_otherwise(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
-    blocks = [{"type": "audio", "url": url} for url in (URL, WAV_URI)]
+    blocks: list[Any] = [{"type": "audio", "url": url} for url in (URL, WAV_URI)]
     sent(call_model, server, [HumanMessage(blocks)])
     assert "x-dashscope-ossresourceresolve" not in server.requests[0].headers
 

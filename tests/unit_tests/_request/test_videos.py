@@ -144,7 +144,9 @@ def test_the_type_of_a_video_is_read_from_its_bytes_where_none_is_given(
             ("video/x", "video/x"),
         )
     ]
-    blocks = [{"type": "video", "base64": b64(it), "mime_type": claim} for it, claim, _ in rows]
+    blocks: list[Any] = [
+        {"type": "video", "base64": b64(it), "mime_type": claim} for it, claim, _ in rows
+    ]
     model_at(server, OMNI_3_8).invoke([HumanMessage(blocks)])
     assert server.requests[0].messages[0]["content"] == [
         seen(f"data:{expected};base64,{b64(data)}") for data, _, expected in rows
@@ -254,7 +256,7 @@ def images(count: int, url: str) -> list[dict[str, Any]]:
     return [{"image": url}] * count
 
 
-TOO_MUCH: dict[str, tuple[str, list[dict[str, Any]], str]] = {
+TOO_MUCH: dict[str, tuple[str, list[Any], str]] = {
     "turbo, 3 frames": (TURBO, [frames(3)], "takes 4 to 80 images as a video, and 3 came"),
     "turbo, 81 frames": (TURBO, [frames(81)], "takes 4 to 80 images as a video, and 81 came"),
     "3, 1 frame": (OMNI_3, [frames(1)], "takes 2 to 128 images as a video, and 1 came"),
@@ -301,7 +303,7 @@ def test_what_is_over_a_documented_limit_is_refused(
     assert server.requests == []
 
 
-AT_THE_LIMIT: dict[str, tuple[str, list[dict[str, Any]]]] = {
+AT_THE_LIMIT: dict[str, tuple[str, list[Any]]] = {
     "turbo, 80 frames": (TURBO, [frames(80)]),
     "3, 128 frames": (OMNI_3, [frames(128)]),
     "3.8, 2,048 frames": (OMNI_3_8, [frames(2_048)]),
