@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -139,11 +140,14 @@ def test_a_recording_that_is_not_split_has_no_lines(seconds: float, model: str |
     assert "split" not in text_of(page)
 
 
-def test_a_recording_that_the_model_refuses_is_not_shown_as_split() -> None:
-    long = Audio.from_array(tone(181, 8_000), 8_000)
-    page = read_page(player.player_html(long, "qwen-omni-turbo"))
+def test_a_recording_that_the_model_refuses_is_not_shown_as_split(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = "qwen-omni-turbo"
+    monkeypatch.setitem(PROFILES, model, replace(PROFILES[model], max_clip_s=18))
+    page = read_page(player.player_html(Audio.from_array(tone(19), 16_000), model))
     assert cuts_of(page) == []
-    assert "longer than the 180 s that it takes" in text_of(page)
+    assert "longer than the 18 s that it takes" in text_of(page)
     assert "split" not in text_of(page)
 
 
