@@ -464,7 +464,7 @@ class CountingFile(io.BytesIO):
 LENGTHLESS: dict[str, Callable[[], bytes]] = {
     "AMR": lambda: nodata_amr(2),
     "Opus": lambda: encode(noise(60, 48_000), "ogg", "libopus", 48_000),
-    "FLAC": lambda: without_length(encode(noise(120), "flac", "flac")),
+    "FLAC": lambda: without_length(encode(noise(60), "flac", "flac")),
     "AC-3": lambda: encode(noise(60, 48_000), "ac3", "ac3", 48_000),
 }
 LENGTHLESS = {name: functools.cache(make) for name, make in LENGTHLESS.items()}

@@ -133,7 +133,7 @@ def test_lines_are_drawn_where_a_recording_is_split_for_the_model(rate: int) -> 
     assert f"split into {len(ends_s)} parts of up to 30 s" in text_of(page)
 
 
-@pytest.mark.parametrize(("seconds", "model"), [(30, QWEN_AUDIO), (40, None), (40, "unknown")])
+@pytest.mark.parametrize(("seconds", "model"), [(30, QWEN_AUDIO), (31, None), (31, "unknown")])
 def test_a_recording_that_is_not_split_has_no_lines(seconds: float, model: str | None) -> None:
     page = read_page(player.player_html(Audio.from_array(tone(seconds, 8_000), 8_000), model))
     assert cuts_of(page) == []
