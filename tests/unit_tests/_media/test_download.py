@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import itertools
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -121,13 +122,13 @@ def model_of(server: LocalDashScope, **fields: Any) -> ChatQwenAudio:
 
 
 @pytest.mark.usefixtures("_at_home")
-@pytest.mark.parametrize("path", ["/clip.mp3", "/moved", "/clip.mp3?token=%20a#fragment"])
-def test_a_recording_is_downloaded(from_url: Callable[[str], Audio], web: Web, path: str) -> None:
-    audio = from_url(web.url(path))
-    assert audio.data == CLIP
-    assert audio.mime_type == "audio/mpeg"
-    assert "authorization" not in web.headers[-1]
-    assert web.headers[-1]["accept-encoding"] == "identity"
+def test_a_recording_is_downloaded(from_url: Callable[[str], Audio], web: Web) -> None:
+    for path in ("/clip.mp3", "/moved", "/clip.mp3?token=%20a#fragment"):
+        audio = from_url(web.url(path))
+        assert audio.data == CLIP, path
+        assert audio.mime_type == "audio/mpeg", path
+        assert "authorization" not in web.headers[-1], path
+        assert web.headers[-1]["accept-encoding"] == "identity", path
 
 
 FAILURES = {
@@ -143,11 +144,15 @@ FAILURES = {
 
 
 @pytest.mark.usefixtures("_at_home")
-@pytest.mark.parametrize("path", FAILURES)
-def test_a_failing_download_says_why(from_url: Callable[[str], Audio], web: Web, path: str) -> None:
-    with pytest.raises(AudioError, match=f"{path}: it cannot be fetched: {FAILURES[path]}"):
-        from_url(web.url(path))
-    assert web.paths[0] == path
+def test_a_failing_download_says_why(
+    from_url: Callable[[str], Audio], web: Web, subtests: pytest.Subtests
+) -> None:
+    for path, why in FAILURES.items():
+        web.paths.clear()
+        with subtests.test(path):
+            with pytest.raises(AudioError, match=f"{path}: it cannot be fetched: {why}"):
+                from_url(web.url(path))
+            assert web.paths[0] == path
 
 
 @pytest.mark.usefixtures("_at_home")
@@ -219,28 +224,32 @@ INSIDE = [
 ]
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_this_machine_is_not_reached(from_url: Callable[[str], Audio], web: Web, host: str) -> None:
-    with pytest.raises(AudioError, match="it cannot be fetched"):
-        from_url(web.url(host=host))
+def test_this_machine_is_not_reached(
+    from_url: Callable[[str], Audio], web: Web, subtests: pytest.Subtests
+) -> None:
+    for host in HOSTS:
+        with subtests.test(host), pytest.raises(AudioError, match="it cannot be fetched"):
+            from_url(web.url(host=host))
     assert web.paths == []
 
 
-@pytest.mark.parametrize("host", INSIDE)
-def test_addresses_inside_are_refused(from_url: Callable[[str], Audio], host: str) -> None:
-    for scheme in ("http", "HTTPS"):
-        with pytest.raises(AudioError, match="it is not on the public network"):
-            from_url(f"{scheme}://{host}/latest/meta-data/")
+def test_addresses_inside_are_refused(
+    from_url: Callable[[str], Audio], subtests: pytest.Subtests
+) -> None:
+    match = "it is not on the public network"
+    for scheme, host in itertools.product(("http", "HTTPS"), INSIDE):
+        url = f"{scheme}://{host}/latest/meta-data/"
+        with subtests.test(url), pytest.raises(AudioError, match=match):
+            from_url(url)
 
 
 @pytest.mark.usefixtures("_at_home")
-@pytest.mark.parametrize("path", ["/inside", "/metadata", "/file"])
-def test_a_redirect_inside_is_refused(
-    from_url: Callable[[str], Audio], web: Web, path: str
-) -> None:
-    with pytest.raises(AudioError, match="it cannot be fetched"):
-        from_url(web.url(path))
-    assert web.paths == [path]
+def test_a_redirect_inside_is_refused(from_url: Callable[[str], Audio], web: Web) -> None:
+    paths = ["/inside", "/metadata", "/file"]
+    for path in paths:
+        with pytest.raises(AudioError, match=f"{path}: it cannot be fetched"):
+            from_url(web.url(path))
+    assert web.paths == paths
 
 
 STRANGE = [
@@ -263,10 +272,13 @@ STRANGE = [
 ]
 
 
-@pytest.mark.parametrize("url", STRANGE, ids=[f"{number}" for number in range(len(STRANGE))])
-def test_other_urls_are_refused(from_url: Callable[[str], Audio], url: str) -> None:
-    with pytest.raises(AudioError, match="it cannot be fetched"):
-        from_url(url)
+def test_other_urls_are_refused(
+    from_url: Callable[[str], Audio], subtests: pytest.Subtests
+) -> None:
+    for number, url in enumerate(STRANGE):
+        refused = pytest.raises(AudioError, match="it cannot be fetched")
+        with subtests.test(number=number), refused:
+            from_url(url)
 
 
 def test_a_proxy_is_no_way_inside(
@@ -297,12 +309,13 @@ def test_fetch_client_sends_the_recording_itself(
 
 @TWO_WAYS
 @pytest.mark.usefixtures("_at_home")
-@pytest.mark.parametrize("path", ["/missing", "/inside", "/text"])
 def test_fetch_client_refuses_before_any_request(
-    call_model: CallModel, web: Web, server: LocalDashScope, path: str
+    call_model: CallModel, web: Web, server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    with pytest.raises(AudioError, match=r"cannot be fetched|not usable audio"):
-        call_model(model_of(server, fetch="client"), question_about(web.url(path)))
+    match = r"cannot be fetched|not usable audio"
+    for path in ("/missing", "/inside", "/text"):
+        with subtests.test(path), pytest.raises(AudioError, match=match):
+            call_model(model_of(server, fetch="client"), question_about(web.url(path)))
     assert server.requests == []
 
 

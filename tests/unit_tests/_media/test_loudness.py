@@ -26,14 +26,14 @@ def measured(samples: Samples, block: int) -> LoudnessMeter:
     return meter
 
 
-@pytest.mark.parametrize("block", [2, 1_000, 3_200, 7_002, 10**6])
 @pytest.mark.parametrize("samples", [tone(0.05), tone(1), HALF_SILENT, -HALF_SILENT])
-def test_all_samples_are_measured(samples: Samples, block: int) -> None:
-    meter = measured(samples, block)
-    assert meter.length_s == pytest.approx(len(samples) / RATE)
-    assert meter.peak == abs(samples.astype(int)).max()
-    assert meter.mean == pytest.approx(abs(samples.astype(int)).mean())
-    assert meter.silent_s == pytest.approx((samples[-1000:] == 0).all() * 1.0)
+def test_all_samples_are_measured(samples: Samples) -> None:
+    for block in (2, 1_000, 3_200, 7_002, 10**6):
+        meter = measured(samples, block)
+        assert meter.length_s == pytest.approx(len(samples) / RATE), block
+        assert meter.peak == abs(samples.astype(int)).max(), block
+        assert meter.mean == pytest.approx(abs(samples.astype(int)).mean()), block
+        assert meter.silent_s == pytest.approx((samples[-1000:] == 0).all() * 1.0), block
 
 
 def test_silence_is_measured_in_steps_and_in_percent() -> None:
@@ -41,6 +41,6 @@ def test_silence_is_measured_in_steps_and_in_percent() -> None:
     assert LoudnessMeter(RATE).silent_percent == 0
 
 
-@pytest.mark.parametrize(("amplitude", "decibels"), [(32_768, 0), (16_384, -6.02), (0, -110.3)])
-def test_decibels_are_relative_to_full_scale(amplitude: float, decibels: float) -> None:
-    assert dbfs(amplitude) == pytest.approx(decibels, abs=0.01)
+def test_decibels_are_relative_to_full_scale() -> None:
+    decibels = {32_768: 0, 16_384: -6.02, 0: -110.3}
+    assert {it: dbfs(it) for it in decibels} == pytest.approx(decibels, abs=0.01)

@@ -33,7 +33,7 @@ def parts_of(pieces: Iterable[Piece]) -> list[bytes]:
     return parts
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     levels=st.lists(st.tuples(st.integers(0, 9_000), st.integers(1, 6_000)), min_size=1),
     limit=st.integers(1, 12_000),

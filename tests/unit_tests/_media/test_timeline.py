@@ -31,14 +31,13 @@ TIMELINES: dict[str, tuple[list[float | None], list[float], float]] = {
 }
 
 
-@pytest.mark.parametrize(("times", "silence", "closed"), TIMELINES.values(), ids=TIMELINES)
-def test_sound_goes_where_it_belongs(
-    times: list[float | None], silence: list[float], closed: float
-) -> None:
-    timeline = Timeline()
-    assert [timeline.place(at, FRAME_S) for at in times] == pytest.approx(silence)
-    assert timeline.closed_s == pytest.approx(closed)
-    assert timeline.position_s == pytest.approx(sum(silence) + FRAME_S * len(times))
+def test_sound_goes_where_it_belongs(subtests: pytest.Subtests) -> None:
+    for name, (times, silence, closed) in TIMELINES.items():
+        timeline = Timeline()
+        with subtests.test(name):
+            assert [timeline.place(at, FRAME_S) for at in times] == pytest.approx(silence)
+            assert timeline.closed_s == pytest.approx(closed)
+            assert timeline.position_s == pytest.approx(sum(silence) + FRAME_S * len(times))
 
 
 def test_the_recording_begins_when_it_says() -> None:

@@ -16,17 +16,18 @@ from langchain_qwen_audio._models.job_models import (
 from tests.unit_tests.job_calls import LISTED, ONE
 
 
-@pytest.mark.parametrize("name", JOB_MODELS)
-def test_one_family_takes_one_url_and_the_others_a_list(name: str) -> None:
-    assert job_model(name).shape == ("file_url" if name == ONE else "file_urls")
-    assert job_model(f"{name}-2025-11-17") is job_model(name)
+def test_one_family_takes_one_url_and_the_others_a_list() -> None:
+    for name in JOB_MODELS:
+        assert job_model(name).shape == ("file_url" if name == ONE else "file_urls"), name
+        assert job_model(f"{name}-2025-11-17") is job_model(name), name
 
 
-@pytest.mark.parametrize("name", ["", "qwen3-asr-flash", "fun-asr-realtime", f"{ONE}-latest"])
-def test_any_other_name_is_an_error_that_names_those_that_exist(name: str) -> None:
-    with pytest.raises(errors.NotFoundError) as caught:
-        job_model(name)
-    assert ", ".join(JOB_MODELS) in caught.value.message
+def test_any_other_name_is_an_error_that_names_those_that_exist(subtests: pytest.Subtests) -> None:
+    for name in ("", "qwen3-asr-flash", "fun-asr-realtime", f"{ONE}-latest"):
+        with subtests.test(name):
+            with pytest.raises(errors.NotFoundError) as caught:
+                job_model(name)
+            assert ", ".join(JOB_MODELS) in caught.value.message
 
 
 def test_each_parameter_belongs_to_a_model() -> None:
@@ -43,9 +44,9 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("model", "parameters"), TAKEN)
-def test_a_model_takes_its_parameters(model: str, parameters: dict[str, Any]) -> None:
-    check_job_parameters(model, parameters)
+def test_a_model_takes_its_parameters() -> None:
+    for model, parameters in TAKEN:
+        check_job_parameters(model, parameters)
 
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
@@ -63,9 +64,10 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("model", "parameters", "message"), REFUSED)
 def test_what_a_model_does_not_take_is_one_error_that_says_what_it_does(
-    model: str, parameters: dict[str, Any], message: str
+    subtests: pytest.Subtests,
 ) -> None:
-    with pytest.raises(errors.InvalidRequestError, match=message):
-        check_job_parameters(model, parameters)
+    for model, parameters, message in REFUSED:
+        refused = pytest.raises(errors.InvalidRequestError, match=message)
+        with subtests.test(message), refused:
+            check_job_parameters(model, parameters)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
 from langchain_core.language_models import ModelProfile
 
 from langchain_qwen_audio import ChatQwenAudio
@@ -12,12 +11,14 @@ from langchain_qwen_audio._models.langchain_profile import model_profile
 from langchain_qwen_audio._models.profiles import PROFILES, RETIRED, Profile
 from tests.unit_tests.models import ASR, CAPTIONER, OMNI_3, OMNI_3_8
 
+if TYPE_CHECKING:
+    import pytest
 
-@pytest.mark.parametrize("name", PROFILES)
-def test_what_is_no_longer_offered_for_long_has_a_successor_that_is(name: str) -> None:
-    profile = PROFILES[name]
-    if profile.status != "live":
-        assert PROFILES[profile.successor].status == "live"
+
+def test_what_is_no_longer_offered_for_long_has_a_successor_that_is() -> None:
+    for name, profile in PROFILES.items():
+        if profile.status != "live":
+            assert PROFILES[profile.successor].status == "live", name
 
 
 def test_a_retired_name_has_a_successor_and_no_profile() -> None:
@@ -25,8 +26,13 @@ def test_a_retired_name_has_a_successor_and_no_profile() -> None:
     assert set(RETIRED.values()) <= PROFILES.keys()
 
 
-@pytest.mark.parametrize("profile", {id(it): it for it in PROFILES.values()}.values())
-def test_a_profile_agrees_with_itself(profile: Profile) -> None:
+def test_a_profile_agrees_with_itself(subtests: pytest.Subtests) -> None:
+    for name, profile in PROFILES.items():
+        with subtests.test(name):
+            assert_agrees_with_itself(profile)
+
+
+def assert_agrees_with_itself(profile: Profile) -> None:
     assert profile.protocols
     assert profile.regions
     assert not profile.voices or profile.voice in profile.voices
@@ -135,9 +141,10 @@ def test_langchains_profile_has_only_keys_that_it_knows() -> None:
     assert given <= ModelProfile.__annotations__.keys()
 
 
-@pytest.mark.parametrize(("name", "profile"), LANGCHAINS.items())
-def test_langchains_profile_follows_from_the_table(name: str, profile: dict[str, Any]) -> None:
-    assert ChatQwenAudio(model=name, api_key="local").profile == {**OF_ALL, **profile}
+def test_langchains_profile_follows_from_the_table() -> None:
+    for name, profile in LANGCHAINS.items():
+        told = ChatQwenAudio(model=name, api_key="local").profile
+        assert told == {**OF_ALL, **profile}, name
 
 
 # The facts that a table by kind can get wrong: what the service's pages say of each.
@@ -171,6 +178,6 @@ DOCUMENTED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "facts"), DOCUMENTED.items())
-def test_the_table_says_what_the_pages_say(name: str, facts: dict[str, Any]) -> None:
-    assert {fact: getattr(PROFILES[name], fact) for fact in facts} == facts
+def test_the_table_says_what_the_pages_say() -> None:
+    for name, facts in DOCUMENTED.items():
+        assert {fact: getattr(PROFILES[name], fact) for fact in facts} == facts, name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -70,30 +71,25 @@ def route_of(model: str, address: str, *told: Any) -> tuple[str, str, str]:
     return route.address, names[type(route.protocol)], "data_uri"
 
 
-@pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("path", [NATIVE, COMPATIBLE])
-def test_a_known_model_has_its_own_path_whichever_is_given(host: str, path: str) -> None:
+def test_a_known_model_has_its_own_path_whichever_is_given() -> None:
     asr, omni = "qwen3-asr-flash", "qwen3.5-omni-flash"
-    assert route_of(asr, host + path) == (host + NATIVE, "native", "data_uri")
-    assert route_of(omni, host + path) == (host + COMPATIBLE, "openai", "data_uri")
+    for host, path in itertools.product(HOSTS, (NATIVE, COMPATIBLE)):
+        assert route_of(asr, host + path) == (host + NATIVE, "native", "data_uri")
+        assert route_of(omni, host + path) == (host + COMPATIBLE, "openai", "data_uri")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["qwen-audio-3.1-asr-flash-2026-09-22", "someone/Qwen-Audio-3.2-ASR-Flash", "fun-asr-flash"],
-)
-def test_speech_recognition_of_an_unknown_version_has_the_format_of_the_known_ones(
-    name: str,
-) -> None:
-    assert route_of(name, BEIJING + NATIVE)[1] == "recognition"
+def test_speech_recognition_of_an_unknown_version_has_the_format_of_the_known_ones() -> None:
     known = PROFILES["qwen-audio-3.1-asr-flash"].asr_options
-    assert find_route(name, BEIJING + NATIVE).profile.asr_options == known  # none is refused
+    newer = ("qwen-audio-3.1-asr-flash-2026-09-22", "someone/Qwen-Audio-3.2-ASR-Flash")
+    for name in (*newer, "fun-asr-flash"):
+        assert route_of(name, BEIJING + NATIVE)[1] == "recognition", name
+        # None is refused.
+        assert find_route(name, BEIJING + NATIVE).profile.asr_options == known, name
 
 
-@pytest.mark.parametrize("name", PROFILES)
-def test_a_known_model_has_the_first_protocol_of_its_profile(name: str) -> None:
-    _, protocol, _ = route_of(name, BEIJING + NATIVE)
-    assert protocol == PROFILES[name].protocols[0]
+def test_a_known_model_has_the_first_protocol_of_its_profile() -> None:
+    protocols = {name: route_of(name, BEIJING + NATIVE)[1] for name in PROFILES}
+    assert protocols == {name: profile.protocols[0] for name, profile in PROFILES.items()}
 
 
 BOTH = ["qwen3-asr-flash", "qwen3-omni-30b-a3b-captioner"]
@@ -101,11 +97,12 @@ OMNI = ["qwen-omni-turbo", "qwen3.8-omni-flash"]
 NATIVE_ONLY = ["qwen-audio-turbo", "qwen3-asr-flash-us"]
 
 
-@pytest.mark.parametrize("path", [NATIVE, COMPATIBLE])
-@pytest.mark.parametrize("name", [*BOTH, *OMNI])
-def test_a_model_of_both_protocols_is_called_in_the_one_that_is_set(name: str, path: str) -> None:
-    assert route_of(name, BEIJING + path, "native") == (BEIJING + NATIVE, "native", "data_uri")
-    assert route_of(name, BEIJING + path, "openai") == (BEIJING + COMPATIBLE, "openai", "data_uri")
+def test_a_model_of_both_protocols_is_called_in_the_one_that_is_set() -> None:
+    native = (BEIJING + NATIVE, "native", "data_uri")
+    compatible = (BEIJING + COMPATIBLE, "openai", "data_uri")
+    for name, path in itertools.product([*BOTH, *OMNI], (NATIVE, COMPATIBLE)):
+        assert route_of(name, BEIJING + path, "native") == native, name
+        assert route_of(name, BEIJING + path, "openai") == compatible, name
 
 
 @TWO_WAYS
@@ -133,14 +130,14 @@ UNKNOWN: dict[str, tuple[str, str | None, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "told", "protocol", "like"), UNKNOWN.values(), ids=UNKNOWN)
-def test_an_unknown_model_is_taken_for_what_its_name_says_and_can_be_told(
-    name: str, told: Any, protocol: str, like: str
-) -> None:
-    path = COMPATIBLE if protocol == "openai" else NATIVE
-    assert route_of(name, BEIJING + NATIVE, told) == (BEIJING + path, protocol, "data_uri")
-    known, unknown = (find_route(it, BEIJING + NATIVE, told).profile for it in (like, name))
-    assert unknown == (PROFILES[like] if protocol == "native" else known)
+def test_an_unknown_model_is_taken_for_what_its_name_says_and_can_be_told() -> None:
+    for case, (name, told, protocol, like) in UNKNOWN.items():
+        path = COMPATIBLE if protocol == "openai" else NATIVE
+        assert route_of(name, BEIJING + NATIVE, told) == (BEIJING + path, protocol, "data_uri"), (
+            case
+        )
+        known, unknown = (find_route(it, BEIJING + NATIVE, told).profile for it in (like, name))
+        assert unknown == (PROFILES[like] if protocol == "native" else known), case
 
 
 @TWO_WAYS
@@ -234,19 +231,19 @@ NOT_HERE: dict[str, tuple[list[str], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", NOT_HERE.values(), ids=NOT_HERE)
 def test_a_name_that_is_served_in_another_way_is_refused_with_that_way_and_what_to_use(
-    kind: tuple[list[str], str, str],
+    subtests: pytest.Subtests,
 ) -> None:
-    names, service, instead = kind
-    for name in names:
-        with pytest.raises(errors.NotFoundError) as caught:
-            find_route(name, BEIJING + NATIVE)
-        text = caught.value.message
-        assert text.startswith(f"{name} ")
-        assert service in text
-        assert ("this package has no class for" in text) != ("; use `" in text)
-        assert instead in text.partition(";")[2]
+    for names, service, instead in NOT_HERE.values():
+        for name in names:
+            with subtests.test(name):
+                with pytest.raises(errors.NotFoundError) as caught:
+                    find_route(name, BEIJING + NATIVE)
+                text = caught.value.message
+                assert text.startswith(f"{name} ")
+                assert service in text
+                assert ("this package has no class for" in text) != ("; use `" in text)
+                assert instead in text.partition(";")[2]
 
 
 @TWO_WAYS
@@ -263,9 +260,8 @@ def test_such_a_name_is_not_sent_unless_a_protocol_is_told(
         assert call_model(told, question_about("https://example.com/a.mp3")).text == "ok"
 
 
-@pytest.mark.parametrize("name", [*PROFILES, *RETIRED])
-def test_no_name_of_the_table_is_taken_for_one_that_is_served_in_another_way(name: str) -> None:
-    assert other_way(name) is None
+def test_no_name_of_the_table_is_taken_for_one_that_is_served_in_another_way() -> None:
+    assert [name for name in (*PROFILES, *RETIRED) if other_way(name) is not None] == []
 
 
 REGIONS = {
@@ -278,9 +274,8 @@ REGIONS = {
 }
 
 
-@pytest.mark.parametrize(("host", "region"), REGIONS.items())
-def test_a_region_is_told_by_the_host(host: str, region: str | None) -> None:
-    assert region_of(host + NATIVE) == region
+def test_a_region_is_told_by_the_host() -> None:
+    assert {host: region_of(host + NATIVE) for host in REGIONS} == REGIONS
 
 
 def test_what_a_model_has_in_some_regions_only_it_has_nowhere_else() -> None:
@@ -319,15 +314,11 @@ FIELDS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("fields", "host"), FIELDS.values(), ids=FIELDS)
-@pytest.mark.parametrize(
-    ("name", "path"), [("qwen-audio-turbo", NATIVE), ("qwen3.5-omni-flash", COMPATIBLE)]
-)
-def test_region_workspace_and_base_url_name_the_host_for_both_protocols(
-    fields: dict[str, Any], host: str, name: str, path: str
-) -> None:
-    model = ChatQwenAudio(model=name, api_key="local", **fields)
-    assert model.route(name).address == host + path
+def test_region_workspace_and_base_url_name_the_host_for_both_protocols() -> None:
+    for case, (fields, host) in FIELDS.items():
+        for name, path in (("qwen-audio-turbo", NATIVE), ("qwen3.5-omni-flash", COMPATIBLE)):
+            model = ChatQwenAudio(model=name, api_key="local", **fields)
+            assert model.route(name).address == host + path, case
 
 
 @pytest.mark.parametrize("where", ["base_url", "compatible_base_url"])
@@ -379,12 +370,9 @@ OWN_ROUTES: dict[str, tuple[tuple[Any, ...], tuple[str, str, str]]] = {
 }
 
 
-@pytest.mark.parametrize(("setting", "route"), OWN_ROUTES.values(), ids=OWN_ROUTES)
-def test_an_address_unlike_the_services_is_a_server_of_ones_own(
-    setting: tuple[Any, ...], route: tuple[str, str, str]
-) -> None:
-    name, *told = setting
-    assert route_of(name, MINE, *told) == route
+def test_an_address_unlike_the_services_is_a_server_of_ones_own() -> None:
+    for case, ((name, *told), route) in OWN_ROUTES.items():
+        assert route_of(name, MINE, *told) == route, case
 
 
 # --- servers of one's own ---------------------------------------------------------------------
@@ -478,25 +466,27 @@ def test_tools_images_and_videos_go_along_in_every_encoding(
     assert body["tool_choice"] == {"type": "function", "function": {"name": "f"}}
 
 
-@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
-def test_only_wav_and_mp3_are_sent(own: OwnServer, recording: Any) -> None:
-    model_at(own, "my-omni").invoke([HumanMessage([Audio.from_path(recording.path).to_block()])])
-    (part,) = own.requests[0].json["messages"][0]["content"]
-    decoded = decode_all(base64.b64decode(part["input_audio"]["data"], validate=True))
-    assert part["input_audio"]["format"] in {"wav", "mp3"}
-    assert (decoded.container, decoded.codec) in {("wav", "pcm_s16le"), ("mp3", "mp3")}
-    assert part["input_audio"]["format"] == decoded.container
-    assert decoded.seconds == pytest.approx(recording.seconds, abs=0.05)
+def test_only_wav_and_mp3_are_sent(own: OwnServer, subtests: pytest.Subtests) -> None:
+    model = model_at(own, "my-omni")
+    for recording in RECORDINGS:
+        model.invoke([HumanMessage([Audio.from_path(recording.path).to_block()])])
+        (part,) = own.requests[-1].json["messages"][0]["content"]
+        decoded = decode_all(base64.b64decode(part["input_audio"]["data"], validate=True))
+        with subtests.test(recording.name):
+            assert part["input_audio"]["format"] in {"wav", "mp3"}
+            assert (decoded.container, decoded.codec) in {("wav", "pcm_s16le"), ("mp3", "mp3")}
+            assert part["input_audio"]["format"] == decoded.container
+            assert decoded.seconds == pytest.approx(recording.seconds, abs=0.05)
 
 
 @TWO_WAYS
-@pytest.mark.parametrize("url", [URL, "oss://bucket/a.wav"])
 @pytest.mark.parametrize("encoding", [None, "input_audio_raw"])
 def test_a_url_is_refused_where_audio_travels_bare(
-    call_model: CallModel, own: OwnServer, encoding: Any, url: str
+    call_model: CallModel, own: OwnServer, encoding: Any
 ) -> None:
-    with pytest.raises(errors.AudioError, match=r"does not fetch URLs|does not resolve oss"):
-        call_model(model_at(own, audio_encoding=encoding), question_about(url))
+    for url in (URL, "oss://bucket/a.wav"):
+        with pytest.raises(errors.AudioError, match=r"does not fetch URLs|does not resolve oss"):
+            call_model(model_at(own, audio_encoding=encoding), question_about(url))
     assert own.requests == []
 
 
@@ -543,13 +533,12 @@ UNABLE: dict[str, tuple[str, dict[str, Any], list[Any], str]] = {
 
 
 @TWO_WAYS
-@pytest.mark.parametrize("case", UNABLE.values(), ids=UNABLE)
 def test_what_such_a_model_cannot_take_is_refused_here(
-    call_model: CallModel, own: OwnServer, case: tuple[str, dict[str, Any], list[Any], str]
+    call_model: CallModel, own: OwnServer, subtests: pytest.Subtests
 ) -> None:
-    name, fields, content, why = case
-    with pytest.raises(errors.InvalidRequestError, match=why):
-        call_model(model_at(own, name, **fields), [HumanMessage(content)])
+    for case, (name, fields, content, why) in UNABLE.items():
+        with subtests.test(case), pytest.raises(errors.InvalidRequestError, match=why):
+            call_model(model_at(own, name, **fields), [HumanMessage(content)])
     assert own.requests == []
 
 
@@ -652,36 +641,33 @@ REFUSALS: dict[str, tuple[tuple[int, dict[str, Any]], type[errors.QwenAudioError
 }
 
 
-@pytest.mark.parametrize(("refusal", "error"), REFUSALS.values(), ids=REFUSALS)
 def test_refusals_in_other_servers_words_become_our_errors(
-    call_model: CallModel,
-    own: OwnServer,
-    refusal: tuple[int, Any],
-    error: type[errors.QwenAudioError],
+    call_model: CallModel, own: OwnServer, subtests: pytest.Subtests
 ) -> None:
-    status, text = refusal
-    own.replies.append((status, JSON, json.dumps(text).encode()))
-    with pytest.raises(errors.QwenAudioError) as caught:
-        call_model(model_at(own), "?")
-    told = caught.value
-    assert type(told) is error
-    assert (told.status, told.code) == (status, None)
-    body = text["error"] if isinstance(text.get("error"), dict) else text
-    assert (body.get("message") or "").rstrip(".") in told.message
-    assert len(own.requests) == 1
+    model = model_at(own)
+    for name, ((status, text), error) in REFUSALS.items():
+        own.requests.clear()
+        own.replies.append((status, JSON, json.dumps(text).encode()))
+        with subtests.test(name):
+            with pytest.raises(errors.QwenAudioError) as caught:
+                call_model(model, "?")
+            told = caught.value
+            assert type(told) is error
+            assert (told.status, told.code) == (status, None)
+            body = text["error"] if isinstance(text.get("error"), dict) else text
+            assert (body.get("message") or "").rstrip(".") in told.message
+            assert len(own.requests) == 1
 
 
 @pytest.mark.parametrize("way", [stream, astream])
-@pytest.mark.parametrize("name", ["llama.cpp: context", "vLLM: context", "llama.cpp: no ears"])
-def test_a_refusal_within_a_stream_becomes_the_same_error(
-    own: OwnServer, way: CallModel, name: str
-) -> None:
-    (status, text), error = REFUSALS[name]
-    own.replies.append((200, SSE, f"data: {json.dumps(text)}\n\ndata: [DONE]\n\n".encode()))
-    with pytest.raises(errors.QwenAudioError) as caught:
-        way(model_at(own), "?")
-    assert type(caught.value) is error
-    assert caught.value.status == status
+def test_a_refusal_within_a_stream_becomes_the_same_error(own: OwnServer, way: CallModel) -> None:
+    for name in ("llama.cpp: context", "vLLM: context", "llama.cpp: no ears"):
+        (status, text), error = REFUSALS[name]
+        own.replies.append((200, SSE, f"data: {json.dumps(text)}\n\ndata: [DONE]\n\n".encode()))
+        with pytest.raises(errors.QwenAudioError) as caught:
+            way(model_at(own), "?")
+        assert type(caught.value) is error, name
+        assert caught.value.status == status, name
 
 
 @pytest.mark.parametrize("way", [invoke, ainvoke, stream])
@@ -720,9 +706,9 @@ PROFILES_AT: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "text"), PROFILES_AT.values(), ids=PROFILES_AT)
-def test_the_profile_is_that_of_the_route(name: str, text: dict[str, Any]) -> None:
-    model = ChatQwenAudio(model=name, base_url=MINE, api_key="local")
-    profile: Any = model.profile
-    assert {key: profile[key] for key in text} == text
-    assert model.route(name).profile.max_input_tokens == profile.get("max_input_tokens")
+def test_the_profile_is_that_of_the_route() -> None:
+    for case, (name, text) in PROFILES_AT.items():
+        model = ChatQwenAudio(model=name, base_url=MINE, api_key="local")
+        profile: Any = model.profile
+        assert {key: profile[key] for key in text} == text, case
+        assert model.route(name).profile.max_input_tokens == profile.get("max_input_tokens"), case

@@ -26,7 +26,7 @@ from langchain_core.tools import tool
 from langchain_qwen_audio import Audio, show_messages
 from langchain_qwen_audio._notebook import conversation
 from tests.unit_tests._notebook.pages import page_of, played, text_of
-from tests.unit_tests._request.test_messages import every_block_format
+from tests.unit_tests._request.test_messages import BLOCK_FORMATS
 from tests.unit_tests.recordings import DATA, decode_all, tone
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ FORMS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("messages", FORMS.values(), ids=FORMS)
-def test_whatever_a_model_takes_is_shown(messages: Any) -> None:
-    shown = show_messages(messages, title="A <call>")
-    page = page_of(shown)
-    assert text_of(page) == f"A <call>user{HI}"
-    assert "white-space:pre-wrap" in page.findall(".//div")[-1].attrib["style"]
-    assert repr(shown) == f"A <call>\nuser: {HI}"
+def test_whatever_a_model_takes_is_shown() -> None:
+    for name, messages in FORMS.items():
+        shown = show_messages(messages, title="A <call>")
+        page = page_of(shown)
+        assert text_of(page) == f"A <call>user{HI}", name
+        assert "white-space:pre-wrap" in page.findall(".//div")[-1].attrib["style"], name
+        assert repr(shown) == f"A <call>\nuser: {HI}", name
 
 
 ROLES = {
@@ -71,28 +71,23 @@ ROLES = {
 }
 
 
-@pytest.mark.parametrize("role_name", ROLES, ids=ROLES)
-def test_bubbles_say_whose_they_are(role_name: str) -> None:
-    page = page_of(show_messages([ROLES[role_name]]))
-    (article,) = page.iter("article")
-    role = role_name.partition(",")[0]
-    assert article.attrib["aria-label"].startswith(f"{role} · Ann")
-    side = "flex-end" if role == "user" else "flex-start"
-    assert f"align-self:{side}" in article.attrib["style"]
+def test_bubbles_say_whose_they_are() -> None:
+    for role_name, message in ROLES.items():
+        (article,) = page_of(show_messages([message])).iter("article")
+        role = role_name.partition(",")[0]
+        assert article.attrib["aria-label"].startswith(f"{role} · Ann")
+        side = "flex-end" if role == "user" else "flex-start"
+        assert f"align-self:{side}" in article.attrib["style"], role_name
 
 
-@every_block_format
 @pytest.mark.parametrize("message", [HumanMessage, AIMessage, SystemMessage])
-def test_audio_of_every_format_is_played_if_it_is_here(
-    message: Callable[..., Any], block: dict[str, Any], expected: str
-) -> None:
-    page = page_of(show_messages([message([{"type": "text", "text": "Audio:"}, block])]))
-    assert "Audio:" in text_of(page)
-    if expected.startswith("data:"):
-        assert len(played(page)) == 1
-    else:
-        assert played(page) == []
-        assert f"audio at {expected} (not loaded here)" in text_of(page)
+def test_audio_of_every_format_is_played_if_it_is_here(message: Callable[..., Any]) -> None:
+    for name, (block, expected) in BLOCK_FORMATS.items():
+        page = page_of(show_messages([message([{"type": "text", "text": "Audio:"}, block])]))
+        assert "Audio:" in text_of(page), name
+        is_here = expected.startswith("data:")
+        assert len(played(page)) == is_here, name
+        assert (f"audio at {expected} (not loaded here)" in text_of(page)) != is_here, name
 
 
 @tool
@@ -121,12 +116,10 @@ def test_audio_from_a_tool_is_played(from_tool: Any) -> None:
     assert "base64" not in text_of(page)
 
 
-@pytest.mark.parametrize(
-    "text", ["[", "{", "[]", "{}", "[1, {}]", '[{"type": "text"}]', "[" * 9_999]
-)
-def test_json_from_a_tool_that_is_no_audio_stays_text(text: str) -> None:
-    page = page_of(show_messages([ToolMessage(text, tool_call_id="1")]))
-    assert text_of(page).endswith(text)
+def test_json_from_a_tool_that_is_no_audio_stays_text() -> None:
+    for text in ("[", "{", "[]", "{}", "[1, {}]", '[{"type": "text"}]', "[" * 9_999):
+        page = page_of(show_messages([ToolMessage(text, tool_call_id="1")]))
+        assert text_of(page).endswith(text)
 
 
 def test_an_answer_that_speaks_is_played_while_it_streams() -> None:
@@ -140,10 +133,9 @@ def test_an_answer_that_speaks_is_played_while_it_streams() -> None:
     assert decode_all(data).seconds == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("kind", ["audio", "file", "image"])
 @pytest.mark.parametrize("scheme", ["file", "http", "https", "oss"])
 def test_nothing_that_is_only_named_is_loaded(
-    kind: str, scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: Any, **options: Any) -> Audio:
         raise AssertionError("something was loaded")
@@ -153,11 +145,12 @@ def test_nothing_that_is_only_named_is_loaded(
     path = tmp_path / "secret.wav"
     path.write_bytes(SPEECH.data)
     url = path.as_uri() if scheme == "file" else f"{scheme}://example.com/<a>.wav"
-    mime_type = "image/png" if kind == "image" else "audio/wav"
-    block = {"type": kind, "url": url, "mime_type": mime_type}
-    page = page_of(show_messages([HumanMessage([block]), AIMessage([block])]))
-    assert text_of(page).count(url) == 2
-    assert [*page.iter("audio"), *page.iter("img")] == []
+    for kind in ("audio", "file", "image"):
+        mime_type = "image/png" if kind == "image" else "audio/wav"
+        block = {"type": kind, "url": url, "mime_type": mime_type}
+        page = page_of(show_messages([HumanMessage([block]), AIMessage([block])]))
+        assert text_of(page).count(url) == 2, kind
+        assert [*page.iter("audio"), *page.iter("img")] == [], kind
 
 
 PNG = (
@@ -181,16 +174,12 @@ IMAGES: dict[str, tuple[dict[str, Any], bool]] = {
 }
 
 
-@pytest.mark.parametrize(("block", "seen"), IMAGES.values(), ids=IMAGES)
-def test_images_are_shown_from_data_and_otherwise_named(
-    block: dict[str, Any], *, seen: bool
-) -> None:
-    page = page_of(show_messages([HumanMessage([block])]))
-    assert [image.attrib["src"] for image in page.iter("img")] == (
-        [f"data:image/png;base64,{PNG}"] if seen else []
-    )
-    if not seen:
-        assert "image" in text_of(page)
+def test_images_are_shown_from_data_and_otherwise_named() -> None:
+    for name, (block, seen) in IMAGES.items():
+        page = page_of(show_messages([HumanMessage([block])]))
+        shown = [image.attrib["src"] for image in page.iter("img")]
+        assert shown == ([f"data:image/png;base64,{PNG}"] if seen else []), name
+        assert seen or "image" in text_of(page), name
 
 
 def test_an_image_too_large_for_a_page_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,9 +222,10 @@ CALLS: dict[str, AIMessage] = {
 }
 
 
-@pytest.mark.parametrize("message", CALLS.values(), ids=CALLS)
-def test_a_tool_call_is_shown_once(message: AIMessage) -> None:
-    assert text_of(page_of(show_messages([message]))).count("load_audio · call_1") == 1
+def test_a_tool_call_is_shown_once() -> None:
+    pages = {name: text_of(page_of(show_messages([it]))) for name, it in CALLS.items()}
+    shown = {name: text.count("load_audio · call_1") for name, text in pages.items()}
+    assert shown == dict.fromkeys(CALLS, 1)
 
 
 def test_calls_and_tools_that_failed_say_so() -> None:
@@ -272,12 +262,12 @@ REASONING: dict[str, AIMessage] = {
 }
 
 
-@pytest.mark.parametrize("message", REASONING.values(), ids=REASONING)
-def test_reasoning_is_folded_and_comes_first(message: AIMessage) -> None:
-    page = page_of(show_messages([message]))
-    (details,) = page.iter("details")
-    assert "open" not in details.attrib
-    assert text_of(page) == "assistantReasoningHm.Yes."
+def test_reasoning_is_folded_and_comes_first() -> None:
+    for name, message in REASONING.items():
+        page = page_of(show_messages([message]))
+        (details,) = page.iter("details")
+        assert "open" not in details.attrib, name
+        assert text_of(page) == "assistantReasoningHm.Yes.", name
 
 
 def test_usage_and_model_are_shown() -> None:
@@ -321,14 +311,14 @@ UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("block", "text"), UNKNOWN.values(), ids=UNKNOWN)
 @pytest.mark.parametrize("message", [HumanMessage, AIMessage])
-def test_nothing_is_left_out(message: Callable[..., Any], block: dict[str, Any], text: str) -> None:
-    shown = show_messages([message([block])])
-    shown_text = text_of(page_of(shown))
-    assert text in shown_text
-    assert len(shown_text) < 3_000
-    assert len(repr(shown)) < 3_000
+def test_nothing_is_left_out(message: Callable[..., Any]) -> None:
+    for name, (block, text) in UNKNOWN.items():
+        shown = show_messages([message([block])])
+        shown_text = text_of(page_of(shown))
+        assert text in shown_text, name
+        assert len(shown_text) < 3_000, name
+        assert len(repr(shown)) < 3_000, name
 
 
 def test_an_empty_message_is_shown() -> None:
@@ -410,17 +400,23 @@ PLACES: dict[str, Callable[[str], Any]] = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_hostile_content_is_inert(place: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_hostile_content_is_inert(
+    caplog: pytest.LogCaptureFixture, subtests: pytest.Subtests
+) -> None:
     # What is logged of a wrong label has lone surrogates, which pytest-xdist cannot report.
     caplog.set_level(logging.ERROR, logger="langchain_qwen_audio")
-    plain = [element.tag for element in page_of(PLACES[place]("plain")).iter()]
-    for attack in ATTACKS:
-        shown = PLACES[place](attack)
-        page = page_of(shown)
-        assert repr(shown)
-        if place.endswith(("text", "title", "name", "role", "model", "reasoning", "result")):
-            assert [element.tag for element in page.iter()] == plain, attack
+    for place, show in PLACES.items():
+        with subtests.test(place):
+            plain = [element.tag for element in page_of(show("plain")).iter()]
+            for attack in ATTACKS:
+                shown = show(attack)
+                page = page_of(shown)
+                assert repr(shown)
+                if place.endswith(AS_TEXT):
+                    assert [element.tag for element in page.iter()] == plain, attack
+
+
+AS_TEXT = ("text", "title", "name", "role", "model", "reasoning", "result")
 
 
 @given(st.text(), st.text())

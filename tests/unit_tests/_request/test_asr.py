@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -91,29 +92,29 @@ NO_TEXT = {
 
 
 @both_protocols
-@pytest.mark.parametrize("name", [ASR, CAPTIONER])
-@pytest.mark.parametrize("blocks", NO_TEXT.values(), ids=NO_TEXT)
 def test_no_text_part_is_sent_to_a_model_that_takes_a_recording_alone(
-    server: LocalDashScope,
-    protocol: Literal["native", "openai"],
-    name: str,
-    blocks: list[dict[str, Any]],
+    server: LocalDashScope, protocol: Literal["native", "openai"], subtests: pytest.Subtests
 ) -> None:
-    model_at(server, name, protocol=protocol).invoke([user(*blocks)])
     part = {"audio": URI} if protocol == "native" else INPUT_AUDIO
-    assert server.requests[0].messages == [{"role": "user", "content": [part]}]
+    for name, (kind, blocks) in itertools.product((ASR, CAPTIONER), NO_TEXT.items()):
+        model_at(server, name, protocol=protocol).invoke([user(*blocks)])
+        with subtests.test(kind, model=name):
+            assert server.requests[-1].messages == [{"role": "user", "content": [part]}]
 
 
 def test_a_clip_of_300_s_is_transcribed_and_one_of_301_s_is_refused(
     server: LocalDashScope,
 ) -> None:
+    longest, longer = (
+        user(Audio.from_array(tone(seconds, 8_000), 8_000).to_block()) for seconds in (300, 301)
+    )
     for protocol in PROTOCOLS:
         model = model_at(server, ASR, protocol=protocol)
-        model.invoke([user(Audio.from_array(tone(300, 8_000), 8_000).to_block())])
+        model.invoke([longest])
         server.clear()
         for way in (invoke, astream):
             with pytest.raises(errors.AudioError, match=r"301\.0 s long.* at most 300 s") as caught:
-                way(model, [user(Audio.from_array(tone(301, 8_000), 8_000).to_block())])
+                way(model, [longer])
             assert "QwenAudioLoader" in caught.value.message
         assert server.requests == []
 

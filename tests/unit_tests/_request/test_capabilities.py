@@ -32,7 +32,7 @@ from tests.unit_tests.recordings import QUESTION, TWO_WAYS, tone
 if TYPE_CHECKING:
     from tests.unit_tests.calling_modes import CallModel
 
-AT_URL = {"type": "audio", "url": "https://example.com/a.mp3"}
+AT_URL = {"audio": "https://example.com/a.mp3"}
 OPTIONS: dict[str, Any] = {"language": "zh"}
 SCHEMA = {"title": "Call", "description": "A call.", "type": "object", "properties": {}}
 JSON_OBJECT = {"response_format": {"type": "json_object"}}
@@ -148,85 +148,88 @@ def assert_is_refused(
 
 
 @TWO_WAYS
-@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
 def test_what_a_model_cannot_take_is_refused_with_the_reason_and_not_sent(
-    call_model: CallModel, server: LocalDashScope, case: Refused
+    call_model: CallModel, server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    assert_is_refused(call_model, server, case)
+    for name, case in REFUSED.items():
+        with subtests.test(name):
+            assert_is_refused(call_model, server, case)
 
 
-@pytest.mark.parametrize("case", [it for it in REFUSED.values() if it.name in {ASR, CAPTIONER}])
 def test_it_is_refused_in_the_compatible_protocol_too(
-    server: LocalDashScope, case: Refused
+    server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    assert_is_refused(invoke, server, case, protocol="openai")
+    for name, case in REFUSED.items():
+        if case.name in {ASR, CAPTIONER}:
+            with subtests.test(name):
+                assert_is_refused(invoke, server, case, protocol="openai")
 
 
 @pytest.mark.parametrize("name", [ASR, CAPTIONER])
-@pytest.mark.parametrize("method", ["function_calling", "json_schema", "json_mode"])
 def test_no_structured_output_of_a_model_that_takes_no_instructions(
-    server: LocalDashScope, name: str, method: Any
+    server: LocalDashScope, name: str, subtests: pytest.Subtests
 ) -> None:
-    chain = model_at(server, name).with_structured_output(SCHEMA, method=method)
-    with pytest.raises(errors.InvalidRequestError, match="calls no tools and writes no JSON"):
-        chain.invoke([user(BLOCK)])
+    match = "calls no tools and writes no JSON"
+    for method in ("function_calling", "json_schema", "json_mode"):
+        chain = model_at(server, name).with_structured_output(SCHEMA, method=method)
+        with subtests.test(method), pytest.raises(errors.InvalidRequestError, match=match):
+            chain.invoke([user(BLOCK)])
     assert server.requests == []
 
 
-@pytest.mark.parametrize("name", [OMNI_3_5, OMNI_3_8, "qwen-audio-turbo"])
-def test_several_clips_are_taken_where_they_may_be(server: LocalDashScope, name: str) -> None:
-    model_at(server, name).invoke([user(BLOCK, BLOCK, QUESTION)])
-    first, second, _ = server.requests[0].messages[0]["content"]
-    assert first == second == (INPUT_AUDIO if is_compatible(name) else {"audio": URI})
+def test_several_clips_are_taken_where_they_may_be(server: LocalDashScope) -> None:
+    for name in (OMNI_3_5, OMNI_3_8, "qwen-audio-turbo"):
+        model_at(server, name).invoke([user(BLOCK, BLOCK, QUESTION)])
+        first, second, _ = server.requests[-1].messages[0]["content"]
+        assert first == second == (INPUT_AUDIO if is_compatible(name) else {"audio": URI}), name
 
 
-@pytest.mark.parametrize(
-    ("fields", "choice", "sent"),
-    [
-        ({}, "any", False),
-        ({}, "add", False),
-        ({}, "auto", None),
-        ({}, None, None),
-        ({"enable_thinking": False}, "any", False),
-        ({"enable_thinking": True}, "auto", True),
-        ({"reasoning_effort": "none"}, "any", None),
-        ({"reasoning_effort": "low"}, "auto", None),
-    ],
-)
+THINKING: list[tuple[dict[str, Any], str | None, bool | None]] = [
+    ({}, "any", False),
+    ({}, "add", False),
+    ({}, "auto", None),
+    ({}, None, None),
+    ({"enable_thinking": False}, "any", False),
+    ({"enable_thinking": True}, "auto", True),
+    ({"reasoning_effort": "none"}, "any", None),
+    ({"reasoning_effort": "low"}, "auto", None),
+]
+
+
 def test_a_model_that_must_call_does_not_think(
-    call_model: CallModel,
-    server: LocalDashScope,
-    fields: dict[str, Any],
-    choice: str | None,
-    sent: bool | None,
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
     """https://github.com/cloudwego/eino/issues/994 has what the service says otherwise."""
-    server.script("Done.")
-    model = ChatQwenAudio(model=OMNI_3_8, base_url=server.base_url, api_key="local", **fields)
-    call_model(model.bind_tools([ADD], tool_choice=choice), "Add 1 and 2.")
-    assert server.requests[-1].json.get("enable_thinking") is sent
+    for fields, choice, sent in THINKING:
+        server.script("Done.")
+        model = ChatQwenAudio(model=OMNI_3_8, base_url=server.base_url, api_key="local", **fields)
+        call_model(model.bind_tools([ADD], tool_choice=choice), "Add 1 and 2.")
+        assert server.requests[-1].json.get("enable_thinking") is sent, (fields, choice)
 
 
-@pytest.mark.parametrize(
-    "fields", [{"enable_thinking": True}, {"reasoning_effort": "low"}, {"thinking_budget": 99}]
-)
 def test_thinking_and_a_forced_call_are_refused_together(
-    call_model: CallModel, server: LocalDashScope, fields: dict[str, Any]
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
-    model = ChatQwenAudio(model=OMNI_3_8, base_url=server.base_url, api_key="local", **fields)
-    with pytest.raises(errors.InvalidRequestError, match="in thinking mode"):
-        call_model(model.bind_tools([ADD], tool_choice="any"), "Add 1 and 2.")
+    for fields in (
+        {"enable_thinking": True},
+        {"reasoning_effort": "low"},
+        {"thinking_budget": 99},
+    ):
+        model = model_at(server, OMNI_3_8, **fields)
+        with pytest.raises(errors.InvalidRequestError, match="in thinking mode"):
+            call_model(model.bind_tools([ADD], tool_choice="any"), "Add 1 and 2.")
     assert server.requests == []
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [{"reasoning_effort": "minimal"}, {"reasoning_effort": "none"}, {"thinking_budget": 99}],
-)
 def test_how_much_a_model_thinks_is_sent_as_the_service_names_it(
-    call_model: CallModel, server: LocalDashScope, fields: dict[str, Any]
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
-    call_model(model_at(server, OMNI_3_8, **fields), "2 + 2?")
-    sent = server.requests[-1].json
     names = ("reasoning_effort", "thinking_budget", "enable_thinking")
-    assert {name: sent[name] for name in names if name in sent} == fields
+    for fields in (
+        {"reasoning_effort": "minimal"},
+        {"reasoning_effort": "none"},
+        {"thinking_budget": 99},
+    ):
+        call_model(model_at(server, OMNI_3_8, **fields), "2 + 2?")
+        sent = server.requests[-1].json
+        assert {name: sent[name] for name in names if name in sent} == fields

@@ -21,7 +21,6 @@ from langchain_qwen_audio.errors import AudioError, ContextOverflowError, Messag
 from langchain_qwen_audio.local import LocalDashScope
 from tests.unit_tests.recordings import (
     DATA,
-    NAMES,
     RECORDINGS,
     SPEECH_S,
     TWO_WAYS,
@@ -67,12 +66,19 @@ def model_of(server: LocalDashScope, **fields: Any) -> ChatQwenAudio:
 # --- every format -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("recording", RECORDINGS, ids=NAMES)
 def test_every_format_arrives_whole_in_a_form_that_the_model_takes(
-    listening: LocalDashScope, recording: Recording
+    listening: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    audio = Audio.from_path(recording.path)
-    reply = model_of(listening).invoke(question_about(audio))
+    model = model_of(listening)
+    for recording in RECORDINGS:
+        with subtests.test(recording.name):
+            assert_arrives_whole(listening, model, recording)
+
+
+def assert_arrives_whole(
+    listening: LocalDashScope, model: ChatQwenAudio, recording: Recording
+) -> None:
+    reply = model.invoke(question_about(Audio.from_path(recording.path)))
     (data,) = sent_clips(listening)
     decoded = decode_all(data)
 
@@ -91,10 +97,8 @@ def test_every_format_arrives_whole_in_a_form_that_the_model_takes(
     )
 
 
-TRANSCRIBED = ["gsm.wav", "speech.mp3", "live.webm", "video.mp4"]
-
-
-@pytest.mark.parametrize("name", TRANSCRIBED)
+# One that travels as it came, and one of a film, which is converted.
+@pytest.mark.parametrize("name", ["gsm.wav", "video.mp4"])
 def test_the_words_arrive(whisper: LocalDashScope, name: str) -> None:
     answer = model_of(whisper).invoke(question_about(Audio.from_path(DATA / name))).text
     words = re.findall(r"one|two|three|[123]", answer.partition("Transcript:")[2].lower())
@@ -121,22 +125,18 @@ def test_every_calling_mode_sends_the_same_clip(
     assert decode_all(data).seconds == pytest.approx(SPEECH_S, abs=0.05)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        encode(noise(0.3), "aiff", "pcm_s16be"),
-        encode(noise(0.3), "au", "pcm_s16be"),
-        encode(noise(0.3), "caf", "pcm_s16le"),
-        encode(noise(0.3), "w64", "pcm_s16le"),
-        encode(noise(0.3), "flac", "flac"),  # of noise: larger than WAV
-    ],
-    ids=["aiff", "au", "caf", "w64", "flac"],
-)
-def test_pcm_loses_nothing(server: LocalDashScope, model: ChatQwenAudio, data: bytes) -> None:
-    model.invoke(question_about(Audio.from_bytes(data)))
-    (sent,) = sent_clips(server)
-    assert decode_all(sent).codec == "pcm_s16le"
-    np.testing.assert_array_equal(decode_all(sent).samples, noise(0.3))
+def test_pcm_loses_nothing(server: LocalDashScope, model: ChatQwenAudio) -> None:
+    for container, codec in {
+        "aiff": "pcm_s16be",
+        "au": "pcm_s16be",
+        "caf": "pcm_s16le",
+        "w64": "pcm_s16le",
+        "flac": "flac",  # of noise: larger than WAV
+    }.items():
+        model.invoke(question_about(Audio.from_bytes(encode(noise(0.3), container, codec))))
+        (sent,) = sent_clips(server)
+        assert decode_all(sent).codec == "pcm_s16le", container
+        np.testing.assert_array_equal(decode_all(sent).samples, noise(0.3), container)
 
 
 def test_telephone_sound_stays_at_8_khz(server: LocalDashScope, model: ChatQwenAudio) -> None:
@@ -148,15 +148,13 @@ def test_telephone_sound_stays_at_8_khz(server: LocalDashScope, model: ChatQwenA
     np.testing.assert_array_equal(decode_all(sent).samples, noise(0.3, 8_000))
 
 
-@pytest.mark.parametrize("channels", [2, 3, 6, 8, 10, 24])
-def test_any_number_of_channels_is_in_the_mix(
-    server: LocalDashScope, model: ChatQwenAudio, channels: int
-) -> None:
-    samples = np.repeat(tone(0.5).reshape(-1, 1), channels, axis=1)
-    model.invoke(question_about(Audio.from_array(samples, 16_000)))
-    (sent,) = sent_clips(server)
-    assert (decode_all(sent).channels, decode_all(sent).seconds) == (1, 0.5)
-    assert np.abs(decode_all(sent).samples).max() > 3_000
+def test_any_number_of_channels_is_in_the_mix(server: LocalDashScope, model: ChatQwenAudio) -> None:
+    for channels in (2, 3, 6, 8, 10, 24):
+        samples = np.repeat(tone(0.5).reshape(-1, 1), channels, axis=1)
+        model.invoke(question_about(Audio.from_array(samples, 16_000)))
+        sent = decode_all(sent_clips(server)[0])
+        assert (sent.channels, sent.seconds) == (1, 0.5), channels
+        assert np.abs(sent.samples).max() > 3_000, channels
 
 
 @pytest.mark.parametrize("channels", [65, 256])
@@ -209,11 +207,9 @@ LABELS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "label"), LABELS)
-def test_another_name_of_the_same_type_is_not_reported(
-    name: str, label: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert Audio.from_bytes(read(name), mime_type=label).mime_type
+def test_another_name_of_the_same_type_is_not_reported(caplog: pytest.LogCaptureFixture) -> None:
+    for name, label in LABELS:
+        assert Audio.from_bytes(read(name), mime_type=label).mime_type
     assert caplog.text == ""
 
 
@@ -256,23 +252,26 @@ UNUSABLE: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", UNUSABLE)
 @pytest.mark.parametrize("named", ["by its bytes", "by its file"])
 def test_what_cannot_be_decoded_is_refused_before_any_request(
-    server: LocalDashScope, model: ChatQwenAudio, tmp_path: Path, name: str, named: str
+    server: LocalDashScope,
+    model: ChatQwenAudio,
+    tmp_path: Path,
+    named: str,
+    subtests: pytest.Subtests,
 ) -> None:
-    data, message = UNUSABLE[name]
-    file = tmp_path / f"{name.replace(' ', '-')}.wav"
-    file.write_bytes(data)
-    clip: Any = file.as_uri() if named == "by its file" else {"type": "audio", "data": data}
-    with pytest.raises((AudioError, MessageError)) as caught:
-        model.invoke(question_about(clip))
+    for name, (data, message) in UNUSABLE.items():
+        file = tmp_path / f"{name.replace(' ', '-')}.wav"
+        file.write_bytes(data)
+        clip: Any = file.as_uri() if named == "by its file" else {"type": "audio", "data": data}
+        with subtests.test(name):
+            with pytest.raises((AudioError, MessageError)) as caught:
+                model.invoke(question_about(clip))
+            if named == "by its file":
+                assert file.name in str(caught.value)
+                why = message or "truncated|cannot be decoded|damaged|never finished"
+                assert re.search(why, str(caught.value))
     assert server.requests == []
-    if named == "by its file":
-        assert file.name in str(caught.value)
-        assert re.search(
-            message or "truncated|cannot be decoded|damaged|never finished", str(caught.value)
-        )
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "FIFO", "device"])
@@ -322,40 +321,42 @@ FORBIDDEN = [
 
 
 @TWO_WAYS
-@pytest.mark.parametrize("name", ALLOWED)
 def test_files_below_an_allowed_directory_are_read(
-    call_model: CallModel, server: LocalDashScope, house: Path, name: str
+    call_model: CallModel, server: LocalDashScope, house: Path
 ) -> None:
-    call_model(
-        model_of(server, local_files=[house / "open"]), question_about(f"file://{house}/{name}")
-    )
-    assert sent_clips(server) == [read("piped.wav")]
+    model = model_of(server, local_files=[house / "open"])
+    for name in ALLOWED:
+        server.clear()
+        call_model(model, question_about(f"file://{house}/{name}"))
+        assert sent_clips(server) == [read("piped.wav")], name
 
 
 @TWO_WAYS
-@pytest.mark.parametrize("name", FORBIDDEN)
 def test_no_path_leads_out_of_an_allowed_directory(
-    call_model: CallModel, server: LocalDashScope, house: Path, name: str
+    call_model: CallModel, server: LocalDashScope, house: Path, subtests: pytest.Subtests
 ) -> None:
-    with pytest.raises(AudioError, match="outside of what `local_files` allows"):
-        call_model(
-            model_of(server, local_files=[house / "open"]), question_about(f"file://{house}/{name}")
-        )
+    model = model_of(server, local_files=[house / "open"])
+    match = "outside of what `local_files` allows"
+    for name in FORBIDDEN:
+        with subtests.test(name), pytest.raises(AudioError, match=match):
+            call_model(model, question_about(f"file://{house}/{name}"))
     assert server.requests == []
 
 
-@pytest.mark.parametrize("name", [*ALLOWED, *FORBIDDEN])
 def test_local_files_true_reads_any_file_and_false_none(
-    server: LocalDashScope, house: Path, name: str
+    server: LocalDashScope, house: Path, subtests: pytest.Subtests
 ) -> None:
-    messages = question_about(f"file://{house}/{name}")
     refusals: list[bool | list[Path]] = [False, []]
-    for refusing in refusals:
-        with pytest.raises(AudioError, match="local_files"):
-            model_of(server, local_files=refusing).invoke(messages)
-    assert server.requests == []
-    model_of(server, local_files=True).invoke(messages)
-    assert sent_clips(server) == [read("piped.wav")]
+    for name in (*ALLOWED, *FORBIDDEN):
+        messages = question_about(f"file://{house}/{name}")
+        server.clear()
+        with subtests.test(name):
+            for refusing in refusals:
+                with pytest.raises(AudioError, match="local_files"):
+                    model_of(server, local_files=refusing).invoke(messages)
+            assert server.requests == []
+            model_of(server, local_files=True).invoke(messages)
+            assert sent_clips(server) == [read("piped.wav")]
 
 
 @TWO_WAYS
@@ -404,29 +405,28 @@ FILE_URLS = [
 
 
 @TWO_WAYS
-@pytest.mark.parametrize("url", FILE_URLS, ids=lambda url: url[:30])
 def test_strange_file_urls_are_refused(
-    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, url: str
+    call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, subtests: pytest.Subtests
 ) -> None:
-    with pytest.raises(AudioError):
-        call_model(model, question_about(url))
+    for url in FILE_URLS:
+        with subtests.test(url[:30]), pytest.raises(AudioError):
+            call_model(model, question_about(url))
     assert server.requests == []
 
 
 # --- the context ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("long_audio", ["split", "truncate", "error"])
-def test_clips_that_exceed_the_context_together_are_refused(
-    server: LocalDashScope, long_audio: str
-) -> None:
+def test_clips_that_exceed_the_context_together_are_refused(server: LocalDashScope) -> None:
     clips = [Audio.from_array(tone(30, 8_000, 100 + number), 8_000) for number in range(9)]
-    model = model_of(server, long_audio=long_audio)
-    with pytest.raises(ContextOverflowError, match=r"6,750 tokens of audio.*245\.8 s.*6,144 tok"):
-        model.invoke(question_about(*clips))
-    assert server.requests == []
-    model.invoke(question_about(*clips[:8]))
-    assert len(sent_clips(server)) == 8
+    for long_audio in ("split", "truncate", "error"):
+        server.clear()
+        model = model_of(server, long_audio=long_audio)
+        with pytest.raises(ContextOverflowError, match=r"6,750 tokens of audio.*245\.8 s.*6,144 t"):
+            model.invoke(question_about(*clips))
+        assert server.requests == [], long_audio
+        model.invoke(question_about(*clips[:8]))
+        assert len(sent_clips(server)) == 8, long_audio
 
 
 @pytest.mark.slow

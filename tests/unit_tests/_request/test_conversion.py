@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from langchain_qwen_audio._models.profiles import QWEN_AUDIO
 from langchain_qwen_audio._request.conversion import convert
 from langchain_qwen_audio.errors import AudioError, ContextOverflowError
 from tests.unit_tests._media.file_builders import nodata_amr
+from tests.unit_tests.calling_modes import astream, invoke
 from tests.unit_tests.programs import PEAK_MB, needs_proc, run_forked
 from tests.unit_tests.recordings import (
     TWO_WAYS,
@@ -56,25 +56,18 @@ def model_of(server: LocalDashScope, **fields: Any) -> ChatQwenAudio:
 # --- split ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("seconds", "parts_s"),
-    [
-        (29.9, [29.9]),
-        (30.0, [30.0]),
-        (30.1, [30.0, 0.1]),
-        (61.0, [30.0, 30.0, 1.0]),
-        (200.0, [30.0] * 6 + [20.0]),
-    ],
-)
 def test_where_nothing_is_quieter_the_cut_is_at_the_limit(
-    server: LocalDashScope, model: ChatQwenAudio, seconds: float, parts_s: list[float]
+    server: LocalDashScope, model: ChatQwenAudio, subtests: pytest.Subtests
 ) -> None:
-    original = tone(seconds)
-    model.invoke(question_about(Audio.from_array(original, RATE)))
-    parts = [decode_all(data) for data in sent_clips(server)]
-    assert [part.seconds for part in parts] == pytest.approx(parts_s, abs=1e-9)
-    np.testing.assert_array_equal(np.concatenate([part.samples for part in parts]), original)
-    assert {part.codec for part in parts} == {"pcm_s16le"}
+    for parts_s in ([29.9], [30.0], [30.0, 0.1], [30.0, 30.0, 1.0]):
+        original = tone(sum(parts_s))
+        model.invoke(question_about(Audio.from_array(original, RATE)))
+        parts = [decode_all(data) for data in sent_clips(server)]
+        with subtests.test(parts_s=parts_s):
+            assert [part.seconds for part in parts] == pytest.approx(parts_s, abs=1e-9)
+            sent = np.concatenate([part.samples for part in parts])
+            np.testing.assert_array_equal(sent, original)
+            assert {part.codec for part in parts} == {"pcm_s16le"}
 
 
 def test_every_calling_mode_sends_all_parts(call_model: CallModel, server: LocalDashScope) -> None:
@@ -85,34 +78,27 @@ def test_every_calling_mode_sends_all_parts(call_model: CallModel, server: Local
     np.testing.assert_array_equal(np.concatenate(parts), original)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "parts_s"),
-    [
-        (29.9, [29.9]),
-        (30.0, [30.0]),
-        (30.1, [28.2, 1.9]),
-        (61.0, [28.2, 28.0, 4.8]),
-        (200.0, [28.2, *[28.0] * 6, 3.8]),
-    ],
-)
 def test_cuts_fall_into_the_middle_of_the_last_silence(
-    server: LocalDashScope, model: ChatQwenAudio, seconds: float, parts_s: list[float]
+    server: LocalDashScope, model: ChatQwenAudio, subtests: pytest.Subtests
 ) -> None:
-    original = speech_like(seconds)
-    model.invoke(question_about(Audio.from_array(original, RATE)))
-    parts = [decode_all(data) for data in sent_clips(server)]
-    assert [part.seconds for part in parts] == pytest.approx(parts_s, abs=0.1)
-    np.testing.assert_array_equal(np.concatenate([part.samples for part in parts]), original)
-    for end in itertools.accumulate(len(part.samples) for part in parts[:-1]):
-        assert not original[end - RATE // 20 : end + RATE // 20].any()
+    for parts_s in ([29.9], [30.0], [28.2, 1.9], [28.2, 28.0, 4.8]):
+        original = speech_like(sum(parts_s))
+        model.invoke(question_about(Audio.from_array(original, RATE)))
+        parts = [decode_all(data) for data in sent_clips(server)]
+        with subtests.test(parts_s=parts_s):
+            assert [part.seconds for part in parts] == pytest.approx(parts_s, abs=0.1)
+            sent = np.concatenate([part.samples for part in parts])
+            np.testing.assert_array_equal(sent, original)
+            for end in itertools.accumulate(len(part.samples) for part in parts[:-1]):
+                assert not original[end - RATE // 20 : end + RATE // 20].any()
 
 
 @pytest.mark.parametrize(
     ("make", "max_growth"),
     [
-        (lambda: encode(tone(61, 44_100), "flac", "flac", 44_100), 1),
-        (lambda: encode(tone(61, 48_000), "webm", "libopus", 48_000), 1),
-        (lambda: amr(61), 1.6),  # 5.2 kbit/s; MP3 begins at 8
+        (lambda: encode(tone(31, 44_100), "flac", "flac", 44_100), 1),
+        (lambda: encode(tone(31, 48_000), "webm", "libopus", 48_000), 1),
+        (lambda: amr(31), 1.6),  # 5.2 kbit/s; MP3 begins at 8
     ],
     ids=["flac", "webm", "amr"],
 )
@@ -123,9 +109,9 @@ def test_parts_of_any_format_add_up_to_the_clip(
     model.invoke(question_about(Audio.from_bytes(data)))
     sent = sent_clips(server)
     parts = [decode_all(part) for part in sent]
-    assert sum(part.seconds for part in parts) == pytest.approx(61, abs=0.05)
+    assert sum(part.seconds for part in parts) == pytest.approx(31, abs=0.05)
     assert max(part.seconds for part in parts) <= 30
-    assert len(parts) == 3
+    assert len(parts) == 2
     assert sum(map(len, sent)) <= len(data) * max_growth
 
 
@@ -143,17 +129,18 @@ def test_parts_are_sent_in_order_and_named_by_their_time() -> None:
 
 
 @TWO_WAYS
-@pytest.mark.parametrize("seconds", [30.1, 400.0])
 def test_truncate_keeps_the_first_30_s_and_warns_each_time(
-    call_model: CallModel, server: LocalDashScope, seconds: float
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
-    original = tone(seconds)
-    messages = question_about(Audio.from_array(original, RATE))
-    for _ in range(2):
-        with pytest.warns(UserWarning, match="longer than the 30 s that the model takes; the rest"):
-            call_model(model_of(server, long_audio="truncate"), messages)
-        (data,) = sent_clips(server)
-        np.testing.assert_array_equal(decode_all(data).samples, original[: 30 * RATE])
+    model = model_of(server, long_audio="truncate")
+    for seconds in (30.1, 250.0):  # also of what exceeds the context
+        original = tone(seconds, 8_000)
+        messages = question_about(Audio.from_array(original, 8_000))
+        for _ in range(2):
+            with pytest.warns(UserWarning, match="longer than the 30 s that the model takes; the"):
+                call_model(model, messages)
+            (data,) = sent_clips(server)
+            np.testing.assert_array_equal(decode_all(data).samples, original[: 30 * 8_000])
 
 
 def test_error_refuses_before_any_request(call_model: CallModel, server: LocalDashScope) -> None:
@@ -165,26 +152,26 @@ def test_error_refuses_before_any_request(call_model: CallModel, server: LocalDa
     assert server.requests == []
 
 
-@pytest.mark.parametrize("long_audio", ["split", "truncate", "error"])
-@pytest.mark.parametrize("seconds", [29.9, 30.0])
-def test_what_fits_travels_as_it_came(
-    server: LocalDashScope, long_audio: str, seconds: float
-) -> None:
-    data = wav(tone(seconds))
-    model_of(server, long_audio=long_audio).invoke(question_about(Audio.from_bytes(data)))
-    assert sent_clips(server) == [data]
+def test_what_fits_travels_as_it_came(server: LocalDashScope) -> None:
+    for seconds in (29.9, 30.0):
+        data = wav(tone(seconds))
+        for long_audio in ("split", "truncate", "error"):
+            model_of(server, long_audio=long_audio).invoke(question_about(Audio.from_bytes(data)))
+            assert sent_clips(server) == [data], long_audio
 
 
 # --- beyond the context -----------------------------------------------------------------------
 
 
-@functools.cache
 def too_long(codec: str) -> bytes:
     return encode(tone(250, 8_000), "wav" if codec == "pcm_s16le" else "mp3", codec, 8_000)
 
 
-@TWO_WAYS
-@pytest.mark.parametrize("codec", ["pcm_s16le", "libmp3lame"])
+@pytest.mark.parametrize(
+    ("call_model", "codec"),
+    [(invoke, "libmp3lame"), (astream, "pcm_s16le")],
+    indirect=["call_model"],
+)
 def test_beyond_the_context_the_error_says_how_long_and_what_to_do(
     call_model: CallModel, server: LocalDashScope, codec: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -15,19 +16,22 @@ from langchain_qwen_audio._transcription.segments import split_recording
 from langchain_qwen_audio.errors import AudioError
 from tests.unit_tests.recordings import encode, tone
 
-MINUTE = encode(tone(60), "mp3", "libmp3lame")
+
+@functools.cache
+def minute() -> bytes:
+    return encode(tone(60), "mp3", "libmp3lame")
 
 
 def test_a_clip_that_is_too_long_is_decoded_once_and_its_parts_are_not_probed(
     jobs: list[str],
 ) -> None:
-    parts = convert(Audio.from_bytes(MINUTE), QWEN_AUDIO)
+    parts = convert(Audio.from_bytes(minute()), QWEN_AUDIO)
     assert [part.mime_type for part in parts] == ["audio/mpeg"] * len(parts)
     assert jobs == ["probe", "decode", *["encode"] * len(parts)]
 
 
 def test_a_segment_is_encoded_when_it_is_wanted(jobs: list[str]) -> None:
-    segments = list(split_recording(Audio.from_bytes(MINUTE), ASR, 25.0))
+    segments = list(split_recording(Audio.from_bytes(minute()), ASR, 25.0))
     assert len(segments) == 3
     assert "encode" not in jobs
     assert segments[0].encode().mime_type == "audio/mpeg"
@@ -35,7 +39,7 @@ def test_a_segment_is_encoded_when_it_is_wanted(jobs: list[str]) -> None:
 
 
 def test_parts_are_of_the_kind_that_they_say() -> None:
-    (part, *_) = convert(Audio.from_bytes(MINUTE), QWEN_AUDIO)
+    (part, *_) = convert(Audio.from_bytes(minute()), QWEN_AUDIO)
     assert part.mime_type == Audio.from_bytes(part.data).mime_type
     (segment, *_) = split_recording(Audio.from_array(tone(60), 16_000), ASR, 25.0)
     audio = segment.encode()
@@ -51,4 +55,4 @@ def test_what_stops_an_encoder_is_an_error_about_the_recording(
 
     monkeypatch.setattr(encoded_segments, "bounded_encode", fail)
     with pytest.raises(AudioError, match=rf"call\.mp3: it cannot be encoded as MP3 \({error}\)"):
-        convert(Audio.from_bytes(MINUTE, name="call.mp3"), QWEN_AUDIO)
+        convert(Audio.from_bytes(minute(), name="call.mp3"), QWEN_AUDIO)

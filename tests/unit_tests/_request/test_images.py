@@ -88,45 +88,50 @@ BLOCK_FORMATS: dict[str, tuple[dict[str, Any], str]] = {
     "dashscope with a type": ({"type": "image", "image": URL}, URL),
     "non_standard": ({"type": "non_standard", "value": {"image": URL}}, URL),
 }
-every_block_format = pytest.mark.parametrize(
-    ("block", "url"), BLOCK_FORMATS.values(), ids=BLOCK_FORMATS
-)
 
 
 @TWO_WAYS
-@every_block_format
 def test_every_block_format_of_an_image_becomes_one_part_beside_the_audio(
-    call_model: CallModel, server: LocalDashScope, block: dict[str, Any], url: str
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
-    messages = [HumanMessage([AUDIO, block, QUESTION])]
+    messages = [HumanMessage([AUDIO, block, QUESTION]) for block, _ in BLOCK_FORMATS.values()]
     before = copy.deepcopy(messages)
     call_model(model_at(server, OMNI_3_5), messages)
     assert messages == before, "the messages were changed"
     assert server.requests[0].json == {
         "model": OMNI_3_5,
-        "messages": [{"role": "user", "content": [SENT_AUDIO, seen(url), QUESTION]}],
+        "messages": [
+            {"role": "user", "content": [SENT_AUDIO, seen(url), QUESTION]}
+            for _, url in BLOCK_FORMATS.values()
+        ],
         "stream": True,
         "stream_options": {"include_usage": True},
     }
 
 
-@pytest.mark.parametrize("name", SEE)
 def test_every_model_that_sees_takes_an_image_and_a_question(
-    call_model: CallModel, server: LocalDashScope, name: str
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
-    assert call_model(model_at(server, name), [HumanMessage([IMAGE, QUESTION])]).content == "ok"
-    assert server.requests[0].messages == [{"role": "user", "content": [seen(URL), QUESTION]}]
+    message = HumanMessage([IMAGE, QUESTION])
+    for name in SEE:
+        assert call_model(model_at(server, name), [message]).content == "ok", name
+        on_wire = server.requests[-1].messages
+        assert on_wire == [{"role": "user", "content": [seen(URL), QUESTION]}], name
 
 
-@pytest.mark.parametrize(("mime_type", "data"), FILES.items())
-@pytest.mark.parametrize("claimed", ["", "image/png", "image/jpeg", "text/plain"])
-def test_the_type_of_an_image_is_read_from_its_bytes(
-    server: LocalDashScope, mime_type: str, data: bytes, claimed: str
-) -> None:
-    block = {"type": "image", "base64": b64(data), "mime_type": claimed}
-    model_at(server, OMNI_3_8).invoke([HumanMessage([block])])
-    (part,) = server.requests[0].messages[0]["content"]
-    assert part == seen(f"data:{mime_type};base64,{b64(data)}")
+def test_the_type_of_an_image_is_read_from_its_bytes(server: LocalDashScope) -> None:
+    claims = ("", "image/png", "image/jpeg", "text/plain")
+    blocks: list[Any] = [
+        {"type": "image", "base64": b64(data), "mime_type": claimed}
+        for data in FILES.values()
+        for claimed in claims
+    ]
+    model_at(server, OMNI_3_8).invoke([HumanMessage(blocks)])
+    assert server.requests[0].messages[0]["content"] == [
+        seen(f"data:{mime_type};base64,{b64(data)}")
+        for mime_type, data in FILES.items()
+        for _ in claims
+    ]
 
 
 def test_an_image_of_another_type_is_what_it_claims_to_be(server: LocalDashScope) -> None:
@@ -164,14 +169,14 @@ def test_images_of_earlier_turns_stay(server: LocalDashScope) -> None:
 
 
 @TWO_WAYS
-@pytest.mark.parametrize("name", [TURBO, "qwen2.5-omni-7b", OMNI_3, "qwen3-omni-flash-2025-12-01"])
 @pytest.mark.parametrize("blocks", [[AUDIO, IMAGE], [IMAGE, QUESTION, AUDIO]])
 def test_an_image_and_audio_in_one_message_are_refused_where_they_do_not_mix(
-    call_model: CallModel, server: LocalDashScope, name: str, blocks: list[Any]
+    call_model: CallModel, server: LocalDashScope, blocks: list[Any]
 ) -> None:
-    with pytest.raises(errors.MessageError, match="send the image by itself") as caught:
-        call_model(model_at(server, name), [SystemMessage("Be brief"), HumanMessage(blocks)])
-    assert caught.value.message.startswith(f"messages[1]: {name} takes text and one other kind")
+    for name in (TURBO, "qwen2.5-omni-7b", OMNI_3, "qwen3-omni-flash-2025-12-01"):
+        with pytest.raises(errors.MessageError, match="send the image by itself") as caught:
+            call_model(model_at(server, name), [SystemMessage("Be brief"), HumanMessage(blocks)])
+        assert caught.value.message.startswith(f"messages[1]: {name} takes text and one other kind")
     assert server.requests == []
 
 
@@ -184,20 +189,20 @@ def assert_is_refused(
 
 
 @TWO_WAYS
-@pytest.mark.parametrize("name", BLIND)
 def test_images_are_refused_where_they_are_not_seen(
-    call_model: CallModel, server: LocalDashScope, name: str
+    call_model: CallModel, server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    assert_is_refused(
-        call_model, server, name, {"type": "image", "url": "https://example.com/a.png"}
-    )
+    for name in BLIND:
+        with subtests.test(name):
+            assert_is_refused(call_model, server, name, IMAGE)
 
 
-@every_block_format
 def test_images_are_refused_in_every_form(
-    server: LocalDashScope, block: dict[str, Any], url: str
+    server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    assert_is_refused(invoke, server, BLIND[0], block)
+    for name, (block, _) in BLOCK_FORMATS.items():
+        with subtests.test(name):
+            assert_is_refused(invoke, server, BLIND[0], block)
 
 
 NO_IMAGES: dict[str, tuple[dict[str, Any], str]] = {
@@ -226,31 +231,33 @@ NO_IMAGES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("block", "why"), NO_IMAGES.values(), ids=NO_IMAGES)
 def test_what_is_no_image_is_refused_with_its_place(
-    server: LocalDashScope, block: dict[str, Any], why: str
+    server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    with pytest.raises(errors.MessageError, match=rf"messages\[0\]\.content\[1\]: .*({why})"):
-        invoke(model_at(server, OMNI_3_8), [HumanMessage([QUESTION, block])])
+    for name, (block, why) in NO_IMAGES.items():
+        match = rf"messages\[0\]\.content\[1\]: .*({why})"
+        with subtests.test(name), pytest.raises(errors.MessageError, match=match):
+            invoke(model_at(server, OMNI_3_8), [HumanMessage([QUESTION, block])])
     assert server.requests == []
 
 
-@every_block_format
 @pytest.mark.parametrize("name", [OMNI_3, OMNI_3_8])
 def test_an_image_that_a_tool_returned_goes_into_a_users_message(
-    server: LocalDashScope, name: str, block: dict[str, Any], url: str
+    server: LocalDashScope, name: str
 ) -> None:
     calls: list[Any] = [{"type": "tool_call", "id": "1", "name": "draw", "args": {}}]
-    messages = [
-        HumanMessage("Draw"),
-        AIMessage("", tool_calls=calls),
-        ToolMessage([block], tool_call_id="1"),
-    ]
+    messages: list[Any] = []
+    wire: list[dict[str, Any]] = []
+    for block, url in BLOCK_FORMATS.values():
+        result = ToolMessage([block], tool_call_id="1")
+        messages += [HumanMessage("Draw"), AIMessage("", tool_calls=calls), result]
+        wire += [
+            {"role": "tool", "content": "[image: see the next message]", "tool_call_id": "1"},
+            {"role": "user", "content": [seen(url)]},
+        ]
     model_at(server, name).invoke(messages)
-    assert server.requests[0].messages[2:] == [
-        {"role": "tool", "content": "[image: see the next message]", "tool_call_id": "1"},
-        {"role": "user", "content": [seen(url)]},
-    ]
+    sent = server.requests[0].messages
+    assert [it for number, it in enumerate(sent) if number % 4 > 1] == wire
 
 
 def test_images_go_along_natively_where_that_is_told(server: LocalDashScope) -> None:

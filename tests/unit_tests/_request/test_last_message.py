@@ -25,29 +25,28 @@ def texts_of(message: dict[str, Any]) -> str:
 
 
 @every_kind
-@pytest.mark.parametrize("tools", [[], [add]], ids=["no tools", "tools"])
 def test_an_answer_at_the_end_is_refused(
-    call_model: CallModel, server: LocalDashScope, name: str, tools: list[Any]
+    call_model: CallModel, server: LocalDashScope, name: str
 ) -> None:
     match = r"^messages\[-1\]: the last message is an assistant's"
-    with pytest.raises(errors.MessageError, match=match):
-        call_model(model_at(server, name).bind_tools(tools), ASKED)
+    tools: list[Any]
+    for tools in ([], [add]):
+        with pytest.raises(errors.MessageError, match=match):
+            call_model(model_at(server, name).bind_tools(tools), ASKED)
     assert server.requests == []
 
 
 @every_kind
-@pytest.mark.parametrize(
-    ("choice", "what"), [("any", "one of the functions"), ("now", "the function now")]
-)
 def test_where_a_tool_must_be_called_an_answer_is_followed_by_a_request(
-    call_model: CallModel, server: LocalDashScope, name: str, choice: str, what: str
+    call_model: CallModel, server: LocalDashScope, name: str
 ) -> None:
-    call_model(model_at(server, name).bind_tools([add, now], tool_choice=choice), ASKED)
-    last = server.requests[0].messages[-1]
-    assert last["role"] == "user"
-    assert texts_of(last) == (
-        f"That was an answer in words. Call {what} now; do not answer in words."
-    )
+    for choice, what in {"any": "one of the functions", "now": "the function now"}.items():
+        call_model(model_at(server, name).bind_tools([add, now], tool_choice=choice), ASKED)
+        last = server.requests[-1].messages[-1]
+        assert last["role"] == "user"
+        assert texts_of(last) == (
+            f"That was an answer in words. Call {what} now; do not answer in words."
+        )
 
 
 @every_kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,16 +24,22 @@ if TYPE_CHECKING:
     from tests.unit_tests.loading import Load
 
 SOUND = tone(60)
-RECORDINGS = {"wav": wav(SOUND), "mp3": encode(SOUND, "mp3", "libmp3lame")}
 OMNI = "qwen3.8-omni-flash"
 
 
-@pytest.mark.parametrize("model", [ASR, QWEN_AUDIO, OMNI, RECOGNITION])
-@pytest.mark.parametrize("name", RECORDINGS)
+@functools.cache
+def recording(name: str) -> bytes:
+    return wav(SOUND) if name == "wav" else encode(SOUND, "mp3", "libmp3lame")
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [(ASR, "wav"), (QWEN_AUDIO, "mp3"), (OMNI, "mp3"), (RECOGNITION, "wav")],
+)
 def test_a_segment_is_neither_measured_nor_converted_nor_cached(
     load: Load, tmp_path: Path, jobs: list[str], model: str, name: str
 ) -> None:
-    (tmp_path / f"call.{name}").write_bytes(RECORDINGS[name])
+    (tmp_path / f"call.{name}").write_bytes(recording(name))
     cached = list(clips._cache)
     with LocalDashScope(reply="ok") as server:
         options: dict[str, Any] = {"segment_s": 25}
@@ -44,7 +51,7 @@ def test_a_segment_is_neither_measured_nor_converted_nor_cached(
 
 
 def test_a_segment_is_sent_whole(load: Load, tmp_path: Path) -> None:
-    (tmp_path / "call.wav").write_bytes(RECORDINGS["wav"])
+    (tmp_path / "call.wav").write_bytes(recording("wav"))
     with LocalDashScope(reply="ok") as server:
         load(loader_of(server, tmp_path / "call.wav", segment_s=25, max_concurrency=1))
         sent = [clip_in(request) for request in server.requests]
@@ -67,7 +74,7 @@ def test_a_segment_is_uploaded_as_it_is(tmp_path: Path, jobs: list[str]) -> None
 def test_a_segment_that_is_sent_again_is_sent_as_it_is(
     load: Load, tmp_path: Path, jobs: list[str]
 ) -> None:
-    (tmp_path / "call.mp3").write_bytes(RECORDINGS["mp3"])
+    (tmp_path / "call.mp3").write_bytes(recording("mp3"))
     oops = error_reply(500, "InternalError", "oops")
     with LocalDashScope(replies=[oops, oops], reply="ok") as server:
         documents = load(loader_of(server, tmp_path / "call.mp3", segment_s=25))
@@ -125,7 +132,7 @@ def test_a_clip_is_known_again_only_within() -> None:
 
 
 def test_base64_is_held_only_where_that_is_wanted() -> None:
-    audio = Audio.from_bytes(RECORDINGS["wav"])
+    audio = Audio.from_bytes(recording("wav"))
     assert audio.base64 is not audio.base64
     audio.hold_base64()
     assert audio.to_block()["base64"] is audio.base64

@@ -89,6 +89,7 @@ MP3_URI = data_uri(MP3, "audio/mpeg")
 
 def sent(call_model: CallModel, server: LocalDashScope, messages: Any) -> list[dict[str, Any]]:
     """Call the model; return the messages on the wire; the rest of the body is as always."""
+    server.clear()
     before = copy.deepcopy(messages)
     call_model(ChatQwenAudio(base_url=server.base_url, api_key="local", local_files=True), messages)
     assert messages == before, "the messages were changed"
@@ -269,45 +270,41 @@ BLOCK_FORMATS: dict[str, tuple[dict[str, Any], str]] = {
 }
 # Sync and async differ only in what follows the encoder; these two go through all of it.
 two_ways = pytest.mark.parametrize("call_model", [invoke, astream], ids=["invoke", "astream"])
-every_block_format = pytest.mark.parametrize(
-    ("block", "expected"), BLOCK_FORMATS.values(), ids=BLOCK_FORMATS
-)
 
 
 @two_ways
-@every_block_format
 def test_every_block_format_of_audio_becomes_one_element(
-    call_model: CallModel, server: LocalDashScope, block: dict[str, Any], expected: str
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
-    assert sent(call_model, server, [HumanMessage([block, QUESTION])]) == [
+    messages = [HumanMessage([block, QUESTION]) for block, _ in BLOCK_FORMATS.values()]
+    assert sent(call_model, server, messages) == [
         {"role": "user", "content": [{"audio": expected}, {"text": "What is said?"}]}
+        for _, expected in BLOCK_FORMATS.values()
     ]
 
 
-@every_block_format
-def test_every_block_format_of_audio_is_taken_in_an_answer(
-    server: LocalDashScope, block: dict[str, Any], expected: str
-) -> None:
-    messages = [AIMessage([{"type": "text", "text": "Hear:"}, block]), HumanMessage("Again")]
-    assert sent(invoke, server, messages) == [
-        {"role": "assistant", "content": [{"text": "Hear:"}, {"audio": expected}]},
-        {"role": "user", "content": [{"text": "Again"}]},
+def test_every_block_format_of_audio_is_taken_in_an_answer(server: LocalDashScope) -> None:
+    hear = {"type": "text", "text": "Hear:"}
+    answers = [AIMessage([hear, block]) for block, _ in BLOCK_FORMATS.values()]
+    assert sent(invoke, server, [*answers, HumanMessage("Again")])[:-1] == [
+        {"role": "assistant", "content": [{"text": "Hear:"}, {"audio": expected}]}
+        for _, expected in BLOCK_FORMATS.values()
     ]
 
 
-@every_block_format
 def test_every_block_format_of_audio_in_a_tool_message_moves_to_the_user(
-    server: LocalDashScope, block: dict[str, Any], expected: str
+    server: LocalDashScope,
 ) -> None:
-    messages = [
-        HumanMessage("Go"),
-        AIMessage("", tool_calls=[ADD]),
-        ToolMessage([block], tool_call_id="1"),
-    ]
-    assert sent(invoke, server, messages)[2:] == [
-        {"role": "tool", "content": SEE_NEXT, "tool_call_id": "1"},
-        {"role": "user", "content": [{"audio": expected}]},
-    ]
+    for name, (block, expected) in BLOCK_FORMATS.items():
+        messages = [
+            HumanMessage("Go"),
+            AIMessage("", tool_calls=[ADD]),
+            ToolMessage([block], tool_call_id="1"),
+        ]
+        assert sent(invoke, server, messages)[2:] == [
+            {"role": "tool", "content": SEE_NEXT, "tool_call_id": "1"},
+            {"role": "user", "content": [{"audio": expected}]},
+        ], name
 
 
 def test_audio_alone_is_a_question(call_model: CallModel, server: LocalDashScope) -> None:
@@ -356,26 +353,22 @@ CLAIMS_OF_OTHERS = [
 ]
 
 
-def each_claim(claims: list[tuple[bytes, str, list[str]]]) -> Any:
-    rows = [(data, actual, claim) for data, actual, claimed in claims for claim in claimed]
-    ids = [f"{actual} as {claim!r}" for _, actual, claim in rows]
-    return pytest.mark.parametrize(("data", "actual", "claim"), rows, ids=ids)
+def each_claim(claims: list[tuple[bytes, str, list[str]]]) -> list[tuple[bytes, str, str]]:
+    return [(data, actual, claim) for data, actual, claimed in claims for claim in claimed]
 
 
-@each_claim(CLAIMS)
-def test_a_clip_leaves_as_one_data_uri_of_its_registered_type(
-    server: LocalDashScope, data: bytes, actual: str, claim: str
-) -> None:
-    block = {"type": "audio", "base64": b64(data), "mime_type": claim}
-    (message,) = sent(invoke, server, [HumanMessage([block])])
-    assert message["content"] == [{"audio": data_uri(data, actual)}]
+def test_a_clip_leaves_as_one_data_uri_of_its_registered_type(server: LocalDashScope) -> None:
+    rows = each_claim(CLAIMS)
+    blocks: list[Any] = [
+        {"type": "audio", "base64": b64(it), "mime_type": claim} for it, _, claim in rows
+    ]
+    (message,) = sent(invoke, server, [HumanMessage(blocks)])
+    assert message["content"] == [{"audio": data_uri(data, actual)} for data, actual, _ in rows]
 
 
-@each_claim(CLAIMS + CLAIMS_OF_OTHERS)
-def test_a_claim_by_any_name_is_right(
-    caplog: pytest.LogCaptureFixture, data: bytes, actual: str, claim: str
-) -> None:
-    assert Audio.from_bytes(data, mime_type=claim).mime_type == actual
+def test_a_claim_by_any_name_is_right(caplog: pytest.LogCaptureFixture) -> None:
+    for data, actual, claim in each_claim(CLAIMS + CLAIMS_OF_OTHERS):
+        assert Audio.from_bytes(data, mime_type=claim).mime_type == actual, claim
     assert caplog.messages == []
 
 
@@ -398,18 +391,15 @@ def test_a_wrong_claim_is_logged_and_the_bytes_decide(
     assert warning.endswith("is audio/mpeg")
 
 
-@pytest.mark.parametrize(
-    ("claim", "registered"),
-    [
-        ("audio/MP3", "audio/mpeg"),
-        (" audio/x-m4a ; codecs=mp4a", "audio/mp4"),
-        ("audio/webm;codecs=opus", "audio/webm"),
-        ("audio/unheard-of", "audio/unheard-of"),
-        ("", ""),
-    ],
-)
-def test_a_claimed_type_is_reduced_to_its_registered_name(claim: str, registered: str) -> None:
-    assert normalize_mime_type(claim) == registered
+def test_a_claimed_type_is_reduced_to_its_registered_name() -> None:
+    registered = {
+        "audio/MP3": "audio/mpeg",
+        " audio/x-m4a ; codecs=mp4a": "audio/mp4",
+        "audio/webm;codecs=opus": "audio/webm",
+        "audio/unheard-of": "audio/unheard-of",
+        "": "",
+    }
+    assert {claim: normalize_mime_type(claim) for claim in registered} == registered
 
 
 NOT_AUDIO: dict[str, tuple[dict[str, Any], str]] = {
@@ -424,12 +414,13 @@ NOT_AUDIO: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("source", "match"), NOT_AUDIO.values(), ids=NOT_AUDIO)
 def test_what_is_not_audio_is_not_sent(
-    call_model: CallModel, server: LocalDashScope, source: dict[str, Any], match: str
+    call_model: CallModel, server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    messages = [HumanMessage([QUESTION, {"type": "audio", **source}])]
-    assert_refused(call_model, server, messages, AudioError, match)
+    for name, (source, match) in NOT_AUDIO.items():
+        messages = [HumanMessage([QUESTION, {"type": "audio", **source}])]
+        with subtests.test(name):
+            assert_refused(call_model, server, messages, AudioError, match)
 
 
 # --- references -------------------------------------------------------------------------------
@@ -468,23 +459,21 @@ def oss_url(server: LocalDashScope) -> str:
     return f"oss://{fields['key']}"
 
 
-@pytest.mark.parametrize("make_block", OSS_BLOCKS.values(), ids=OSS_BLOCKS)
 def test_an_oss_reference_passes_through_and_switches_the_resolve_header_on(
-    call_model: CallModel,
-    server: LocalDashScope,
-    oss_url: str,
-    make_block: Callable[[str], dict[str, Any]],
+    call_model: CallModel, server: LocalDashScope, oss_url: str, subtests: pytest.Subtests
 ) -> None:
-    messages = [HumanMessage([make_block(oss_url)])]
-    assert sent(call_model, server, messages) == [{"role": "user", "content": [{"audio": oss_url}]}]
-    assert server.requests[0].headers["x-dashscope-ossresourceresolve"] == "enable"
+    on_wire = [{"role": "user", "content": [{"audio": oss_url}]}]
+    for name, make_block in OSS_BLOCKS.items():
+        with subtests.test(name):
+            assert sent(call_model, server, [HumanMessage([make_block(oss_url)])]) == on_wire
+            assert server.requests[0].headers["x-dashscope-ossresourceresolve"] == "enable"
 
 
-@pytest.mark.parametrize("reference", [URL, WAV_URI], ids=["https", "data"])
 def test_the_resolve_header_is_absent_otherwise(
-    call_model: CallModel, server: LocalDashScope, reference: str
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
-    sent(call_model, server, [HumanMessage([{"type": "audio", "url": reference}])])
+    blocks: list[Any] = [{"type": "audio", "url": url} for url in (URL, WAV_URI)]
+    sent(call_model, server, [HumanMessage(blocks)])
     assert "x-dashscope-ossresourceresolve" not in server.requests[0].headers
 
 
@@ -500,32 +489,30 @@ FILE_URLS: dict[str, tuple[str, Callable[[Path], str]]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "make_url"), FILE_URLS.values(), ids=FILE_URLS)
 def test_a_file_of_a_human_is_read_and_nothing_is_uploaded(
-    call_model: CallModel,
-    server: LocalDashScope,
-    tmp_path: Path,
-    name: str,
-    make_url: Callable[[Path], str],
+    call_model: CallModel, server: LocalDashScope, tmp_path: Path
 ) -> None:
-    path = tmp_path / name
-    path.write_bytes(WAV)
-    messages = [HumanMessage([{"type": "audio", "url": make_url(path)}])]
-    assert sent(call_model, server, messages) == [{"role": "user", "content": [{"audio": WAV_URI}]}]
+    for name, _ in FILE_URLS.values():
+        (tmp_path / name).write_bytes(WAV)
+    messages = [
+        HumanMessage([{"type": "audio", "url": make_url(tmp_path / name)}])
+        for name, make_url in FILE_URLS.values()
+    ]
+    read_of_each = [{"role": "user", "content": [{"audio": WAV_URI}]}] * len(FILE_URLS)
+    assert sent(call_model, server, messages) == read_of_each
     assert "x-dashscope-ossresourceresolve" not in server.requests[0].headers
 
 
-@pytest.mark.parametrize(
-    ("url", "path"),
-    [
-        ("file:///tmp/a%20b.wav", "/tmp/a b.wav"),  # noqa: S108
-        ("file://localhost/tmp/a.wav", "/tmp/a.wav"),  # noqa: S108
-        ("file://D:/a%20b.wav", "D:/a b.wav"),  # the way DashScope's own examples write it
-        ("file:///D:/a%20b.wav", "D:/a b.wav" if os.name == "nt" else "/D:/a b.wav"),
-    ],
-)
-def test_a_file_url_names_a_path_drive_included(url: str, path: str) -> None:
-    assert path_of_file_url(url) == Path(path)
+def test_a_file_url_names_a_path_drive_included() -> None:
+    paths = {
+        "file:///tmp/a%20b.wav": "/tmp/a b.wav",  # noqa: S108
+        "file://localhost/tmp/a.wav": "/tmp/a.wav",  # noqa: S108
+        "file://D:/a%20b.wav": "D:/a b.wav",  # the way DashScope's own examples write it
+        "file:///D:/a%20b.wav": "D:/a b.wav" if os.name == "nt" else "/D:/a b.wav",
+    }
+    assert {url: path_of_file_url(url) for url in paths} == {
+        url: Path(path) for url, path in paths.items()
+    }
 
 
 FILE_URL_ELSEWHERE: dict[str, list[AnyMessage]] = {
@@ -536,22 +523,26 @@ FILE_URL_ELSEWHERE: dict[str, list[AnyMessage]] = {
 }
 
 
-@pytest.mark.parametrize("messages", FILE_URL_ELSEWHERE.values(), ids=FILE_URL_ELSEWHERE)
 def test_a_file_is_read_for_humans_only(
-    call_model: CallModel, server: LocalDashScope, messages: list[AnyMessage]
+    call_model: CallModel, server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    assert_refused(
-        call_model, server, messages, MessageError, r"^messages\[0\].content\[0\]: a file://"
-    )
+    match = r"^messages\[0\].content\[0\]: a file://"
+    for name, messages in FILE_URL_ELSEWHERE.items():
+        with subtests.test(name):
+            assert_refused(call_model, server, messages, MessageError, match)
 
 
-@pytest.mark.parametrize("kind", ["reasoning", "thinking", "tool_call", "invalid_tool_call"])
 @pytest.mark.parametrize("role", [HumanMessage, SystemMessage])
 def test_what_only_answers_hold_is_refused_elsewhere(
-    server: LocalDashScope, role: type[HumanMessage | SystemMessage], kind: str
+    server: LocalDashScope,
+    role: type[HumanMessage | SystemMessage],
+    subtests: pytest.Subtests,
 ) -> None:
-    messages = [role([{"type": kind, kind: "Hm."}, QUESTION])]
-    assert_refused(invoke, server, messages, MessageError, f"a block of type '{kind}' came")
+    for kind in ("reasoning", "thinking", "tool_call", "invalid_tool_call"):
+        messages = [role([{"type": kind, kind: "Hm."}, QUESTION])]
+        with subtests.test(kind):
+            match = f"a block of type '{kind}' came"
+            assert_refused(invoke, server, messages, MessageError, match)
 
 
 def test_a_text_file_named_wav_is_refused(
@@ -563,17 +554,17 @@ def test_a_text_file_named_wav_is_refused(
     assert_refused(call_model, server, messages, AudioError, "not usable audio")
 
 
-@pytest.mark.parametrize(
-    "path", [str(WELCOME), "welcome.wav", "./welcome.wav", "~/welcome.wav", r"C:\welcome.wav"]
-)
 @pytest.mark.parametrize("key", ["url", "base64", "file_id", "audio"])
 def test_a_bare_path_is_refused_with_the_cure(
-    server: LocalDashScope, monkeypatch: pytest.MonkeyPatch, path: str, key: str
+    server: LocalDashScope, monkeypatch: pytest.MonkeyPatch, key: str, subtests: pytest.Subtests
 ) -> None:
     monkeypatch.chdir(WELCOME.parent)
-    messages = [HumanMessage([{"type": "audio", key: path}])]
     cure = r"^messages\[0\].content\[0\].*Audio\.from_path"
-    assert_refused(invoke, server, messages, (MessageError, AudioError), cure)  # type: ignore[arg-type]
+    here = str(WELCOME)
+    for path in (here, "welcome.wav", "./welcome.wav", "~/welcome.wav", r"C:\welcome.wav"):
+        messages = [HumanMessage([{"type": "audio", key: path}])]
+        with subtests.test(path):
+            assert_refused(invoke, server, messages, (MessageError, AudioError), cure)  # type: ignore[arg-type]
 
 
 # --- text is text -----------------------------------------------------------------------------
@@ -607,24 +598,23 @@ EVERY_KIND: list[Any] = [
 
 
 @two_ways
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_text_is_text_in_every_role(
     call_model: CallModel,
     server: LocalDashScope,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    text: str,
 ) -> None:
     (tmp_path / "note.wav").write_bytes(WAV)
     monkeypatch.chdir(tmp_path)
-    messages = [
-        make(content=content)
-        for make in EVERY_KIND
-        for content in (text, [text], [{"type": "text", "text": text}])
-    ]
-    wire = sent(call_model, server, messages)
-    assert [message["content"] for message in wire] == [[{"text": text}]] * len(messages)
-    assert "x-dashscope-ossresourceresolve" not in server.requests[0].headers
+    for name, text in TEXTS.items():
+        messages = [
+            make(content=content)
+            for make in EVERY_KIND
+            for content in (text, [text], [{"type": "text", "text": text}])
+        ]
+        wire = sent(call_model, server, messages)
+        assert [message["content"] for message in wire] == [[{"text": text}]] * len(messages), name
+        assert "x-dashscope-ossresourceresolve" not in server.requests[0].headers, name
 
 
 ROLES: list[tuple[str, Callable[[str], AnyMessage]]] = [
@@ -644,7 +634,6 @@ unicode_texts = st.text(st.characters(exclude_categories=["Cs"]))
 def test_every_text_arrives_once_in_order_verbatim(
     server: LocalDashScope, history: list[tuple[Any, str]], question: str
 ) -> None:
-    server.clear()
     messages = [*[make(text) for (_, make), text in history], HumanMessage(question)]
     wire = sent(invoke, server, messages)
     assert [(message["role"], message["content"]) for message in wire] == [
@@ -665,11 +654,12 @@ LONE_SURROGATES: dict[str, list[AnyMessage]] = {
 }
 
 
-@pytest.mark.parametrize("messages", LONE_SURROGATES.values(), ids=LONE_SURROGATES)
 def test_a_lone_surrogate_is_one_clear_error(
-    call_model: CallModel, server: LocalDashScope, messages: list[AnyMessage]
+    call_model: CallModel, server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    assert_refused(call_model, server, messages, MessageError, r"messages\[0\].*UTF-8")
+    for name, messages in LONE_SURROGATES.items():
+        with subtests.test(name):
+            assert_refused(call_model, server, messages, MessageError, r"messages\[0\].*UTF-8")
 
 
 def test_a_lone_surrogate_in_what_was_answered_ends_no_conversation(
@@ -693,14 +683,15 @@ NOT_JSON = {
 }
 
 
-@pytest.mark.parametrize("value", NOT_JSON.values(), ids=NOT_JSON)
 def test_arguments_that_are_no_json_are_one_clear_error(
-    server: LocalDashScope, model: ChatQwenAudio, value: Any
+    server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    called = AIMessage("", tool_calls=[{**ADD, "args": {"a": value}}])
-    with pytest.raises(MessageError, match=r"messages\[1\]\.tool_calls\[0\]: its args cannot"):
-        model.invoke([HumanMessage("?"), called, ToolMessage("1", tool_call_id="1")])
-    assert server.requests == []
+    match = r"messages\[1\]\.tool_calls\[0\]: its args cannot"
+    for name, value in NOT_JSON.items():
+        called = AIMessage("", tool_calls=[{**ADD, "args": {"a": value}}])
+        messages = [HumanMessage("?"), called, ToolMessage("1", tool_call_id="1")]
+        with subtests.test(name):
+            assert_refused(invoke, server, messages, MessageError, match)
 
 
 def test_no_message_is_a_clear_error(call_model: CallModel, server: LocalDashScope) -> None:
@@ -865,14 +856,12 @@ CONVERSATIONS: dict[str, tuple[list[AnyMessage], list[dict[str, Any]]]] = {
 
 
 @two_ways
-@pytest.mark.parametrize(("messages", "wire"), CONVERSATIONS.values(), ids=CONVERSATIONS)
 def test_every_message_leaves_as_the_service_documents_it(
-    call_model: CallModel,
-    server: LocalDashScope,
-    messages: list[AnyMessage],
-    wire: list[dict[str, Any]],
+    call_model: CallModel, server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    assert sent(call_model, server, messages) == wire
+    for name, (messages, wire) in CONVERSATIONS.items():
+        with subtests.test(name):
+            assert sent(call_model, server, messages) == wire
 
 
 @tool
@@ -978,22 +967,25 @@ UNTAKEN: dict[str, dict[str, Any]] = {
 
 
 @two_ways
-@pytest.mark.parametrize("block", UNTAKEN.values(), ids=UNTAKEN)
 def test_what_the_model_does_not_take_is_refused_by_its_place(
-    call_model: CallModel, server: LocalDashScope, block: dict[str, Any]
+    call_model: CallModel, server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    messages = [SystemMessage("Be brief"), HumanMessage([QUESTION, block])]
-    assert_refused(call_model, server, messages, MessageError, r"^messages\[1\]\.content\[1\]: ")
+    for name, block in UNTAKEN.items():
+        messages = [SystemMessage("Be brief"), HumanMessage([QUESTION, block])]
+        with subtests.test(name):
+            place = r"^messages\[1\]\.content\[1\]: "
+            assert_refused(call_model, server, messages, MessageError, place)
 
 
-@pytest.mark.parametrize("name", ["openai image", "v1 image", "v1 video", "unknown"])
 @pytest.mark.parametrize("make", [make for _, make in ROLES], ids=[role for role, _ in ROLES])
 def test_a_refusal_says_what_the_model_takes_in_every_role(
-    server: LocalDashScope, make: Callable[..., AnyMessage], name: str
+    server: LocalDashScope, make: Callable[..., AnyMessage], subtests: pytest.Subtests
 ) -> None:
-    messages = [make([UNTAKEN[name]]), HumanMessage("?")]
     match = r"^messages\[0\]\.content\[0\]: .* takes text and audio"
-    assert_refused(invoke, server, messages, MessageError, match)
+    for name in ("openai image", "v1 image", "v1 video", "unknown"):
+        messages = [make([UNTAKEN[name]]), HumanMessage("?")]
+        with subtests.test(name):
+            assert_refused(invoke, server, messages, MessageError, match)
 
 
 def test_a_message_that_is_no_message_is_refused(

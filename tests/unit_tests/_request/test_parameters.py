@@ -145,30 +145,30 @@ def test_a_stream_of_blocks_ends_with_its_citations(
 # --- JSON ---
 
 
+ENFORCED: list[tuple[str, dict[str, Any], Any]] = [
+    (OMNI_3_5_PLUS, {}, JSON_MODE),
+    (OMNI_3_5_PLUS, SPEECH, None),
+    (OMNI_3_8, NOT_THINKING, JSON_MODE),
+    (OMNI_3_8, {"enable_thinking": False}, JSON_MODE),
+    (OMNI_3_8, {}, None),
+    (OMNI_3_8, {"reasoning_effort": "low"}, None),
+    (OMNI_3_5, {}, None),
+    (OMNI_3, {}, None),
+    (QWEN_AUDIO, {}, None),
+]
+
+
 @pytest.mark.parametrize("method", ["json_mode", "json_schema"])
-@pytest.mark.parametrize(
-    ("name", "fields", "sent"),
-    [
-        (OMNI_3_5_PLUS, {}, JSON_MODE),
-        (OMNI_3_5_PLUS, SPEECH, None),
-        (OMNI_3_8, NOT_THINKING, JSON_MODE),
-        (OMNI_3_8, {"enable_thinking": False}, JSON_MODE),
-        (OMNI_3_8, {}, None),
-        (OMNI_3_8, {"reasoning_effort": "low"}, None),
-        (OMNI_3_5, {}, None),
-        (OMNI_3, {}, None),
-        (QWEN_AUDIO, {}, None),
-    ],
-)
 def test_the_service_enforces_json_where_its_pages_say_so(
-    server: LocalDashScope, name: str, fields: Any, sent: Any, method: Any
+    server: LocalDashScope, method: Any
 ) -> None:
-    chain = model_at(server, name, **fields).with_structured_output(Note, method=method)
-    server.script('{"text": "a"}')
-    assert chain.invoke("Answer with JSON that has a text.") == Note(text="a")
-    (request,) = server.requests
-    assert request.json.get("response_format") == sent
-    assert "one JSON object" in str(request.messages[0]["content"])
+    for name, fields, sent in ENFORCED:
+        chain = model_at(server, name, **fields).with_structured_output(Note, method=method)
+        server.script('{"text": "a"}')
+        assert chain.invoke("Answer with JSON that has a text.") == Note(text="a")
+        request = server.requests[-1]
+        assert request.json.get("response_format") == sent, (name, fields)
+        assert "one JSON object" in str(request.messages[0]["content"]), (name, fields)
 
 
 def test_the_local_test_server_refuses_json_as_the_service_does(server: LocalDashScope) -> None:
@@ -177,12 +177,13 @@ def test_the_local_test_server_refuses_json_as_the_service_does(server: LocalDas
         model.invoke("Hi", response_format=JSON_MODE)
 
 
-@pytest.mark.parametrize(
-    "name", ["qwen-audio-turbo-latest", "qwen3.5-omni-flash", "qwen3.8-omni-flash"]
-)
-def test_a_schema_is_refused_where_no_model_has_it(server: LocalDashScope, name: str) -> None:
-    with pytest.raises(errors.InvalidRequestError, match=r"pass ToolStrategy\(…\) to create_agent"):
-        model_at(server, name).invoke("Hi", response_format={"type": "json_schema"})
+def test_a_schema_is_refused_where_no_model_has_it(
+    server: LocalDashScope, subtests: pytest.Subtests
+) -> None:
+    match = r"pass ToolStrategy\(…\) to create_agent"
+    for name in ("qwen-audio-turbo-latest", "qwen3.5-omni-flash", "qwen3.8-omni-flash"):
+        with subtests.test(name), pytest.raises(errors.InvalidRequestError, match=match):
+            model_at(server, name).invoke("Hi", response_format={"type": "json_schema"})
     assert server.requests == []
 
 
@@ -218,12 +219,12 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "parameters", "why"), REFUSED.values(), ids=REFUSED)
 def test_what_a_model_does_not_have_is_not_sent(
-    server: LocalDashScope, name: str, parameters: dict[str, Any], why: str
+    server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    with pytest.raises(errors.InvalidRequestError, match=why):
-        model_at(server, name).invoke("?", **parameters)
+    for case, (name, parameters, why) in REFUSED.items():
+        with subtests.test(case), pytest.raises(errors.InvalidRequestError, match=why):
+            model_at(server, name).invoke("?", **parameters)
     assert server.requests == []
 
 
@@ -245,14 +246,14 @@ SHAPES: dict[str, Any] = {
 
 @TWO_WAYS
 @pytest.mark.parametrize("given", ["call", "model_kwargs"])
-@pytest.mark.parametrize("name", SHAPES)
 def test_a_parameter_of_another_shape_is_refused(
-    call_model: CallModel, server: LocalDashScope, name: str, given: str
+    call_model: CallModel, server: LocalDashScope, given: str, subtests: pytest.Subtests
 ) -> None:
-    wrong = {name: SHAPES[name]}
-    options = wrong if given == "call" else {"model_kwargs": wrong}
-    with pytest.raises(errors.InvalidRequestError, match=f"{name} is .*, expected a|True or False"):
-        call_model(model_at(server, OMNI_3_8), "?", **options)
+    for name, value in SHAPES.items():
+        options = {name: value} if given == "call" else {"model_kwargs": {name: value}}
+        match = f"{name} is .*, expected a|True or False"
+        with subtests.test(name), pytest.raises(errors.InvalidRequestError, match=match):
+            call_model(model_at(server, OMNI_3_8), "?", **options)
     assert server.requests == []
 
 

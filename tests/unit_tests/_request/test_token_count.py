@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,8 @@ from langchain_qwen_audio.errors import AudioError, MessageError
 from langchain_qwen_audio.local import LocalDashScope
 from tests.unit_tests.recordings import (
     DATA,
-    NAMES,
     QUESTION,
     RECORDINGS,
-    Recording,
     question_about,
     tone,
 )
@@ -29,9 +28,18 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.disable_socket
 
-TOKENIZER = get_tokenizer("qwen-turbo")
 TEXTS = ["", "Hello, world!", "你好,世界。", "émigré 🎧 \n\n\t x", "<|im_start|>", "word " * 500]
-QUESTION_TOKENS = len(TOKENIZER.encode(QUESTION["text"]))
+
+
+tokenizer = functools.cache(lambda: get_tokenizer("qwen-turbo"))
+
+
+def encoded(text: str) -> list[int]:
+    return list(tokenizer().encode(text))
+
+
+def question_tokens() -> int:
+    return len(encoded(QUESTION["text"]))
 
 
 @pytest.fixture
@@ -39,12 +47,12 @@ def model() -> ChatQwenAudio:
     return ChatQwenAudio(api_key="local", local_files=True)
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_text_is_counted_by_qwens_tokenizer(model: ChatQwenAudio, text: str) -> None:
-    expected = TOKENIZER.encode(text)
-    assert model.get_token_ids(text) == expected
-    assert model.get_num_tokens(text) == len(expected)
-    assert model.get_num_tokens_from_messages([HumanMessage(text)]) == len(expected)
+def test_text_is_counted_by_qwens_tokenizer(model: ChatQwenAudio) -> None:
+    for text in TEXTS:
+        expected = encoded(text)
+        assert model.get_token_ids(text) == expected
+        assert model.get_num_tokens(text) == len(expected)
+        assert model.get_num_tokens_from_messages([HumanMessage(text)]) == len(expected)
 
 
 def test_known_counts_stay(model: ChatQwenAudio) -> None:
@@ -52,33 +60,35 @@ def test_known_counts_stay(model: ChatQwenAudio) -> None:
     assert model.get_num_tokens("你好") == 1
 
 
-@pytest.mark.parametrize(
-    ("seconds", "tokens"), [(0.1, 25), (1.0, 25), (3.4, 85), (30.0, 750), (61.0, 1_525)]
-)
-def test_audio_counts_25_a_second_and_25_at_least(
-    model: ChatQwenAudio, seconds: float, tokens: int
+def test_audio_counts_25_a_second_and_25_at_least(model: ChatQwenAudio) -> None:
+    for seconds, tokens in ((0.1, 25), (1.0, 25), (3.4, 85), (30.0, 750), (61.0, 1_525)):
+        messages = question_about(Audio.from_array(tone(seconds, 8_000), 8_000))
+        counted = model.get_num_tokens_from_messages(messages)
+        assert counted == tokens + question_tokens(), seconds
+
+
+def test_a_file_counts_as_long_as_it_sounds(
+    model: ChatQwenAudio, subtests: pytest.Subtests
 ) -> None:
-    messages = question_about(Audio.from_array(tone(seconds, 8_000), 8_000))
-    assert model.get_num_tokens_from_messages(messages) == tokens + QUESTION_TOKENS
+    for it in RECORDINGS:
+        counted = model.get_num_tokens_from_messages(question_about(it.path.as_uri()))
+        with subtests.test(it.name):
+            tokens = max(25, it.seconds * 25)
+            assert counted - question_tokens() == pytest.approx(tokens, abs=1.5)
 
 
-@pytest.mark.parametrize("recording", RECORDINGS, ids=NAMES)
-def test_a_file_counts_as_long_as_it_sounds(model: ChatQwenAudio, recording: Recording) -> None:
-    counted = model.get_num_tokens_from_messages(question_about(recording.path.as_uri()))
-    assert counted - QUESTION_TOKENS == pytest.approx(max(25, recording.seconds * 25), abs=1.5)
-
-
-@pytest.mark.parametrize("url", ["https://example.com/a.wav", "http://x/a.mp3", "oss://x/a.wav"])
 @pytest.mark.parametrize("fetch", ["service", "client"])
-def test_a_url_counts_as_the_longest_clip_that_is_taken(fetch: Any, url: str) -> None:
+def test_a_url_counts_as_the_longest_clip_that_is_taken(fetch: Any) -> None:
     model = ChatQwenAudio(api_key="local", fetch=fetch)
-    assert model.get_num_tokens_from_messages(question_about(url, url)) == 1_500 + QUESTION_TOKENS
+    for url in ("https://example.com/a.wav", "http://x/a.mp3", "oss://x/a.wav"):
+        counted = model.get_num_tokens_from_messages(question_about(url, url))
+        assert counted == 1_500 + question_tokens(), url
 
 
 def test_truncation_is_counted_as_what_is_sent() -> None:
     messages = question_about(Audio.from_array(tone(61, 8_000), 8_000))
     model = ChatQwenAudio(api_key="local", long_audio="truncate")
-    assert model.get_num_tokens_from_messages(messages) == 750 + QUESTION_TOKENS
+    assert model.get_num_tokens_from_messages(messages) == 750 + question_tokens()
 
 
 def look_up(word: str) -> str:
@@ -88,7 +98,7 @@ def look_up(word: str) -> str:
 
 def test_tools_are_counted(model: ChatQwenAudio) -> None:
     messages: list[BaseMessage] = [HumanMessage("?")]
-    schema = TOKENIZER.encode(json.dumps(convert_to_openai_tool(look_up)))
+    schema = encoded(json.dumps(convert_to_openai_tool(look_up)))
     bare = model.get_num_tokens_from_messages(messages)
     assert bare == 1
     assert model.get_num_tokens_from_messages(messages, tools=[look_up]) == bare + len(schema)
@@ -105,10 +115,10 @@ def test_all_of_a_conversation_is_counted(model: ChatQwenAudio) -> None:
         ToolMessage("a pet", tool_call_id="call-1"),
     ]
     counts = [model.get_num_tokens_from_messages([message]) for message in messages]
-    assert counts[0] == len(TOKENIZER.encode("Be brief."))
-    assert counts[1] == round(1.149 * 25) + QUESTION_TOKENS
-    assert counts[2] > len(TOKENIZER.encode("Wait.")) + len(TOKENIZER.encode("Hm, hm."))
-    assert counts[3] == len(TOKENIZER.encode("a pet"))
+    assert counts[0] == len(encoded("Be brief."))
+    assert counts[1] == round(1.149 * 25) + question_tokens()
+    assert counts[2] > len(encoded("Wait.")) + len(encoded("Hm, hm."))
+    assert counts[3] == len(encoded("a pet"))
     assert model.get_num_tokens_from_messages(messages) == sum(counts)
 
 
@@ -121,7 +131,7 @@ def test_the_count_of_audio_is_the_services() -> None:
         usage = model.invoke(messages).usage_metadata
         assert usage
         of_audio = usage["input_token_details"]["audio"]
-    assert model.get_num_tokens_from_messages(messages) == of_audio + QUESTION_TOKENS
+    assert model.get_num_tokens_from_messages(messages) == of_audio + question_tokens()
 
 
 def test_forbidden_and_broken_files_are_refused(tmp_path: Path) -> None:

@@ -102,23 +102,21 @@ BLOCK_FORMATS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "non_standard": ({"type": "non_standard", "value": {"video": URL}}, seen(URL)),
 }
-every_block_format = pytest.mark.parametrize(
-    ("block", "part"), BLOCK_FORMATS.values(), ids=BLOCK_FORMATS
-)
 
 
 @TWO_WAYS
-@every_block_format
 def test_every_block_format_of_a_video_becomes_one_part(
-    call_model: CallModel, server: LocalDashScope, block: dict[str, Any], part: dict[str, Any]
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
-    messages = [HumanMessage([block, QUESTION])]
+    messages = [HumanMessage([block, QUESTION]) for block, _ in BLOCK_FORMATS.values()]
     before = copy.deepcopy(messages)
     call_model(model_at(server, OMNI_3_5), messages)
     assert messages == before, "the messages were changed"
     assert server.requests[0].json == {
         "model": OMNI_3_5,
-        "messages": [{"role": "user", "content": [part, QUESTION]}],
+        "messages": [
+            {"role": "user", "content": [part, QUESTION]} for _, part in BLOCK_FORMATS.values()
+        ],
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -134,15 +132,25 @@ def test_every_omni_model_takes_a_video_and_frames(
         assert server.requests[-1].messages == [{"role": "user", "content": [part, QUESTION]}]
 
 
-@pytest.mark.parametrize(("mime_type", "data"), FILES.items())
 def test_the_type_of_a_video_is_read_from_its_bytes_where_none_is_given(
-    server: LocalDashScope, mime_type: str, data: bytes
+    server: LocalDashScope,
 ) -> None:
-    for claimed, expected in (("", mime_type), ("text/plain", mime_type), ("video/x", "video/x")):
-        block = {"type": "video", "base64": b64(data), "mime_type": claimed}
-        model_at(server, OMNI_3_8).invoke([HumanMessage([block])])
-        (part,) = server.requests[-1].messages[0]["content"]
-        assert part == seen(f"data:{expected};base64,{b64(data)}")
+    rows = [
+        (data, claimed, expected)
+        for mime_type, data in FILES.items()
+        for claimed, expected in (
+            ("", mime_type),
+            ("text/plain", mime_type),
+            ("video/x", "video/x"),
+        )
+    ]
+    blocks: list[Any] = [
+        {"type": "video", "base64": b64(it), "mime_type": claim} for it, claim, _ in rows
+    ]
+    model_at(server, OMNI_3_8).invoke([HumanMessage(blocks)])
+    assert server.requests[0].messages[0]["content"] == [
+        seen(f"data:{expected};base64,{b64(data)}") for data, _, expected in rows
+    ]
 
 
 def test_everything_goes_along_in_order_where_it_mixes(server: LocalDashScope) -> None:
@@ -179,26 +187,26 @@ def test_videos_go_along_natively(server: LocalDashScope, name: str) -> None:
 
 
 @TWO_WAYS
-@pytest.mark.parametrize("name", BLIND)
 def test_videos_are_refused_where_they_are_not_taken(
-    call_model: CallModel, server: LocalDashScope, name: str
+    call_model: CallModel, server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
     match = (
         r"messages\[0\]\.content\[1\]: a block of type 'video' came; this model takes text and "
         r"audio.*; qwen3\.8-omni-flash takes videos"
     )
-    with pytest.raises(errors.MessageError, match=match):
-        call_model(model_at(server, name), [HumanMessage([AUDIO, VIDEO])])
+    for name in BLIND:
+        with subtests.test(name), pytest.raises(errors.MessageError, match=match):
+            call_model(model_at(server, name), [HumanMessage([AUDIO, VIDEO])])
     assert server.requests == []
 
 
-@every_block_format
 def test_videos_are_refused_in_every_form(
-    server: LocalDashScope, block: dict[str, Any], part: dict[str, Any]
+    server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
     match = r"messages\[0\]\.content\[0\]: .* takes videos"
-    with pytest.raises(errors.MessageError, match=match):
-        invoke(model_at(server, BLIND[0]), [HumanMessage([block])])
+    for name, (block, _) in BLOCK_FORMATS.items():
+        with subtests.test(name), pytest.raises(errors.MessageError, match=match):
+            invoke(model_at(server, BLIND[0]), [HumanMessage([block])])
     assert server.requests == []
 
 
@@ -226,12 +234,13 @@ NO_VIDEOS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("block", "why"), NO_VIDEOS.values(), ids=NO_VIDEOS)
 def test_what_is_no_video_is_refused_with_its_place(
-    server: LocalDashScope, block: dict[str, Any], why: str
+    server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    with pytest.raises(errors.MessageError, match=rf"messages\[0\]\.content\[1\].*({why})"):
-        invoke(model_at(server, OMNI_3_8), [HumanMessage([QUESTION, block])])
+    for name, (block, why) in NO_VIDEOS.items():
+        match = rf"messages\[0\]\.content\[1\].*({why})"
+        with subtests.test(name), pytest.raises(errors.MessageError, match=match):
+            invoke(model_at(server, OMNI_3_8), [HumanMessage([QUESTION, block])])
     assert server.requests == []
 
 
@@ -244,10 +253,10 @@ def frames(count: int) -> dict[str, Any]:
 
 
 def images(count: int, url: str) -> list[dict[str, Any]]:
-    return [{"type": "image", "url": url}] * count
+    return [{"image": url}] * count
 
 
-TOO_MUCH: dict[str, tuple[str, list[dict[str, Any]], str]] = {
+TOO_MUCH: dict[str, tuple[str, list[Any], str]] = {
     "turbo, 3 frames": (TURBO, [frames(3)], "takes 4 to 80 images as a video, and 3 came"),
     "turbo, 81 frames": (TURBO, [frames(81)], "takes 4 to 80 images as a video, and 81 came"),
     "3, 1 frame": (OMNI_3, [frames(1)], "takes 2 to 128 images as a video, and 1 came"),
@@ -257,7 +266,11 @@ TOO_MUCH: dict[str, tuple[str, list[dict[str, Any]], str]] = {
     "turbo, 2 videos": (TURBO, [VIDEO, VIDEO], "takes 1 video a message, and 2 came"),
     "3, 2 videos": (OMNI_3, [VIDEO, VIDEO], "takes 1 video a message, and 2 came"),
     "3.8, 65 videos": (OMNI_3_8, [VIDEO] * 65, "takes 64 videos a message, and 65 came"),
-    "3.5, 513 videos": (OMNI_3_5, [VIDEO] * 513, "takes 512 videos at URLs in a request, and 513"),
+    "3.5, 513 videos": (
+        OMNI_3_5,
+        [{"video": URL}] * 513,
+        "takes 512 videos at URLs in a request, and 513",
+    ),
     "3.5, 251 in base64": (
         OMNI_3_5,
         [{"video": MP4_URI}] * 251,
@@ -279,37 +292,36 @@ TOO_MUCH: dict[str, tuple[str, list[dict[str, Any]], str]] = {
 
 
 @TWO_WAYS
-@pytest.mark.parametrize(("name", "blocks", "why"), TOO_MUCH.values(), ids=TOO_MUCH)
 def test_what_is_over_a_documented_limit_is_refused(
-    call_model: CallModel,
-    server: LocalDashScope,
-    name: str,
-    blocks: list[Any],
-    why: str,
+    call_model: CallModel, server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    with pytest.raises(errors.MessageError, match=rf"{name} .*{why}"):
-        call_model(model_at(server, name), [SystemMessage("Be brief"), HumanMessage(blocks)])
+    for case, (name, blocks, why) in TOO_MUCH.items():
+        messages = [SystemMessage("Be brief"), HumanMessage(blocks)]
+        match = rf"{name} .*{why}"
+        with subtests.test(case), pytest.raises(errors.MessageError, match=match):
+            call_model(model_at(server, name), messages)
     assert server.requests == []
 
 
-AT_THE_LIMIT: dict[str, tuple[str, list[dict[str, Any]]]] = {
+AT_THE_LIMIT: dict[str, tuple[str, list[Any]]] = {
     "turbo, 80 frames": (TURBO, [frames(80)]),
     "3, 128 frames": (OMNI_3, [frames(128)]),
     "3.8, 2,048 frames": (OMNI_3_8, [frames(2_048)]),
     "3.8, 64 videos": (OMNI_3_8, [VIDEO] * 64),
     "3.5, 250 videos in base64 and 512 at URLs": (
         OMNI_3_5,
-        [{"video": MP4_URI}] * 250 + [VIDEO] * 512,
+        [{"video": MP4_URI}] * 250 + [{"video": URL}] * 512,
     ),
     "a video of 10 MB": (OMNI_3_5, [{"video": BIG[:10_485_760]}]),
     "a large image of 3.8, for which none is documented": (OMNI_3_8, images(1, BIG_IMAGE)),
 }
 
 
-@pytest.mark.parametrize(("name", "blocks"), AT_THE_LIMIT.values(), ids=AT_THE_LIMIT)
-def test_what_is_at_a_limit_is_sent(server: LocalDashScope, name: str, blocks: list[Any]) -> None:
-    assert model_at(server, name).invoke([HumanMessage(blocks)]).content == "ok"
-    assert len(server.requests[0].messages[0]["content"]) == len(blocks)
+def test_what_is_at_a_limit_is_sent(server: LocalDashScope, subtests: pytest.Subtests) -> None:
+    for case, (name, blocks) in AT_THE_LIMIT.items():
+        with subtests.test(case):
+            assert model_at(server, name).invoke([HumanMessage(blocks)]).content == "ok"
+            assert len(server.requests[-1].messages[0]["content"]) == len(blocks)
 
 
 # --- local files ---
@@ -418,19 +430,15 @@ def record() -> list[dict[str, Any]]:
 
 
 @TWO_WAYS
-@pytest.mark.parametrize(
-    "content",
-    [[VIDEO], json.dumps([VIDEO]), json.dumps(VIDEO)],
-    ids=["blocks", "JSON", "JSON of one"],
-)
 def test_a_video_that_a_tool_returned_goes_into_a_users_message(
-    call_model: CallModel, server: LocalDashScope, content: Any
+    call_model: CallModel, server: LocalDashScope
 ) -> None:
-    call_model(model_at(server, OMNI_3_8), after_tool(content))
-    assert server.requests[0].messages[2:] == [
-        {"role": "tool", "content": "[video: see the next message]", "tool_call_id": "1"},
-        {"role": "user", "content": [seen(URL)]},
-    ]
+    for content in ([VIDEO], json.dumps([VIDEO]), json.dumps(VIDEO)):
+        call_model(model_at(server, OMNI_3_8), after_tool(content))
+        assert server.requests[-1].messages[2:] == [
+            {"role": "tool", "content": "[video: see the next message]", "tool_call_id": "1"},
+            {"role": "user", "content": [seen(URL)]},
+        ], content
 
 
 def test_a_tool_of_langchain_may_return_a_video(server: LocalDashScope) -> None:
@@ -448,13 +456,12 @@ JSON_TEXTS = {
 }
 
 
-@pytest.mark.parametrize("content", JSON_TEXTS.values(), ids=JSON_TEXTS)
-def test_other_json_of_a_tool_stays_text(server: LocalDashScope, content: Any) -> None:
-    text = json.dumps(content)
-    model_at(server, OMNI_3_8).invoke(after_tool(text))
-    assert server.requests[0].messages[2:] == [
-        {"role": "tool", "content": text, "tool_call_id": "1"}
-    ]
+def test_other_json_of_a_tool_stays_text(server: LocalDashScope) -> None:
+    for name, content in JSON_TEXTS.items():
+        text = json.dumps(content)
+        model_at(server, OMNI_3_8).invoke(after_tool(text))
+        result = {"role": "tool", "content": text, "tool_call_id": "1"}
+        assert server.requests[-1].messages[2:] == [result], name
 
 
 def test_json_of_a_video_stays_text_for_a_model_that_takes_none(server: LocalDashScope) -> None:
@@ -486,16 +493,17 @@ COUNTED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "block", "tokens"), COUNTED)
 def test_images_and_videos_count_as_the_most_that_they_can_be(
-    server: LocalDashScope, name: str, block: dict[str, Any], tokens: float
+    server: LocalDashScope, subtests: pytest.Subtests
 ) -> None:
-    model = model_at(server, name, region="cn-beijing")
-    alone = model.get_num_tokens_from_messages([HumanMessage([QUESTION])])
-    both = HumanMessage([QUESTION, block])
-    assert model.get_num_tokens_from_messages([both]) == alone + tokens
-    why = "counts as the most tokens" if tokens else "is not known"
-    assert any(why in it for it in model.estimate_cost([both]).unknown)
+    for name, block, tokens in COUNTED:
+        with subtests.test(name, tokens=tokens):
+            model = model_at(server, name, region="cn-beijing")
+            alone = model.get_num_tokens_from_messages([HumanMessage([QUESTION])])
+            both = HumanMessage([QUESTION, block])
+            assert model.get_num_tokens_from_messages([both]) == alone + tokens
+            why = "counts as the most tokens" if tokens else "is not known"
+            assert any(why in it for it in model.estimate_cost([both]).unknown)
     assert server.requests == []
 
 

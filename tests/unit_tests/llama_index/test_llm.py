@@ -182,14 +182,12 @@ def test_breaking_off_a_stream_ends_it(server: LocalDashScope, llm: QwenAudio) -
 # --- what is requested ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("temperature", [0.0, 0.7, None])
-def test_zero_stays_zero(
-    call_model: CallModel, server: LocalDashScope, temperature: float | None
-) -> None:
-    call_model(llm_at(server, QWEN_AUDIO, temperature=temperature), HI)
-    expected = {} if temperature is None else {"temperature": temperature}
-    parameters = server.requests[0].parameters
-    assert {name: parameters[name] for name in parameters if name == "temperature"} == expected
+def test_zero_stays_zero(call_model: CallModel, server: LocalDashScope) -> None:
+    for temperature in (0.0, 0.7, None):
+        call_model(llm_at(server, QWEN_AUDIO, temperature=temperature), HI)
+        sent = server.requests[-1].parameters
+        assert sent.get("temperature") == temperature
+        assert ("temperature" in sent) == (temperature is not None)
 
 
 def test_a_call_may_say_otherwise(call_model: CallModel, server: LocalDashScope) -> None:
@@ -238,23 +236,24 @@ def test_other_names_of_fields() -> None:
     assert llm.chat_model.api_key.get_secret_value() == "sk-1"
 
 
-@pytest.mark.parametrize(
-    ("fields", "match"),
-    [
-        ({}, "no API key: set the environment variable DASHSCOPE_API_KEY"),
-        ({"api_key": "sk-secret", "temprature": 1}, "temprature: Extra inputs"),
-        ({"api_key": "sk-secret", "long_audio": "perhaps"}, "long_audio: Input should be"),
-        ({"api_key": "sk-secret secret"}, "white space"),
-        ({"api_key": ["sk-secret"]}, "api_key"),
-        ({"additional_kwargs": {"api_key": "sk-secret"}}, "additional_kwargs names api_key"),
-        ({"additional_kwargs": {"dashscope_api_key": "sk-secret"}}, "names dashscope_api_key"),
-    ],
-)
-def test_wrong_fields(monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], match: str) -> None:
+WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
+    ({}, "no API key: set the environment variable DASHSCOPE_API_KEY"),
+    ({"api_key": "sk-secret", "temprature": 1}, "temprature: Extra inputs"),
+    ({"api_key": "sk-secret", "long_audio": "perhaps"}, "long_audio: Input should be"),
+    ({"api_key": "sk-secret secret"}, "white space"),
+    ({"api_key": ["sk-secret"]}, "api_key"),
+    ({"additional_kwargs": {"api_key": "sk-secret"}}, "additional_kwargs names api_key"),
+    ({"additional_kwargs": {"dashscope_api_key": "sk-secret"}}, "names dashscope_api_key"),
+]
+
+
+def test_wrong_fields(monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests) -> None:
     monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
-    with pytest.raises(ValidationError, match=match) as caught:
-        QwenAudio(**fields)
-    assert "secret" not in str(caught.value)
+    for fields, match in WRONG_FIELDS:
+        with subtests.test(match):
+            with pytest.raises(ValidationError, match=match) as caught:
+                QwenAudio(**fields)
+            assert "secret" not in str(caught.value)
 
 
 METADATA = {  # the window is what goes in and what comes out
@@ -265,12 +264,12 @@ METADATA = {  # the window is what goes in and what comes out
 }
 
 
-@pytest.mark.parametrize("model", METADATA)
-def test_metadata(model: str) -> None:
-    metadata = QwenAudio(model=model, api_key="local").metadata
-    found = metadata.context_window, metadata.num_output, metadata.is_function_calling_model
-    assert found == METADATA[model]
-    assert (metadata.is_chat_model, metadata.model_name) == (True, model)
+def test_metadata() -> None:
+    for model, told in METADATA.items():
+        metadata = QwenAudio(model=model, api_key="local").metadata
+        found = metadata.context_window, metadata.num_output, metadata.is_function_calling_model
+        assert found == told, model
+        assert (metadata.is_chat_model, metadata.model_name) == (True, model)
 
 
 def test_metadata_as_told() -> None:
@@ -292,12 +291,14 @@ FAILURES: dict[str, tuple[RawReply, type[QwenAudioError]]] = {
 }
 
 
-@pytest.mark.parametrize("name", FAILURES)
-def test_errors_raise(call_model: CallModel, server: LocalDashScope, name: str) -> None:
-    reply, error = FAILURES[name]
-    server.script(reply)
-    with pytest.raises(error):
-        call_model(llm_at(server, QWEN_AUDIO, max_retries=0), HI)
+def test_errors_raise(
+    call_model: CallModel, server: LocalDashScope, subtests: pytest.Subtests
+) -> None:
+    llm = llm_at(server, QWEN_AUDIO, max_retries=0)
+    for name, (reply, error) in FAILURES.items():
+        server.script(reply)
+        with subtests.test(name), pytest.raises(error):
+            call_model(llm, HI)
 
 
 def test_errors_of_completions_raise(server: LocalDashScope) -> None:
@@ -449,28 +450,29 @@ def test_calls(call_model: CallModel, server: LocalDashScope, model: str) -> Non
             assert so_far.tool_kwargs.items() <= {"a": 2, "b": 3}.items()
 
 
-@pytest.mark.parametrize(
-    ("options", "choice"),
-    [
-        ({}, None),
-        ({"tool_required": True}, "required"),
-        ({"tool_choice": "auto"}, "auto"),
-        ({"tool_choice": "required"}, "required"),
-        ({"tool_choice": "none"}, "none"),
-        ({"tool_choice": "add"}, {"type": "function", "function": {"name": "add"}}),
-        (
-            {"tool_choice": {"type": "function", "function": {"name": "add"}}},
-            {"type": "function", "function": {"name": "add"}},
-        ),
-    ],
-)
-def test_what_must_be_called(server: LocalDashScope, options: Any, choice: Any) -> None:
-    llm_at(server, "qwen3.5-omni-flash").chat_with_tools([ADD, FORTY], "2 + 3?", **options)
-    parameters = server.requests[0].parameters
-    assert [tool["function"]["name"] for tool in parameters["tools"]] == ["add", "forty"]
-    assert parameters["tools"][0]["function"]["description"].endswith("Add two numbers.")
-    assert parameters.get("tool_choice") == choice
-    assert parameters["parallel_tool_calls"] is False
+CHOICES: list[tuple[dict[str, Any], Any]] = [
+    ({}, None),
+    ({"tool_required": True}, "required"),
+    ({"tool_choice": "auto"}, "auto"),
+    ({"tool_choice": "required"}, "required"),
+    ({"tool_choice": "none"}, "none"),
+    ({"tool_choice": "add"}, {"type": "function", "function": {"name": "add"}}),
+    (
+        {"tool_choice": {"type": "function", "function": {"name": "add"}}},
+        {"type": "function", "function": {"name": "add"}},
+    ),
+]
+
+
+def test_what_must_be_called(server: LocalDashScope) -> None:
+    llm = llm_at(server, "qwen3.5-omni-flash")
+    for options, choice in CHOICES:
+        llm.chat_with_tools([ADD, FORTY], "2 + 3?", **options)
+        parameters = server.requests[-1].parameters
+        assert [tool["function"]["name"] for tool in parameters["tools"]] == ["add", "forty"]
+        assert parameters["tools"][0]["function"]["description"].endswith("Add two numbers.")
+        assert parameters.get("tool_choice") == choice, options
+        assert parameters["parallel_tool_calls"] is False, options
 
 
 @WITH_TOOLS

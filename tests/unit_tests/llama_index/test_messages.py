@@ -73,6 +73,7 @@ def sent(
     call_model: CallModel, server: LocalDashScope, *messages: ChatMessage
 ) -> list[dict[str, Any]]:
     """Call the model; return the messages on the wire; the rest of the body is as always."""
+    server.clear()
     call_model(QwenAudio(base_url=server.base_url, api_key="local", local_files=True), messages)
     (request,) = server.requests
     incremental = {"incremental_output": True} if "stream" in call_model.__name__ else {}
@@ -143,13 +144,11 @@ def _at_its_end(data: bytes) -> io.BytesIO:
     return file
 
 
-@pytest.mark.parametrize("name", BLOCKS)
-def test_audio_in_every_form(
-    call_model: CallModel, server: LocalDashScope, folder: Path, name: str
-) -> None:
-    make, expected = BLOCKS[name]
-    assert sent(call_model, server, user(make(folder), QUESTION)) == [
+def test_audio_in_every_form(call_model: CallModel, server: LocalDashScope, folder: Path) -> None:
+    messages = [user(make(folder), QUESTION) for make, _ in BLOCKS.values()]
+    assert sent(call_model, server, *messages) == [
         {"role": "user", "content": [{"audio": expected}, {"text": "What is said?"}]}
+        for _, expected in BLOCKS.values()
     ]
 
 
@@ -162,16 +161,15 @@ CONTAINERS = {
 }
 
 
-@pytest.mark.parametrize("name", CONTAINERS)
 def test_odd_guesses_are_corrected_from_the_bytes(
-    server: LocalDashScope, caplog: pytest.LogCaptureFixture, name: str
+    server: LocalDashScope, caplog: pytest.LogCaptureFixture
 ) -> None:
-    data, mime_type = CONTAINERS[name]
     llm = llm_at(server, "qwen3-asr-flash")  # which takes all of these as they are
     with caplog.at_level(logging.WARNING, "langchain_qwen_audio"):
-        chat(llm, [user(AudioBlock(audio=data))])
-    (request,) = server.requests
-    assert request.messages[0]["content"] == [{"audio": data_uri(data, mime_type)}]
+        for data, mime_type in CONTAINERS.values():
+            chat(llm, [user(AudioBlock(audio=data))])
+            (content,) = server.requests[-1].messages[0]["content"]
+            assert content == {"audio": data_uri(data, mime_type)}
     assert caplog.messages == [], "the user is told off for what LlamaIndex guessed"
 
 
@@ -216,22 +214,20 @@ def test_several_in_a_message_keep_their_order(
     ]
 
 
-@pytest.mark.parametrize(
-    ("role", "on_wire"),
-    [
-        *((role, "system") for role in ("system", "developer")),
-        *((role, "assistant") for role in ("assistant", "chatbot", "model")),
-        ("user", "user"),
-    ],
-)
-def test_audio_in_every_role(
-    call_model: CallModel, server: LocalDashScope, role: str, on_wire: str
-) -> None:
-    message = ChatMessage(role=role, blocks=[TextBlock(text="Hm."), AudioBlock(audio=WAV)])
-    assert sent(call_model, server, message, user(QUESTION))[0] == {
-        "role": on_wire,
-        "content": [{"text": "Hm."}, {"audio": WAV_URI}],
+def test_audio_in_every_role(call_model: CallModel, server: LocalDashScope) -> None:
+    roles = {
+        **dict.fromkeys(("system", "developer"), "system"),
+        **dict.fromkeys(("assistant", "chatbot", "model"), "assistant"),
+        "user": "user",
     }
+    messages = [
+        ChatMessage(role=role, blocks=[TextBlock(text="Hm."), AudioBlock(audio=WAV)])
+        for role in roles
+    ]
+    assert sent(call_model, server, *messages, user(QUESTION))[:-1] == [
+        {"role": on_wire, "content": [{"text": "Hm."}, {"audio": WAV_URI}]}
+        for on_wire in roles.values()
+    ]
 
 
 @pytest.mark.parametrize("role", ["tool", "function"])
@@ -273,17 +269,16 @@ def test_names_travel(call_model: CallModel, server: LocalDashScope) -> None:
     ]
 
 
-@pytest.mark.parametrize("role", ["system", "user", "assistant", "tool"])
-@pytest.mark.parametrize(
-    "text",
-    ["{folder}/a.wav", "file://{folder}/a.wav", '[{{"type": "audio", "base64": "UklGRg=="}}]', ""],
-    ids=["path", "file URL", "block", "nothing"],
-)
-def test_texts_stay_texts(server: LocalDashScope, folder: Path, role: str, text: str) -> None:
-    text = text.format(folder=folder)
-    message = ChatMessage(role=role, content=text, additional_kwargs={"tool_call_id": "1"})
-    on_wire = sent(chat, server, user(QUESTION), message, user(QUESTION))
-    assert on_wire[1]["content"] == [{"text": text}]
+def test_texts_stay_texts(server: LocalDashScope, folder: Path) -> None:
+    path = str(folder / "a.wav")
+    texts = [path, f"file://{path}", '[{"type": "audio", "base64": "UklGRg=="}]', ""]
+    messages = [
+        ChatMessage(role=role, content=text, additional_kwargs={"tool_call_id": "1"})
+        for role in ("system", "user", "assistant", "tool")
+        for text in texts
+    ]
+    on_wire = sent(chat, server, user(QUESTION), *messages, user(QUESTION))
+    assert [it["content"] for it in on_wire[1:-1]] == [[{"text": text}] for text in texts] * 4
 
 
 def test_a_message_without_blocks_says_nothing(
@@ -334,11 +329,13 @@ REFUSED: dict[str, tuple[str, Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_sent_is_refused(server: LocalDashScope, llm: QwenAudio, name: str) -> None:
-    role, block, match = REFUSED[name]
-    message = ChatMessage(role=role, blocks=[TextBlock(text="a"), block])
-    assert_refused(llm, server, message, MessageError, match)
+def test_what_cannot_be_sent_is_refused(
+    server: LocalDashScope, llm: QwenAudio, subtests: pytest.Subtests
+) -> None:
+    for name, (role, block, match) in REFUSED.items():
+        message = ChatMessage(role=role, blocks=[TextBlock(text="a"), block])
+        with subtests.test(name):
+            assert_refused(llm, server, message, MessageError, match)
 
 
 UNUSABLE: dict[str, tuple[Callable[[Path], AudioBlock], str]] = {
@@ -361,12 +358,12 @@ def _gone(path: Path) -> AudioBlock:
     return block
 
 
-@pytest.mark.parametrize("name", UNUSABLE)
 def test_unusable_audio_is_refused(
-    server: LocalDashScope, llm: QwenAudio, folder: Path, name: str
+    server: LocalDashScope, llm: QwenAudio, folder: Path, subtests: pytest.Subtests
 ) -> None:
-    make, match = UNUSABLE[name]
-    assert_refused(llm, server, user(make(folder)), AudioError, match)
+    for name, (make, match) in UNUSABLE.items():
+        with subtests.test(name):
+            assert_refused(llm, server, user(make(folder)), AudioError, match)
 
 
 def test_an_open_file_has_no_say_over_what_users_may_name(
@@ -401,14 +398,11 @@ def _write(path: Path, data: bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", IMAGES)
-def test_images_go_to_models_that_see(server: LocalDashScope, folder: Path, name: str) -> None:
-    make, expected = IMAGES[name]
-    chat(llm_at(server, OMNI), [user(make(folder), QUESTION)])
-    (request,) = server.requests
-    assert request.messages[0]["content"] == [
-        {"type": "image_url", "image_url": {"url": expected}},
-        {"type": "text", "text": "What is said?"},
+def test_images_go_to_models_that_see(server: LocalDashScope, folder: Path) -> None:
+    chat(llm_at(server, OMNI), [user(make(folder), QUESTION) for make, _ in IMAGES.values()])
+    assert [message["content"] for message in server.requests[0].messages] == [
+        [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": QUESTION.text}]
+        for _, url in IMAGES.values()
     ]
 
 
@@ -438,15 +432,11 @@ VIDEOS: dict[str, tuple[Callable[[Path], VideoBlock], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", VIDEOS)
-def test_videos_go_to_models_that_take_them(
-    server: LocalDashScope, folder: Path, name: str
-) -> None:
-    make, expected = VIDEOS[name]
-    chat(llm_at(server, OMNI), [user(make(folder), QUESTION)])
-    assert server.requests[0].messages[0]["content"] == [
-        {"type": "video_url", **expected},
-        {"type": "text", "text": "What is said?"},
+def test_videos_go_to_models_that_take_them(server: LocalDashScope, folder: Path) -> None:
+    chat(llm_at(server, OMNI), [user(make(folder), QUESTION) for make, _ in VIDEOS.values()])
+    assert [message["content"] for message in server.requests[0].messages] == [
+        [{"type": "video_url", **part}, {"type": "text", "text": QUESTION.text}]
+        for _, part in VIDEOS.values()
     ]
 
 
@@ -478,19 +468,19 @@ CALLS: dict[str, ChatMessage] = {
 }
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_calls_and_their_results(call_model: CallModel, server: LocalDashScope, name: str) -> None:
+def test_calls_and_their_results(call_model: CallModel, server: LocalDashScope) -> None:
     result = ChatMessage(role="tool", content="4", additional_kwargs={"tool_call_id": "1"})
-    call_model(llm_at(server, OMNI), [user(QUESTION), CALLS[name], result])
-    (request,) = server.requests
-    assert request.messages[1:] == [
-        {
-            "role": "assistant",
-            "content": "",
-            "tool_calls": [{"id": "1", "type": "function", "function": ADD}],
-        },
-        {"role": "tool", "content": "4", "tool_call_id": "1"},
-    ]
+    llm = llm_at(server, OMNI)
+    for name, call in CALLS.items():
+        call_model(llm, [user(QUESTION), call, result])
+        assert server.requests[-1].messages[1:] == [
+            {
+                "role": "assistant",
+                "content": "",
+                "tool_calls": [{"id": "1", "type": "function", "function": ADD}],
+            },
+            {"role": "tool", "content": "4", "tool_call_id": "1"},
+        ], name
 
 
 def test_a_call_that_is_not_well_formed_is_kept(server: LocalDashScope) -> None:
@@ -582,7 +572,6 @@ TOOL = {
     },
 }
 OPTIONS: dict[str, dict[str, Any]] = {
-    "nothing": {},
     "parameters": {"temperature": 0.0, "stop": ["x"], "seed": 1},
     "tools": {"tools": [TOOL], "tool_choice": "load", "parallel_tool_calls": False},
 }
@@ -600,6 +589,7 @@ LANGCHAIN = {
 def assert_the_same_bytes(
     call_model: CallModel, server: LocalDashScope, name: str, model: str, options: dict[str, Any]
 ) -> None:
+    server.clear()
     theirs, ours = CONVERSATIONS[name]
     fields: dict[str, Any] = {"base_url": server.base_url, "api_key": "local", "model": model}
     fields |= {"max_tokens": 9, "temperature": 0.5}
@@ -615,13 +605,16 @@ def assert_the_same_bytes(
     assert first.path == second.path
 
 
-@pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("model", [QWEN_AUDIO, OMNI, OMNI_TURBO])
-@pytest.mark.parametrize("name", CONVERSATIONS)
 def test_the_same_bytes_as_through_langchain(
-    server: LocalDashScope, name: str, model: str, options: str
+    server: LocalDashScope, model: str, subtests: pytest.Subtests
 ) -> None:
-    assert_the_same_bytes(chat, server, name, model, OPTIONS[options])
+    for name in CONVERSATIONS:
+        with subtests.test(name):
+            assert_the_same_bytes(chat, server, name, model, {})
+    for name, options in OPTIONS.items():
+        with subtests.test(f"a tool that loads, {name}"):
+            assert_the_same_bytes(chat, server, "a tool that loads", model, options)
 
 
 @pytest.mark.parametrize("model", [QWEN_AUDIO, OMNI])

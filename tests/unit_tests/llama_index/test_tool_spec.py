@@ -153,11 +153,13 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_mistakes_raise_what_the_model_can_mend(call: Call, folder: Path, name: str) -> None:
-    args, match = WRONG[name]
-    with pytest.raises(ToolException, match=match):
-        call(tools_of(QwenAudioToolSpec(folder))["load_audio"], **args)
+def test_mistakes_raise_what_the_model_can_mend(
+    call: Call, folder: Path, subtests: pytest.Subtests
+) -> None:
+    tool = tools_of(QwenAudioToolSpec(folder))["load_audio"]
+    for name, (args, match) in WRONG.items():
+        with subtests.test(name), pytest.raises(ToolException, match=match):
+            call(tool, **args)
 
 
 def test_limits(call: Call, folder: Path, llm: QwenAudio) -> None:
@@ -202,8 +204,9 @@ def run(agent: Any, text: str) -> tuple[str, list[Any]]:
     return asyncio.run(work())
 
 
-@pytest.mark.parametrize("streaming", [True, False])
-@pytest.mark.parametrize("model", ["qwen-audio-turbo-latest", "qwen3.8-omni-flash"])
+@pytest.mark.parametrize(
+    ("model", "streaming"), [("qwen-audio-turbo-latest", True), ("qwen3.8-omni-flash", False)]
+)
 def test_a_function_agent_takes_audio_itself(
     whisper_server: LocalDashScope, model: str, *, streaming: bool
 ) -> None:
