@@ -16,8 +16,7 @@ from tests.unit_tests.waiting import HANG_S
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 # One kernel for all, since most of a notebook's time is what it loads. Each begins with no names,
-# and with the environment of the first. Whisper takes half a second: it hears once what sounds the
-# same, as a recording in another format does.
+# and with the environment of the first.
 EXECUTE = '''
 import asyncio, json, sys, nbclient, nbformat
 begin = """
@@ -28,29 +27,10 @@ os.environ.clear()
 os.environ.update(os.at_first)
 del os
 """
-hear_once = """
-from langchain_qwen_audio.local._answers import transcription
-
-def hear_once(run):
-    import numpy
-    heard = []
-    def transcribe(folder, samples, *, times):
-        loudness = abs(samples[: len(samples) // 800 * 800]).reshape(-1, 800).mean(1)
-        for known, words in heard:
-            if abs(len(known) - len(loudness)) <= 1:
-                pairs = numpy.array(list(zip(known, loudness)))
-                if abs(pairs[:, 0] - pairs[:, 1]).max() < loudness.mean() / 4:
-                    return words
-        heard.append((loudness, run(folder, samples, times=True)))
-        return heard[-1][1]
-    return transcribe
-
-transcription._run = hear_once(transcription._run)
-"""
 kernel = nbclient.NotebookClient(nbformat.v4.new_notebook()).create_kernel_manager()
-for number, path in enumerate(sys.argv[1:]):
+for path in sys.argv[1:]:
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(hear_once * (not number) + begin))
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(begin))
     client = nbclient.NotebookClient(notebook, kernel, timeout=None, coalesce_streams=True)
     try:
         client.execute()
