@@ -37,6 +37,7 @@ from langchain_qwen_audio.live import (
     ToolStarted,
 )
 from langchain_qwen_audio.local import CloseCode, LiveReply, LocalDashScope, Reply
+from tests.unit_tests.rows import each_row
 from tests.unit_tests.waiting import HANG_S, wait_until
 
 from .conversations import end_of, live_model, read_answer, received, say, silence, tone
@@ -371,8 +372,8 @@ async def test_an_error_of_one_event_or_answer_does_not_end_the_session(
     assert end_of(events).message.text == "fine"
 
 
-@pytest.mark.parametrize(
-    ("settings", "arguments", "error", "match"),
+@each_row(
+    "settings, arguments, error, match",
     [
         ({"temperature": 0.5}, {}, InvalidRequestError, "it takes enable_search, search_options"),
         ({}, {"turn_detection": "semantic_vad"}, InvalidRequestError, "server_vad, smart_turn"),

@@ -58,6 +58,7 @@ from langchain_qwen_audio.local import (
     Reply,
     error_reply,
 )
+from tests.unit_tests.rows import each_row
 from tests.unit_tests.test_docs import SAMPLE
 from tests.unit_tests.waiting import HANG_S, wait_until
 
@@ -721,8 +722,8 @@ async def test_settings_that_the_service_does_not_take_are_an_error(server: Loca
         await live_model(server).session(turn_detection=detection).__aenter__()
 
 
-@pytest.mark.parametrize(
-    ("settings", "arguments", "error", "match"),
+@each_row(
+    "settings, arguments, error, match",
     [
         ({"model": "qwen3.5-omni-flash"}, {}, NotFoundError, "models that have one: qwen3.5-omni"),
         ({"stop": ["x"]}, {}, InvalidRequestError, "does not take stop"),
@@ -874,8 +875,8 @@ def test_the_proxies_of_the_environment_are_used(
         assert live_connection._find_proxy(url) == found
 
 
-@pytest.mark.parametrize(
-    ("settings", "url"),
+@each_row(
+    "settings, url",
     [
         ({}, "wss://dashscope.aliyuncs.com/api-ws/v1/realtime?model=" + MODEL),
         (
@@ -893,20 +894,20 @@ def test_a_session_goes_to_the_host_of_the_model(settings: dict[str, Any], url: 
     assert live_address(model).url == url
 
 
-async def test_fifty_turns_with_interruptions_leave_no_memory_behind(
+async def test_25_turns_with_interruptions_leave_no_memory_behind(
     server: LocalDashScope,
 ) -> None:
     reply = Reply("one two three", audio=SPEECH * 200, pause_s=0.001, input_transcript="Hi")
-    server.script(*[reply] * 50)
+    server.script(*[reply] * 25)
     async with live_model(server).session(turn_detection=None) as session:
         tracemalloc.start()
-        await _talk(session, 10)
+        await _talk(session, 5)
         before = _held()
-        await _talk(session, 40)
+        await _talk(session, 20)
         after = _held()
         tracemalloc.stop()
-    assert len(session.messages) == 100
-    assert after - before < 200_000  # the speech of the turns between has 4 MB
+    assert len(session.messages) == 50
+    assert after - before < 200_000  # the speech of the turns between has 2 MB
 
 
 async def _talk(session: LiveSession, turns: int) -> None:

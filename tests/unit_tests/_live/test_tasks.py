@@ -42,6 +42,7 @@ from langchain_qwen_audio.local import (
     Reply,
 )
 from langchain_qwen_audio.transcripts import Word
+from tests.unit_tests.rows import each_row
 from tests.unit_tests.test_docs import SAMPLE
 from tests.unit_tests.waiting import wait_until
 
@@ -390,8 +391,8 @@ async def test_leaving_early_hangs_up(server: LocalDashScope) -> None:
     wait_until(lambda: server.open_connections == 0)
 
 
-@pytest.mark.parametrize(
-    ("settings", "arguments", "error", "match"),
+@each_row(
+    "settings, arguments, error, match",
     [
         (
             {"asr_options": {"language": "en"}},
