@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from langchain_qwen_audio.local import LocalDashScope
 
 from .calling_modes import ainvoke, astream, astream_chunks, invoke, stream, stream_chunks
 
-Test = Callable[..., None]
+Test = Callable[..., Any]
 _Table = Iterable[Any] | Mapping[str, Any]
 
 
@@ -30,17 +31,20 @@ def each_row(names: str, table: _Table) -> Callable[[Test], Test]:
         @functools.wraps(test)
         def run(*args: Any, **given: Any) -> None:
             for name, values in rows:
-                _start_afresh(given.values())
-                try:
+                with _row(f"{names}: {name}", given):
                     test(*args, **given, **values)
-                except BaseException as error:
-                    error.add_note(f"in the row of {names}: {name}")
-                    raise
 
+        @functools.wraps(test)
+        async def arun(*args: Any, **given: Any) -> None:
+            for name, values in rows:
+                with _row(f"{names}: {name}", given):
+                    await test(*args, **given, **values)
+
+        whole: Test = arun if inspect.iscoroutinefunction(test) else run
         signature = inspect.signature(test)
         rest = [it for key, it in signature.parameters.items() if key not in keys]
-        vars(run)["__signature__"] = signature.replace(parameters=rest)
-        return run
+        vars(whole)["__signature__"] = signature.replace(parameters=rest)
+        return whole
 
     return over_rows
 
@@ -54,6 +58,16 @@ def _named(table: _Table) -> Iterator[tuple[str, Any]]:
 
 def _values(keys: list[str], row: Any) -> dict[str, Any]:
     return dict(zip(keys, row if len(keys) > 1 else (row,), strict=True))
+
+
+@contextlib.contextmanager
+def _row(name: str, fixtures: Mapping[str, Any]) -> Iterator[None]:
+    _start_afresh(fixtures.values())
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"in the row of {name}")
+        raise
 
 
 def _start_afresh(fixtures: Iterable[Any]) -> None:

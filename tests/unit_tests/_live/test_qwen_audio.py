@@ -310,8 +310,8 @@ BUSY = {
 DONE = {"id": "r1", "status": "failed", "status_details": {"type": "failed"}}
 
 
-@pytest.mark.parametrize(
-    ("steps", "error", "match"),
+@each_row(
+    "steps, error, match",
     [
         (({"type": "error", "error": FAILED},), APIError, "LLM connection failed"),
         (({"type": "error", "error": FAILED}, CloseCode(1011)), APIError, "LLM connection failed"),
@@ -320,7 +320,7 @@ DONE = {"id": "r1", "status": "failed", "status_details": {"type": "failed"}}
         ((math.inf,), StreamTimeoutError, r"silent for 0\.5 s"),
     ],
 )
-@pytest.mark.parametrize("detection", ["smart_turn", None])
+@each_row("detection", ["smart_turn", None])
 async def test_an_error_of_the_service_ends_the_session(
     server: LocalDashScope,
     steps: tuple[Any, ...],
@@ -348,8 +348,8 @@ async def test_an_answer_that_stalls_in_a_finished_session_is_no_end_in_good_ord
             await read_answer(session)
 
 
-@pytest.mark.parametrize(
-    ("steps", "match"),
+@each_row(
+    "steps, match",
     [
         (({"type": "error", "error": BUSY},), r"in progress\. \(response\.create\)"),
         ((*BEGUN, {"type": "response.done", "response": DONE}), "reported an error"),

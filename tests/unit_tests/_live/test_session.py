@@ -189,8 +189,8 @@ async def test_the_service_finds_the_ends_of_turns(server: LocalDashScope) -> No
     assert [type(event) for event in more[:3]] == [SpeechStarted, SpeechStopped, ResponseStarted]
 
 
-@pytest.mark.parametrize(
-    ("detection", "pause_s"),
+@each_row(
+    "detection, pause_s",
     [("server_vad", 1.2), ({"type": "server_vad", "silence_duration_ms": 2000}, 2.4)],
 )
 async def test_a_turn_that_is_ended_by_hand_has_a_pause_that_is_long_enough(
@@ -254,7 +254,7 @@ async def test_a_turn_by_hand_interrupts_the_answer_too(server: LocalDashScope) 
     ]
 
 
-@pytest.mark.parametrize("ends_itself", [True, False])
+@each_row("ends_itself", [True, False])
 async def test_an_interrupted_answer_ends_even_if_the_service_does_not_say_so(
     server: LocalDashScope, ends_itself: bool
 ) -> None:
@@ -518,9 +518,7 @@ async def test_a_turn_without_a_transcript_says_so(server: LocalDashScope) -> No
     assert session.messages[0].text == "[speech without a transcript]"
 
 
-@pytest.mark.parametrize(
-    ("sample_rate", "size"), [(16_000, 32_000), (8_000, 32_000), (44_100, 32_000)]
-)
+@each_row("sample_rate, size", [(16_000, 32_000), (8_000, 32_000), (44_100, 32_000)])
 async def test_samples_of_any_rate_are_converted(
     server: LocalDashScope, sample_rate: int, size: int
 ) -> None:
@@ -562,8 +560,8 @@ INVALID = {"type": "invalid_request_error", "code": "invalid_value", "message": 
 FAILED = {"type": "server_error", "code": "InternalError", "message": "it broke"}
 
 
-@pytest.mark.parametrize(
-    ("steps", "error", "match"),
+@each_row(
+    "steps, error, match",
     [
         ((RESET,), StreamInterruptedError, "the connection broke"),
         ((END,), StreamInterruptedError, "the connection broke"),
@@ -657,8 +655,8 @@ async def test_a_response_that_failed_says_why(server: LocalDashScope) -> None:
     assert finished.status == "failed"
 
 
-@pytest.mark.parametrize(
-    ("settings", "reply", "error", "match"),
+@each_row(
+    "settings, reply, error, match",
     [
         ({"api_key": "wrong"}, None, AuthenticationError, "status 401"),
         (
@@ -770,7 +768,7 @@ async def test_a_session_runs_once_and_only_in_async_with(server: LocalDashScope
         await anext(session)
 
 
-@pytest.mark.parametrize("model", [MODEL, "qwen3.8-omni-flash-realtime"])
+@each_row("model", [MODEL, "qwen3.8-omni-flash-realtime"])
 async def test_an_end_that_was_requested_is_none(server: LocalDashScope, model: str) -> None:
     """Qwen3.8 does not confirm the end."""
     async with live_model(server, model=model).session() as session:

@@ -373,7 +373,7 @@ def test_a_refusal_in_a_stream_is_the_same_class(
     assert_is(raised(stream, once), row, code)
 
 
-@pytest.mark.parametrize("make", [with_status, with_200, in_stream])
+@each_row("make", [with_status, with_200, in_stream])
 async def test_every_refusal_is_the_same_to_async_callers(
     service: LocalDashScope, once: ChatQwenAudio, make: Callable[[Row, str], RawReply]
 ) -> None:

@@ -595,7 +595,7 @@ def test_a_fault_of_an_upload_is_an_error_and_then_it_works(
     (server.script_policy if step == "policy" else server.script_upload)(fault)
     model, messages = (
         model_of(server, max_retries=0, timeout=1 if name == "a stall" else HANG_S),
-        long_question(),
+        question_about(fresh_clip()) if step == "policy" else long_question(),
     )
     with pytest.raises(error) as caught:
         call_model(model, messages)
