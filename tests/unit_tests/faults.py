@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import socket
 import threading
@@ -10,20 +11,20 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio.errors import QwenAudioError
 from langchain_qwen_audio.local import LocalDashScope, RawReply, sse_event
 from tests.unit_tests.conftest import ainvoke, astream, invoke, stream
+from tests.unit_tests.rows import each_row
 from tests.unit_tests.waiting import HANG_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from langchain_qwen_audio.local import Scripted
     from langchain_qwen_audio.local._replies import Break
     from tests.unit_tests.conftest import CallModel
+    from tests.unit_tests.rows import Test
 
     Step = bytes | float | Break
 
@@ -137,17 +138,26 @@ def every_way(reply: Scripted, outcome: Outcome, timeout: float = HANG_S) -> Fau
     return Fault(reply, outcome, outcome, timeout)
 
 
-def every_call(faults: Mapping[str, Fault]) -> pytest.MarkDecorator:
-    """Parametrise a test with each fault, and each way to call that it is about."""
-    return pytest.mark.parametrize(
-        ("fault", "way"),
-        [
-            pytest.param(fault, way, id=f"{name}-{way.__name__}")
-            for name, fault in faults.items()
-            for way in (invoke, ainvoke, stream, astream)
-            if fault.outcome(way)
-        ],
-    )
+def every_call(faults: Mapping[str, Fault]) -> Callable[[Test], Test]:
+    """Run a test with each fault, and each way to call that it is about."""
+    ways = (invoke, ainvoke, stream, astream)
+    return _calls((name, fault, ways) for name, fault in faults.items())
+
+
+def calls_in_turn(faults: Mapping[str, Fault]) -> Callable[[Test], Test]:
+    """Run a test with each fault, a whole answer and a stream: where sync and async share code."""
+    ways = itertools.cycle([(invoke, astream), (ainvoke, stream)])
+    return _calls((name, fault, next(ways)) for name, fault in faults.items())
+
+
+def _calls(faults: Iterable[tuple[str, Fault, Iterable[CallModel]]]) -> Callable[[Test], Test]:
+    rows = {
+        f"{name}, {way.__name__}": (fault, way)
+        for name, fault, ways in faults
+        for way in ways
+        if fault.outcome(way)
+    }
+    return each_row("fault, way", rows)
 
 
 def assert_outcome(fault: Fault, way: CallModel, max_retries: int) -> None:

@@ -7,7 +7,6 @@ import warnings
 from operator import add
 from typing import TYPE_CHECKING
 
-import pytest
 from langchain_core.messages import AIMessage
 
 from langchain_qwen_audio import ChatQwenAudio, Cost, Transcript
@@ -15,6 +14,7 @@ from langchain_qwen_audio.errors import QwenAudioError
 from langchain_qwen_audio.local import LocalDashScope, RawReply
 from tests.unit_tests.fuzz import Fuzz
 from tests.unit_tests.models import BLOCK, OMNI_3_8, QWEN_AUDIO, RECOGNITION, model_at, user
+from tests.unit_tests.rows import each_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SOON = {"retry-after": "0"}
 
 
-@pytest.mark.parametrize("seed", range(40))
+@each_row("seed", range(25))
 def test_odd_messages_are_sent_or_refused(seed: int, model: ChatQwenAudio) -> None:
     fuzz = Fuzz(seed)
     for _ in range(10):
@@ -36,9 +36,9 @@ def test_odd_messages_are_sent_or_refused(seed: int, model: ChatQwenAudio) -> No
                 assert str(error)  # noqa: PT017
 
 
-@pytest.mark.parametrize("streams", [False, True])
-@pytest.mark.parametrize("name", [QWEN_AUDIO, RECOGNITION, OMNI_3_8])
-@pytest.mark.parametrize("seed", range(8))
+@each_row("streams", [False, True])
+@each_row("name", [QWEN_AUDIO, RECOGNITION, OMNI_3_8])
+@each_row("seed", range(5))
 def test_odd_replies_are_read_or_refused(
     seed: int, name: str, streams: bool, server: LocalDashScope
 ) -> None:

@@ -40,6 +40,7 @@ from tests.unit_tests.models import (
     user,
 )
 from tests.unit_tests.recordings import QUESTION, question_about, tone, wav
+from tests.unit_tests.rows import each_row, two_modes
 
 if TYPE_CHECKING:
     from tests.unit_tests.calling_modes import CallModel
@@ -78,7 +79,8 @@ def part_of(name: str, url: str, audio_format: str) -> dict[str, Any]:
     return {"audio": url}
 
 
-@pytest.mark.parametrize("name", KINDS)
+@two_modes
+@each_row("name", KINDS)
 def test_a_model_of_each_kind_gets_its_body_and_its_answer_is_read(
     call_model: CallModel, name: str
 ) -> None:
@@ -125,7 +127,7 @@ def test_a_model_of_each_kind_gets_its_body_and_its_answer_is_read(
 URL = "https://example.com/a.mp3"
 
 
-@pytest.mark.parametrize("name", KINDS)
+@each_row("name", KINDS)
 def test_a_url_is_left_to_the_service_to_fetch(server: LocalDashScope, name: str) -> None:
     clip = {"type": "audio", "url": URL}
     model_at(server, name).invoke([user(clip, QUESTION) if takes_text(name) else user(clip)])
@@ -171,7 +173,7 @@ def test_a_model_that_only_streams_is_streamed_in_every_way_to_call(
     )
 
 
-@pytest.mark.parametrize("way", [invoke, ainvoke])
+@each_row("way", [invoke, ainvoke])
 def test_a_model_that_may_answer_whole_does(server: LocalDashScope, way: CallModel) -> None:
     assert way(model_at(server, OMNI_3_8), "?").content == "ok"
     assert way(model_at(server, OMNI_3_8, streaming=True), "?").content == "ok"
@@ -187,7 +189,8 @@ PASSING = {
 }
 
 
-@pytest.mark.parametrize("reply", PASSING.values(), ids=PASSING)
+@two_modes
+@each_row("reply", PASSING)
 def test_what_may_pass_is_tried_again_as_often_as_told(
     call_model: CallModel, server: LocalDashScope, reply: RawReply
 ) -> None:
@@ -211,7 +214,8 @@ LASTING: list[tuple[int, str, type[errors.QwenAudioError]]] = [
 ]
 
 
-@pytest.mark.parametrize("case", LASTING, ids=[code for _, code, _ in LASTING])
+@two_modes
+@each_row("case", LASTING)
 def test_what_lasts_is_raised_at_once(
     call_model: CallModel, server: LocalDashScope, case: tuple[int, str, Any]
 ) -> None:
@@ -225,7 +229,7 @@ def test_what_lasts_is_raised_at_once(
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("name", [QWEN_AUDIO, OMNI_3_8])
+@each_row("name", [QWEN_AUDIO, OMNI_3_8])
 def test_a_conversation_that_ends_without_a_question_is_not_sent_again(
     server: LocalDashScope, name: str
 ) -> None:
@@ -234,6 +238,7 @@ def test_a_conversation_that_ends_without_a_question_is_not_sent_again(
     assert len(server.requests) == 1
 
 
+@two_modes
 def test_a_stream_that_fails_in_the_middle_tells_what_had_come(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -244,6 +249,7 @@ def test_a_stream_that_fails_in_the_middle_tells_what_had_come(
     assert len(server.requests) == 1
 
 
+@two_modes
 def test_a_stream_that_breaks_off_is_an_error_in_every_way_to_call(
     call_model: CallModel, server: LocalDashScope
 ) -> None:

@@ -15,6 +15,7 @@ import trustme
 from langchain_qwen_audio._certificates import ssl_context
 from langchain_qwen_audio.errors import APIConnectionError
 from langchain_qwen_audio.local import LocalDashScope
+from tests.unit_tests.rows import each_row
 
 from .conversations import end_of, live_model, read_answer
 
@@ -118,14 +119,13 @@ async def test_a_session_over_tls_trusts_the_authorities_of_the_environment(
             assert end_of(await read_answer(session)).message.text == "ok"
 
 
-@pytest.mark.parametrize(
-    ("certified", "reason"),
+@each_row(
+    "certified, reason",
     [
         (("127.0.0.1", None), "unable to get local issuer certificate"),
         (("127.0.0.2", None), "IP address mismatch"),
         (("127.0.0.1", PAST), "certificate has expired"),
     ],
-    ids=["of an unknown authority", "of another host", "expired"],
 )
 async def test_a_wrong_certificate_is_refused_before_the_key_is_sent(
     server: LocalDashScope,

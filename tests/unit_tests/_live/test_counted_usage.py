@@ -11,6 +11,7 @@ import pytest
 from langchain_qwen_audio._live.counted_usage import CountedUsage
 from langchain_qwen_audio.costs import Cost
 from langchain_qwen_audio.local import LiveReply, LocalDashScope
+from tests.unit_tests.rows import each_row
 
 from .conversations import live_model, silence, tone, two_sentences
 
@@ -29,8 +30,8 @@ def server() -> Iterator[LocalDashScope]:
         yield server
 
 
-@pytest.mark.parametrize(
-    ("said", "tokens", "seconds", "uncounted"),
+@each_row(
+    "said, tokens, seconds, uncounted",
     [
         ([], None, None, 0),
         (["sentence"], None, None, 1),

@@ -22,6 +22,7 @@ from langchain_qwen_audio.errors import (
 )
 from langchain_qwen_audio.live import ErrorReported, LiveEvent, LiveSession, ResponseFinished
 from langchain_qwen_audio.local import CloseCode, LiveReply, LocalDashScope, Reply
+from tests.unit_tests.rows import each_row
 from tests.unit_tests.waiting import HANG_S, wait_until
 
 from .conversations import MODEL, collect, live_model, read_answer, received, silence, tone
@@ -82,7 +83,7 @@ async def read_all(session: LiveSession) -> list[LiveEvent]:
     return [event async for event in session]
 
 
-@pytest.mark.parametrize("model", [MODEL, OMNI_3_8, QWEN_AUDIO])
+@each_row("model", [MODEL, OMNI_3_8, QWEN_AUDIO])
 async def test_finish_while_callbacks_are_told_of_the_end_of_an_answer_loses_neither(
     server: LocalDashScope, model: str
 ) -> None:
@@ -136,9 +137,7 @@ async def test_an_answer_that_failed_in_a_finished_session_is_over_before_the_se
     assert isinstance(finished, ResponseFinished)
 
 
-@pytest.mark.parametrize(
-    ("where", "told"), [("start", ["start", "error"]), ("end", ["start", "end"])]
-)
+@each_row("where, told", [("start", ["start", "error"]), ("end", ["start", "end"])])
 async def test_leaving_while_callbacks_are_told_tells_them_to_the_end(
     server: LocalDashScope, where: str, told: list[str]
 ) -> None:
@@ -168,8 +167,8 @@ class Raises(AsyncCallbackHandler):
         raise self._error
 
 
-@pytest.mark.parametrize(
-    ("raised", "error", "match"),
+@each_row(
+    "raised, error, match",
     [
         (asyncio.CancelledError("mine"), StreamInterruptedError, "a callback that raised"),
         (TimeoutError("of a trace"), TimeoutError, "of a trace"),
@@ -190,7 +189,7 @@ async def last_words(samples: bytes) -> AsyncIterator[bytes]:
     yield samples
 
 
-@pytest.mark.parametrize("model", [ASR, STREAMING])
+@each_row("model", [ASR, STREAMING])
 async def test_a_close_before_the_last_sentences_is_an_error(
     server: LocalDashScope, model: str
 ) -> None:
@@ -237,8 +236,8 @@ async def test_a_session_that_ends_within_its_last_answer_is_an_error(
             await read_all(session)
 
 
-@pytest.mark.parametrize(
-    ("model", "end"),
+@each_row(
+    "model, end",
     [
         (ASR, {"type": "session.finished"}),
         (STREAMING, {"header": {"event": "task-finished"}, "payload": {}}),
@@ -256,7 +255,7 @@ async def test_a_transcription_that_the_service_ends_before_its_source_is_an_err
         await collect(live_model(server, model=model), source())
 
 
-@pytest.mark.parametrize("model", [ASR, STREAMING])
+@each_row("model", [ASR, STREAMING])
 async def test_a_source_that_raises_a_cancellation_is_an_error(
     server: LocalDashScope, model: str
 ) -> None:
@@ -272,8 +271,8 @@ async def test_a_source_that_raises_a_cancellation_is_an_error(
     assert isinstance(caught.value.__cause__, asyncio.CancelledError)
 
 
-@pytest.mark.parametrize("model", [ASR, STREAMING])
-@pytest.mark.parametrize("steps", range(1, 12))
+@each_row("model", [ASR, STREAMING])
+@each_row("steps", range(1, 12))
 async def test_hanging_up_that_is_cancelled_at_any_time_leaves_no_task_behind(
     server: LocalDashScope, model: str, steps: int
 ) -> None:
@@ -342,7 +341,7 @@ async def test_finish_waits_for_an_answer_also_after_another_event_was_refused(
     assert last.message.text == "Hel"
 
 
-@pytest.mark.parametrize("is_named", [True, False])
+@each_row("is_named", [True, False])
 async def test_an_answer_whose_request_was_refused_is_not_awaited(
     server: LocalDashScope, is_named: bool
 ) -> None:
@@ -509,7 +508,7 @@ async def test_finish_sends_what_the_conversion_of_samples_has_held_back(
     assert sent.startswith(conversion.feed(samples) + conversion.flush())
 
 
-@pytest.mark.parametrize("model", [ASR, STREAMING])
+@each_row("model", [ASR, STREAMING])
 async def test_live_transcription_sends_it_too(model: str) -> None:
     samples, conversion = tone(1.0, 44_100), Resampler(44_100, 16_000)
 

@@ -18,6 +18,7 @@ from langchain_qwen_audio._live.tasks import TaskTranscription
 from langchain_qwen_audio._live.transcription import SessionTranscription
 from langchain_qwen_audio._response.messages import Origin
 from langchain_qwen_audio.errors import APIError, QwenAudioError
+from tests.unit_tests.rows import each_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,11 +190,7 @@ def assert_typed(yielded: Any) -> None:
 KINDS = [(name, at) for name, events in EVENTS.items() for at in range(len(events))]
 
 
-@pytest.mark.parametrize(
-    ("protocol", "at"),
-    KINDS,
-    ids=[f"{name} {kind_of(EVENTS[name][at])} {at}" for name, at in KINDS],
-)
+@each_row("protocol, at", KINDS)
 def test_a_field_of_another_type_is_an_error_of_this_package_or_is_not_needed(
     protocol: str, at: int
 ) -> None:
@@ -254,7 +251,7 @@ def told(protocol: str, events: list[dict[str, Any]]) -> str:
     return f"{yielded}"
 
 
-@pytest.mark.parametrize(("protocol", "kind", "name", "like"), TEXTS)
+@each_row("protocol, kind, name, like", TEXTS)
 def test_a_text_that_is_null_is_empty_or_left_out(
     protocol: str, kind: str, name: str, like: Any
 ) -> None:
@@ -268,7 +265,7 @@ def test_a_text_that_is_null_is_empty_or_left_out(
     assert "cannot be read" not in outcomes[0]
 
 
-@pytest.mark.parametrize(("protocol", "kind", "name"), [it[:3] for it in TEXTS])
+@each_row("protocol, kind, name", [it[:3] for it in TEXTS])
 def test_a_text_of_another_type_is_an_error_that_says_what_came(
     protocol: str, kind: str, name: str
 ) -> None:
@@ -293,7 +290,7 @@ IDS = [
 ]
 
 
-@pytest.mark.parametrize(("protocol", "kind", "name"), IDS)
+@each_row("protocol, kind, name", IDS)
 def test_an_id_that_is_missing_or_no_text_is_an_error_that_says_so(
     protocol: str, kind: str, name: str
 ) -> None:
@@ -328,7 +325,7 @@ OTHERS: list[tuple[str, str, str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("protocol", "kind", "name", "value", "expected"), OTHERS)
+@each_row("protocol, kind, name, value, expected", OTHERS)
 def test_an_error_says_which_field_came_and_what_was_expected(
     protocol: str, kind: str, name: str, value: Any, expected: str
 ) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from langchain_qwen_audio._live.image_input import MAX_BASE64_BYTES, find_sides, read_jpeg
 from langchain_qwen_audio.errors import InvalidRequestError, MessageError
 from langchain_qwen_audio.local import LocalDashScope, Reply
+from tests.unit_tests.rows import each_row
 
 from .conversations import live_model, read_answer, received, tone
 
@@ -100,7 +101,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("image", "match"), REFUSED.values(), ids=REFUSED.keys())
+@each_row("image, match", REFUSED)
 def test_what_is_no_jpeg_that_a_session_takes_is_refused(image: Any, match: str) -> None:
     with pytest.raises(MessageError, match=match):
         read_jpeg(image)
@@ -115,8 +116,8 @@ def test_a_file_that_is_not_there_or_is_large_is_refused(tmp_path: Path) -> None
         read_jpeg(large)
 
 
-@pytest.mark.parametrize(
-    ("width", "height", "options"),
+@each_row(
+    "width, height, options",
     [
         (1, 1, {}),
         (1920, 1080, {"quality": 10}),

@@ -6,7 +6,6 @@ import itertools
 from typing import Any
 
 import pybase64
-import pytest
 
 from langchain_qwen_audio._live.conversation import SessionMessages
 from langchain_qwen_audio._live.omni import OmniReader
@@ -19,6 +18,7 @@ from langchain_qwen_audio.live import (
     ResponseStarted,
     TextDelta,
 )
+from tests.unit_tests.rows import each_row
 
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 BEGUN = {"type": "response.created", "response": {"id": "r1"}}
@@ -47,7 +47,7 @@ def done(status: str) -> dict[str, Any]:
     return {"type": "response.done", "response": {"id": "r1", "status": status}}
 
 
-@pytest.mark.parametrize("cuts", [(1,), (3, 4), (1, 2, 5), (6,)])
+@each_row("cuts", [(1,), (3, 4), (1, 2, 5), (6,)])
 def test_samples_that_are_cut_anywhere_are_whole_again(cuts: tuple[int, ...]) -> None:
     speech, reader = bytes(range(6)), make_reader()
     edges = [0, *cuts, len(speech)]
@@ -79,8 +79,8 @@ def test_an_interruption_that_came_too_late_is_no_error() -> None:
     assert isinstance(other, ErrorReported)
 
 
-@pytest.mark.parametrize(
-    ("error", "is_awaited"),
+@each_row(
+    "error, is_awaited",
     [
         ({"event_id": "event_1"}, False),
         ({"event_id": "event_2"}, True),

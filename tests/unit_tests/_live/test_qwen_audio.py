@@ -37,6 +37,7 @@ from langchain_qwen_audio.live import (
     ToolStarted,
 )
 from langchain_qwen_audio.local import CloseCode, LiveReply, LocalDashScope, Reply
+from tests.unit_tests.rows import each_row
 from tests.unit_tests.waiting import HANG_S, wait_until
 
 from .conversations import end_of, live_model, read_answer, received, say, silence, tone
@@ -309,8 +310,8 @@ BUSY = {
 DONE = {"id": "r1", "status": "failed", "status_details": {"type": "failed"}}
 
 
-@pytest.mark.parametrize(
-    ("steps", "error", "match"),
+@each_row(
+    "steps, error, match",
     [
         (({"type": "error", "error": FAILED},), APIError, "LLM connection failed"),
         (({"type": "error", "error": FAILED}, CloseCode(1011)), APIError, "LLM connection failed"),
@@ -319,7 +320,7 @@ DONE = {"id": "r1", "status": "failed", "status_details": {"type": "failed"}}
         ((math.inf,), StreamTimeoutError, r"silent for 0\.5 s"),
     ],
 )
-@pytest.mark.parametrize("detection", ["smart_turn", None])
+@each_row("detection", ["smart_turn", None])
 async def test_an_error_of_the_service_ends_the_session(
     server: LocalDashScope,
     steps: tuple[Any, ...],
@@ -347,8 +348,8 @@ async def test_an_answer_that_stalls_in_a_finished_session_is_no_end_in_good_ord
             await read_answer(session)
 
 
-@pytest.mark.parametrize(
-    ("steps", "match"),
+@each_row(
+    "steps, match",
     [
         (({"type": "error", "error": BUSY},), r"in progress\. \(response\.create\)"),
         ((*BEGUN, {"type": "response.done", "response": DONE}), "reported an error"),
@@ -371,8 +372,8 @@ async def test_an_error_of_one_event_or_answer_does_not_end_the_session(
     assert end_of(events).message.text == "fine"
 
 
-@pytest.mark.parametrize(
-    ("settings", "arguments", "error", "match"),
+@each_row(
+    "settings, arguments, error, match",
     [
         ({"temperature": 0.5}, {}, InvalidRequestError, "it takes enable_search, search_options"),
         ({}, {"turn_detection": "semantic_vad"}, InvalidRequestError, "server_vad, smart_turn"),

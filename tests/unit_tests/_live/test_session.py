@@ -58,6 +58,7 @@ from langchain_qwen_audio.local import (
     Reply,
     error_reply,
 )
+from tests.unit_tests.rows import each_row
 from tests.unit_tests.test_docs import SAMPLE
 from tests.unit_tests.waiting import HANG_S, wait_until
 
@@ -188,8 +189,8 @@ async def test_the_service_finds_the_ends_of_turns(server: LocalDashScope) -> No
     assert [type(event) for event in more[:3]] == [SpeechStarted, SpeechStopped, ResponseStarted]
 
 
-@pytest.mark.parametrize(
-    ("detection", "pause_s"),
+@each_row(
+    "detection, pause_s",
     [("server_vad", 1.2), ({"type": "server_vad", "silence_duration_ms": 2000}, 2.4)],
 )
 async def test_a_turn_that_is_ended_by_hand_has_a_pause_that_is_long_enough(
@@ -253,7 +254,7 @@ async def test_a_turn_by_hand_interrupts_the_answer_too(server: LocalDashScope) 
     ]
 
 
-@pytest.mark.parametrize("ends_itself", [True, False])
+@each_row("ends_itself", [True, False])
 async def test_an_interrupted_answer_ends_even_if_the_service_does_not_say_so(
     server: LocalDashScope, ends_itself: bool
 ) -> None:
@@ -517,9 +518,7 @@ async def test_a_turn_without_a_transcript_says_so(server: LocalDashScope) -> No
     assert session.messages[0].text == "[speech without a transcript]"
 
 
-@pytest.mark.parametrize(
-    ("sample_rate", "size"), [(16_000, 32_000), (8_000, 32_000), (44_100, 32_000)]
-)
+@each_row("sample_rate, size", [(16_000, 32_000), (8_000, 32_000), (44_100, 32_000)])
 async def test_samples_of_any_rate_are_converted(
     server: LocalDashScope, sample_rate: int, size: int
 ) -> None:
@@ -561,8 +560,8 @@ INVALID = {"type": "invalid_request_error", "code": "invalid_value", "message": 
 FAILED = {"type": "server_error", "code": "InternalError", "message": "it broke"}
 
 
-@pytest.mark.parametrize(
-    ("steps", "error", "match"),
+@each_row(
+    "steps, error, match",
     [
         ((RESET,), StreamInterruptedError, "the connection broke"),
         ((END,), StreamInterruptedError, "the connection broke"),
@@ -656,8 +655,8 @@ async def test_a_response_that_failed_says_why(server: LocalDashScope) -> None:
     assert finished.status == "failed"
 
 
-@pytest.mark.parametrize(
-    ("settings", "reply", "error", "match"),
+@each_row(
+    "settings, reply, error, match",
     [
         ({"api_key": "wrong"}, None, AuthenticationError, "status 401"),
         (
@@ -721,8 +720,8 @@ async def test_settings_that_the_service_does_not_take_are_an_error(server: Loca
         await live_model(server).session(turn_detection=detection).__aenter__()
 
 
-@pytest.mark.parametrize(
-    ("settings", "arguments", "error", "match"),
+@each_row(
+    "settings, arguments, error, match",
     [
         ({"model": "qwen3.5-omni-flash"}, {}, NotFoundError, "models that have one: qwen3.5-omni"),
         ({"stop": ["x"]}, {}, InvalidRequestError, "does not take stop"),
@@ -769,7 +768,7 @@ async def test_a_session_runs_once_and_only_in_async_with(server: LocalDashScope
         await anext(session)
 
 
-@pytest.mark.parametrize("model", [MODEL, "qwen3.8-omni-flash-realtime"])
+@each_row("model", [MODEL, "qwen3.8-omni-flash-realtime"])
 async def test_an_end_that_was_requested_is_none(server: LocalDashScope, model: str) -> None:
     """Qwen3.8 does not confirm the end."""
     async with live_model(server, model=model).session() as session:
@@ -874,8 +873,8 @@ def test_the_proxies_of_the_environment_are_used(
         assert live_connection._find_proxy(url) == found
 
 
-@pytest.mark.parametrize(
-    ("settings", "url"),
+@each_row(
+    "settings, url",
     [
         ({}, "wss://dashscope.aliyuncs.com/api-ws/v1/realtime?model=" + MODEL),
         (
@@ -893,20 +892,20 @@ def test_a_session_goes_to_the_host_of_the_model(settings: dict[str, Any], url: 
     assert live_address(model).url == url
 
 
-async def test_fifty_turns_with_interruptions_leave_no_memory_behind(
+async def test_25_turns_with_interruptions_leave_no_memory_behind(
     server: LocalDashScope,
 ) -> None:
     reply = Reply("one two three", audio=SPEECH * 200, pause_s=0.001, input_transcript="Hi")
-    server.script(*[reply] * 50)
+    server.script(*[reply] * 25)
     async with live_model(server).session(turn_detection=None) as session:
         tracemalloc.start()
-        await _talk(session, 10)
+        await _talk(session, 5)
         before = _held()
-        await _talk(session, 40)
+        await _talk(session, 20)
         after = _held()
         tracemalloc.stop()
-    assert len(session.messages) == 100
-    assert after - before < 200_000  # the speech of the turns between has 4 MB
+    assert len(session.messages) == 50
+    assert after - before < 200_000  # the speech of the turns between has 2 MB
 
 
 async def _talk(session: LiveSession, turns: int) -> None:

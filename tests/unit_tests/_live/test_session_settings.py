@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from langchain_qwen_audio._live.session_settings import SessionOptions, write_session
 from langchain_qwen_audio._models.live_models import voice_profile
+from tests.unit_tests.rows import each_row
 
 TRANSCRIPTION = {"model": "qwen3-asr-flash-realtime"}
 FLAT = {"input_audio_format": "pcm", "output_audio_format": "pcm"}
 NESTED = [{"format": {"type": "pcm", "sample_rate": rate}} for rate in (16_000, 24_000)]
 
 
-@pytest.mark.parametrize(
-    ("model", "options", "written"),
+@each_row(
+    "model, options, written",
     [
         ("qwen3-omni-flash-realtime", {}, {**FLAT, "turn_detection": {"type": "server_vad"}}),
         (

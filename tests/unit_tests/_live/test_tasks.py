@@ -42,6 +42,7 @@ from langchain_qwen_audio.local import (
     Reply,
 )
 from langchain_qwen_audio.transcripts import Word
+from tests.unit_tests.rows import each_row
 from tests.unit_tests.test_docs import SAMPLE
 from tests.unit_tests.waiting import wait_until
 
@@ -128,8 +129,8 @@ HEARTBEAT = {"heartbeat": True}
 PARAFORMER = {"language_hints": ["en"], "disfluency_removal_enabled": True}
 
 
-@pytest.mark.parametrize(
-    ("model", "asr_options", "parameters", "rate"),
+@each_row(
+    "model, asr_options, parameters, rate",
     [
         (STREAMING, {"keep_dialect": True, "vocabulary": {"Qwen": 5}}, HEARTBEAT, 16_000),
         (
@@ -222,8 +223,8 @@ async def test_a_pause_of_a_minute_is_none_for_the_service(server: LocalDashScop
     assert sentences[-1].text == "ok"
 
 
-@pytest.mark.parametrize(
-    ("model", "tokens", "seconds", "amount"),
+@each_row(
+    "model, tokens, seconds, amount",
     [
         # 2.2 s of audio, to the end; 3 tokens of text.
         (STREAMING, (28, 3), 3, "0.0001815"),
@@ -299,7 +300,7 @@ FAULTS: dict[str, tuple[Any, type[QwenAudioError], str]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@each_row("fault", FAULTS)
 async def test_a_task_that_breaks_is_an_error_after_what_came_before(
     server: LocalDashScope, fault: tuple[Any, type[QwenAudioError], str]
 ) -> None:
@@ -324,8 +325,8 @@ async def test_a_task_that_breaks_is_an_error_after_what_came_before(
     wait_until(lambda: server.open_connections == 0)
 
 
-@pytest.mark.parametrize(
-    ("settings", "scripted", "error", "match"),
+@each_row(
+    "settings, scripted, error, match",
     [
         ({"api_key": "wrong"}, None, AuthenticationError, "status 401"),
         ({}, RawReply(403), QwenAudioError, "status 403"),
@@ -390,8 +391,8 @@ async def test_leaving_early_hangs_up(server: LocalDashScope) -> None:
     wait_until(lambda: server.open_connections == 0)
 
 
-@pytest.mark.parametrize(
-    ("settings", "arguments", "error", "match"),
+@each_row(
+    "settings, arguments, error, match",
     [
         (
             {"asr_options": {"language": "en"}},

@@ -19,6 +19,7 @@ from langchain_qwen_audio.errors import (
     StreamInterruptedError,
 )
 from langchain_qwen_audio.local import RESET, LiveReply, LocalDashScope, Reply
+from tests.unit_tests.rows import each_row
 from tests.unit_tests.test_docs import SAMPLE
 
 from .conversations import collect, live_model, received, silence, tone, two_sentences
@@ -97,8 +98,8 @@ async def test_a_sentence_that_was_not_transcribed_says_why() -> None:
     assert (failed.text, failed.is_final, last.text) == ("", True, "Bye")
 
 
-@pytest.mark.parametrize(
-    ("step", "error", "match"),
+@each_row(
+    "step, error, match",
     [
         (RESET, StreamInterruptedError, "the connection broke"),
         ({"type": "error", "error": ERROR}, APIError, "too noisy"),
@@ -135,8 +136,8 @@ async def test_leaving_early_hangs_up() -> None:
     assert server.open_connections == 0
 
 
-@pytest.mark.parametrize(
-    ("settings", "source", "error", "match"),
+@each_row(
+    "settings, source, error, match",
     [
         ({}, "welcome.wav", AudioError, "str came, expected an Audio"),
         ({"model": "qwen3-asr-flash"}, b"", NotFoundError, "no live transcription here"),

@@ -18,6 +18,7 @@ from langchain_qwen_audio._protocols.batches import (
     write_batch,
     write_line,
 )
+from tests.unit_tests.rows import each_row
 
 SINGLE = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 JSON_VALUES = SINGLE | st.lists(SINGLE, max_size=2) | st.dictionaries(st.text(max_size=5), SINGLE)
@@ -76,8 +77,8 @@ def test_a_batch_is_read_as_the_page_has_it() -> None:
     assert (batch.code, batch.message, batch.body) == ("", "", COMPLETED)
 
 
-@pytest.mark.parametrize(
-    ("state", "is_over"),
+@each_row(
+    "state, is_over",
     [
         ("validating", False),
         ("in_progress", False),
@@ -93,8 +94,8 @@ def test_a_batch_is_over_in_these_states(state: str, *, is_over: bool) -> None:
     assert read_batch({"id": "b", "status": state}).is_over == is_over
 
 
-@pytest.mark.parametrize(
-    ("reason", "code", "message"),
+@each_row(
+    "reason, code, message",
     [
         ({"data": [{"code": "A", "message": "a", "line": 1}, {"code": "B"}]}, "A", "a"),
         ({"code": "A", "message": "a"}, "A", "a"),
@@ -136,7 +137,7 @@ FAILURES: dict[str, tuple[dict[str, Any], tuple[str, str] | None, int | None]] =
 }
 
 
-@pytest.mark.parametrize(("line", "failure", "status"), FAILURES.values(), ids=FAILURES)
+@each_row("line, failure, status", FAILURES)
 def test_a_failure_is_found_in_its_line(
     line: dict[str, Any], failure: tuple[str, str] | None, status: int | None
 ) -> None:
@@ -174,7 +175,7 @@ def test_whatever_results_come_are_read(lines: list[dict[str, Any]], noise: byte
     assert {*read_result_lines(content)} >= {*range(len(lines))}
 
 
-@pytest.mark.parametrize("body", [None, [], {}, {"id": 5}, {"id": ""}, {"id": "../x"}])
+@each_row("body", [None, [], {}, {"id": 5}, {"id": ""}, {"id": "../x"}])
 def test_a_reply_without_an_id_of_a_file_is_an_error(body: Any) -> None:
     with pytest.raises(errors.APIError, match="no id"):
         read_file_id(body)

@@ -16,6 +16,7 @@ from langchain_qwen_audio._protocols.jobs import (
     read_task_id,
     write_submission,
 )
+from tests.unit_tests.rows import each_row
 
 AT = {"transcription_url": "https://example.com/r.json"}
 
@@ -73,7 +74,7 @@ READ: dict[str, tuple[dict[str, Any], bool, str | None, str | None]] = {
 }
 
 
-@pytest.mark.parametrize(("output", "is_over", "code", "result"), READ.values(), ids=READ)
+@each_row("output, is_over, code, result", READ)
 def test_a_task_is_read_in_both_shapes(
     output: dict[str, Any], is_over: object, code: str | None, result: str | None
 ) -> None:
@@ -89,12 +90,12 @@ def test_a_job_of_several_files_is_another_clients() -> None:
     assert not caught.value.is_retryable
 
 
-@pytest.mark.parametrize("value", ["84d9831c-ef1c-4d9e-b6ab-000000000000", "t_1"])
+@each_row("value", ["84d9831c-ef1c-4d9e-b6ab-000000000000", "t_1"])
 def test_what_may_be_an_id_is_taken(value: str) -> None:
     assert read_task_id({"output": {"task_id": value}}) == value
 
 
-@pytest.mark.parametrize("value", ["", "a/b", "..", "a b", "a\n", "é", "a" * 129, None, 5, []])
+@each_row("value", ["", "a/b", "..", "a b", "a\n", "é", "a" * 129, None, 5, []])
 def test_what_cannot_be_a_part_of_an_address_is_no_id(value: object) -> None:
     assert not is_task_id(value)
     with pytest.raises(errors.APIError, match="gave no id"):

@@ -23,6 +23,7 @@ from tests.unit_tests.models import (
     user,
 )
 from tests.unit_tests.recordings import DATA, QUESTION, decode_all, noise, question_about, tone, wav
+from tests.unit_tests.rows import each_row
 
 # What it is → what Omni is sent of it, and what speech recognition is, whose page lists more.
 FORMATS: dict[str, tuple[str, str]] = {
@@ -45,7 +46,7 @@ FORMATS: dict[str, tuple[str, str]] = {
 TYPES = {"mp3": "mpeg", "3gp": "3gpp", "m4a": "mp4", "wma": "x-ms-wma"}
 
 
-@pytest.mark.parametrize(("recording", "formats"), FORMATS.items())
+@each_row("recording, formats", FORMATS.items())
 def test_every_kind_of_recording_has_its_format_by_the_services_name(
     server: LocalDashScope, recording: str, formats: tuple[str, str]
 ) -> None:
@@ -75,7 +76,7 @@ URLS: dict[str, str | None] = {
 }
 
 
-@pytest.mark.parametrize(("url", "form"), URLS.items())
+@each_row("url, form", URLS.items())
 def test_the_format_of_a_url_is_told_where_its_path_tells_it(
     server: LocalDashScope, url: str, form: str | None
 ) -> None:

@@ -14,7 +14,8 @@ from langchain_qwen_audio.local import END, RawReply, Reply, error_reply, sse_ev
 from langchain_qwen_audio.transcripts import Sentence, Word
 from tests.unit_tests.calling_modes import invoke
 from tests.unit_tests.models import BLOCK, RECOGNITION, URI, model_at, user
-from tests.unit_tests.recordings import TWO_WAYS, encode, tone
+from tests.unit_tests.recordings import encode, tone
+from tests.unit_tests.rows import each_row, two_modes, two_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,7 @@ def whole(body: dict[str, Any]) -> RawReply:
     return RawReply(200, {"content-type": "application/json"}, [json.dumps(body).encode()])
 
 
+@two_modes
 def test_context_the_recording_and_options_go_where_they_belong(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -90,7 +92,8 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("output", SHAPES.values(), ids=SHAPES)
+@two_modes
+@each_row("output", SHAPES)
 def test_a_transcript_has_sentences_words_and_times(
     call_model: CallModel, server: LocalDashScope, output: dict[str, Any]
 ) -> None:
@@ -126,6 +129,7 @@ def test_a_transcript_has_sentences_words_and_times(
     )
 
 
+@two_modes
 def test_usage_by_tokens_and_by_seconds(call_model: CallModel, server: LocalDashScope) -> None:
     usage = {"duration": 2, "input_tokens": 30, "output_tokens": 4, "total_tokens": 34}
     server.script(whole({"output": {"text": "Hi."}, "usage": usage}))
@@ -142,6 +146,7 @@ REVISED = (
 )
 
 
+@two_streams
 def test_a_stream_passes_on_sentences_that_have_ended(
     chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
 ) -> None:
@@ -227,6 +232,7 @@ def test_an_odd_stream_loses_nothing_and_repeats_nothing(
     assert caplog.text == ""
 
 
+@two_streams
 def test_a_stream_that_breaks_off_within_a_sentence_has_the_text_so_far(
     chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
 ) -> None:
@@ -238,6 +244,7 @@ def test_a_stream_that_breaks_off_within_a_sentence_has_the_text_so_far(
         assert caught.value.text == "One, two. "
 
 
+@two_modes
 def test_nobody_speaks(call_model: CallModel, server: LocalDashScope) -> None:
     server.script(whole({"output": {"text": "", "sentence": None}, "usage": {"duration": 1}}))
     answer = call_model(model_at(server, OLD), [user(BLOCK)])
@@ -253,7 +260,8 @@ ODD: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("body", ODD.values(), ids=ODD)
+@two_modes
+@each_row("body", ODD)
 def test_an_odd_reply_is_an_error(
     call_model: CallModel, server: LocalDashScope, body: dict[str, Any]
 ) -> None:
@@ -262,6 +270,7 @@ def test_an_odd_reply_is_an_error(
         call_model(model_at(server, RECOGNITION), [user(BLOCK)])
 
 
+@two_streams
 def test_an_odd_event_is_an_error(
     chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
 ) -> None:
@@ -270,19 +279,21 @@ def test_an_odd_event_is_an_error(
         chunks_of(model_at(server, RECOGNITION), [user(BLOCK)])
 
 
-@TWO_WAYS
+@two_modes
 def test_a_failure_is_retried(call_model: CallModel, server: LocalDashScope) -> None:
     server.script(error_reply(500, "InternalError", "later", headers={"retry-after": "0"}), "ok")
     answer = call_model(model_at(server, RECOGNITION, max_retries=1), [user(BLOCK)])
     assert (answer.content, len(server.requests)) == ("ok", 2)
 
 
+@two_modes
 def test_silence_is_a_timeout(call_model: CallModel, server: LocalDashScope) -> None:
     server.script(RawReply(steps=[math.inf]))
     with pytest.raises(errors.APITimeoutError):
         call_model(model_at(server, RECOGNITION, timeout=T), [user(BLOCK)])
 
 
+@two_streams
 def test_silence_after_a_sentence_is_a_timeout_that_has_the_sentence(
     chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
 ) -> None:
@@ -299,7 +310,7 @@ def test_a_recording_is_not_uploaded_whoever_says_so(server: LocalDashScope) -> 
     assert server.requests == []
 
 
-@TWO_WAYS
+@two_modes
 def test_what_the_service_says_of_a_long_recording(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -343,7 +354,7 @@ REFUSED: dict[str, tuple[str, list[Any], dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "messages", "options", "why"), REFUSED.values(), ids=REFUSED)
+@each_row("name, messages, options, why", REFUSED)
 def test_what_the_model_does_not_take_is_refused(
     server: LocalDashScope, name: str, messages: list[Any], options: dict[str, Any], why: str
 ) -> None:
@@ -359,9 +370,7 @@ def test_the_format_of_a_url_is_in_its_name_or_told(server: LocalDashScope) -> N
     assert [it.parameters for it in server.requests] == [{"format": "mp3"}, {"format": "wav"}]
 
 
-@pytest.mark.parametrize(
-    ("container", "codec", "name"), [("mp3", "mp3", "mp3"), ("ogg", "libopus", "opus")]
-)
+@each_row("container, codec, name", [("mp3", "mp3", "mp3"), ("ogg", "libopus", "opus")])
 def test_the_format_of_a_recording_is_that_of_its_content(
     server: LocalDashScope, container: str, codec: str, name: str
 ) -> None:
@@ -370,6 +379,7 @@ def test_the_format_of_a_recording_is_that_of_its_content(
     assert server.requests[0].parameters == {"format": name}
 
 
+@two_streams
 def test_a_whole_reply_to_a_stream_of_another_format_is_an_error(
     chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
 ) -> None:

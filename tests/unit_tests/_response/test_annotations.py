@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-import pytest
 from langchain_core.messages import AIMessage
 
 from langchain_qwen_audio import Transcript
 from langchain_qwen_audio.local import LocalDashScope, Reply
-from tests.unit_tests.models import ASR, BLOCK, both_protocols, model_at, user
+from tests.unit_tests.models import ASR, BLOCK, model_at, user
+from tests.unit_tests.rows import each_row, two_modes, two_protocols, two_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,8 @@ REPORTED: dict[str, dict[str, Any]] = {
 }
 
 
-@both_protocols
+@two_modes
+@two_protocols
 def test_annotations_come_as_they_are_and_typed_with_the_seconds(
     call_model: CallModel, server: LocalDashScope, protocol: Literal["native", "openai"]
 ) -> None:
@@ -51,12 +52,13 @@ ANNOTATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("metadata", "info"), ANNOTATED.values(), ids=ANNOTATED)
+@each_row("metadata, info", ANNOTATED)
 def test_what_is_not_annotated_is_not_known(metadata: dict[str, Any], info: dict[str, Any]) -> None:
     message = AIMessage("x", response_metadata=metadata)
     assert Transcript.from_message(message) == Transcript(text="x", **info)
 
 
+@two_streams
 def test_annotations_of_a_stream_are_not_added_up(
     chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
 ) -> None:

@@ -216,7 +216,7 @@ def essence(message: AIMessage) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.lists(delta, max_size=8).map(named_once), st.booleans())
 def test_events_add_up_to_what_chunks_add_up_to(
     deltas: list[dict[str, Any]], as_blocks: bool

@@ -17,8 +17,8 @@ from tests.unit_tests.faults import (
     assert_outcome,
     body,
     broken,
+    calls_in_turn,
     event,
-    every_call,
     every_way,
     lasting,
     passing,
@@ -103,7 +103,7 @@ NO_ANSWERS = {
 }
 
 
-@every_call(NO_ANSWERS)
+@calls_in_turn(NO_ANSWERS)
 def test_a_reply_without_an_answer_is_an_error(fault: Fault, way: CallModel) -> None:
     assert_outcome(fault, way, max_retries=1)
 
@@ -165,6 +165,6 @@ ODD = {
 }
 
 
-@every_call(ODD)
+@calls_in_turn(ODD)
 def test_an_odd_answer_is_read_as_far_as_it_can_be(fault: Fault, way: CallModel) -> None:
     assert_outcome(fault, way, max_retries=1)

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from langchain_qwen_audio.local import Reply
 from tests.unit_tests.models import OMNI_3_8, QWEN_AUDIO, add, model_at
+from tests.unit_tests.rows import each_row, every_mode, two_modes
 
 if TYPE_CHECKING:
     from langchain_qwen_audio.local import LocalDashScope
@@ -33,7 +34,8 @@ ENDINGS: dict[str, tuple[str, Reply, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+@two_modes
+@each_row("ending", ENDINGS)
 def test_an_answer_says_in_both_words_why_it_ended(
     call_model: CallModel, server: LocalDashScope, ending: tuple[str, Reply, str, str]
 ) -> None:
@@ -43,6 +45,7 @@ def test_an_answer_says_in_both_words_why_it_ended(
     assert (metadata["finish_reason"], metadata["normalized_finish_reason"]) == (raw, word)
 
 
+@every_mode
 def test_what_the_service_filters_is_a_refusal_beside_the_text(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -60,8 +63,8 @@ class Topic(BaseModel):
     name: str
 
 
-@pytest.mark.parametrize("method", ["function_calling", "json_schema"])
-@pytest.mark.parametrize("name", [OMNI_3_8, QWEN_AUDIO])
+@each_row("method", ["function_calling", "json_schema"])
+@each_row("name", [OMNI_3_8, QWEN_AUDIO])
 def test_structured_output_of_what_was_filtered_is_a_refusal(
     server: LocalDashScope, name: str, method: str
 ) -> None:

@@ -21,6 +21,7 @@ from langchain_qwen_audio.local import (
     stream_error_reply,
 )
 from tests.unit_tests.conftest import ainvoke, astream, invoke, stream
+from tests.unit_tests.rows import each_row, every_mode, two_modes, two_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,9 +88,8 @@ RECORDINGS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "recording", RECORDINGS, ids=[f"{name} {turn}" for name, turn, *_ in RECORDINGS]
-)
+@two_modes
+@each_row("recording", RECORDINGS)
 def test_a_recorded_reply_gives_what_it_says(
     call_model: CallModel,
     server: LocalDashScope,
@@ -118,6 +118,7 @@ def test_the_recorded_total_is_what_the_issue_says(
     }
 
 
+@two_streams
 def test_the_recorded_stream_yields_every_fragment_and_its_usage_once(
     chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
@@ -159,7 +160,8 @@ FRAGMENTS = {
 }
 
 
-@pytest.mark.parametrize("fragments", FRAGMENTS.values(), ids=FRAGMENTS)
+@two_streams
+@each_row("fragments", FRAGMENTS)
 def test_every_fragment_survives(
     chunks_of: Callable[..., list[AIMessageChunk]],
     server: LocalDashScope,
@@ -170,7 +172,8 @@ def test_every_fragment_survives(
     assert [chunk.content for chunk in chunks_of(model, "?")] == [*fragments, ""]
 
 
-@pytest.mark.parametrize("fragments", [("", "a", "", "", "b", ""), ("", ""), ()])
+@two_modes
+@each_row("fragments", [("", "a", "", "", "b", ""), ("", ""), ()])
 def test_empty_fragments_break_nothing(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, fragments: tuple[str, ...]
 ) -> None:
@@ -180,6 +183,7 @@ def test_empty_fragments_break_nothing(
     assert message.response_metadata["finish_reason"] == "stop"
 
 
+@every_mode
 def test_a_text_in_the_final_event_is_kept(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
@@ -187,6 +191,7 @@ def test_a_text_in_the_final_event_is_kept(
     assert call_model(model, "?").content == WELCOME
 
 
+@two_streams
 def test_the_string_null_never_surfaces(
     chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
@@ -196,6 +201,7 @@ def test_the_string_null_never_surfaces(
     )
 
 
+@every_mode
 def test_heartbeats_unknown_events_and_done_are_skipped(
     call_model: CallModel, model: ChatQwenAudio, server: LocalDashScope
 ) -> None:
@@ -208,6 +214,7 @@ def test_heartbeats_unknown_events_and_done_are_skipped(
     assert call_model(model, "?").content == WELCOME
 
 
+@every_mode
 def test_a_length_cut_is_told(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
@@ -218,8 +225,8 @@ def test_a_length_cut_is_told(
 ENDINGS: dict[str, tuple[Any, ...]] = {"in order": (), "cut off": (END,), "reset": (RESET,)}
 
 
-@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-@pytest.mark.parametrize("way", [stream, astream])
+@each_row("ending", ENDINGS)
+@each_row("way", [stream, astream])
 def test_a_stream_without_its_final_event_is_an_error_that_holds_the_text(
     server: LocalDashScope, model: ChatQwenAudio, way: CallModel, ending: tuple[Any, ...]
 ) -> None:
@@ -231,7 +238,7 @@ def test_a_stream_without_its_final_event_is_an_error_that_holds_the_text(
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("way", [stream, astream])
+@each_row("way", [stream, astream])
 def test_a_stream_without_any_event_is_an_error(
     server: LocalDashScope, model: ChatQwenAudio, way: CallModel
 ) -> None:
@@ -307,14 +314,15 @@ USAGE: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {
 }
 
 
-@pytest.mark.parametrize(("reported", "counted"), USAGE.values(), ids=USAGE)
+@each_row("reported, counted", USAGE)
 def test_usage_counts_audio_once_as_part_of_the_input(
     reported: dict[str, Any] | None, counted: dict[str, Any] | None
 ) -> None:
     assert to_usage_metadata(reported) == counted
 
 
-@pytest.mark.parametrize("name", ["Qwen-Audio", "captioner, its details include the audio"])
+@two_modes
+@each_row("name", ["Qwen-Audio", "captioner, its details include the audio"])
 def test_usage_comes_once_in_calls_and_streams(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, name: str
 ) -> None:
@@ -348,7 +356,8 @@ IN_STREAM: dict[str, RawReply] = {
 }
 
 
-@pytest.mark.parametrize("reply", FAILURES.values(), ids=FAILURES)
+@two_modes
+@each_row("reply", FAILURES)
 def test_every_form_of_a_refusal_raises(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, reply: RawReply
 ) -> None:
@@ -358,8 +367,8 @@ def test_every_form_of_a_refusal_raises(
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("way", [stream, astream])
-@pytest.mark.parametrize("reply", IN_STREAM.values(), ids=IN_STREAM)
+@each_row("way", [stream, astream])
+@each_row("reply", IN_STREAM)
 def test_every_form_of_a_refusal_within_a_stream_raises(
     server: LocalDashScope, model: ChatQwenAudio, reply: RawReply, way: CallModel
 ) -> None:
@@ -369,7 +378,7 @@ def test_every_form_of_a_refusal_within_a_stream_raises(
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("streaming", [True, False])
+@each_row("streaming", [True, False])
 def test_an_error_tells_code_status_and_request_id(
     server: LocalDashScope, model: ChatQwenAudio, *, streaming: bool
 ) -> None:
@@ -392,7 +401,8 @@ STATUSES = [
 ]
 
 
-@pytest.mark.parametrize("case", STATUSES, ids=[code for _, code, _ in STATUSES])
+@two_modes
+@each_row("case", STATUSES)
 def test_the_code_decides_the_class_of_an_error(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, case: tuple[int, str, Any]
 ) -> None:
@@ -414,7 +424,8 @@ NO_ANSWERS: dict[str, RawReply] = {
 }
 
 
-@pytest.mark.parametrize("reply", NO_ANSWERS.values(), ids=NO_ANSWERS)
+@two_modes
+@each_row("reply", NO_ANSWERS)
 def test_a_reply_without_an_answer_is_an_error_not_an_empty_text(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, reply: RawReply
 ) -> None:

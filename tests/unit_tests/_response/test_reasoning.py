@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_qwen_audio.local import LocalDashScope, Reply
 from tests.unit_tests.models import OMNI_3, OMNI_3_5, OMNI_3_8, add, model_at, now
+from tests.unit_tests.rows import each_row, every_mode, two_modes, two_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 THOUGHTS = "Let me think"
 
 
-@pytest.mark.parametrize("name", [OMNI_3, OMNI_3_8])
-@pytest.mark.parametrize("thinks", [True, False, None])
+@two_modes
+@each_row("name", [OMNI_3, OMNI_3_8])
+@each_row("thinks", [True, False, None])
 def test_a_model_is_told_whether_to_think(
     call_model: CallModel, server: LocalDashScope, name: str, thinks: bool | None
 ) -> None:
@@ -31,8 +32,9 @@ def test_a_model_is_told_whether_to_think(
     assert server.requests[1].parameters.get("enable_thinking") is thinks
 
 
-@pytest.mark.parametrize("name", [OMNI_3, OMNI_3_8])
-@pytest.mark.parametrize("version", ["v0", "v1"])
+@two_modes
+@each_row("name", [OMNI_3, OMNI_3_8])
+@each_row("version", ["v0", "v1"])
 def test_thoughts_are_reasoning_blocks_whole_and_streamed(
     call_model: CallModel, server: LocalDashScope, name: str, version: str
 ) -> None:
@@ -51,6 +53,7 @@ def test_thoughts_are_reasoning_blocks_whole_and_streamed(
         assert answer.additional_kwargs == {"reasoning_content": THOUGHTS}
 
 
+@two_streams
 def test_thoughts_stream_before_the_answer(
     chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
 ) -> None:
@@ -61,6 +64,7 @@ def test_thoughts_stream_before_the_answer(
     assert [chunk.content for chunk in chunks] == ["", "", "", "Four", " it", " is", ""]
 
 
+@every_mode
 def test_thoughts_alone_are_an_answer(call_model: CallModel, server: LocalDashScope) -> None:
     server.script(Reply("", reasoning=THOUGHTS, finish_reason="length"))
     answer = call_model(model_at(server, OMNI_3_8), "?")
@@ -80,7 +84,7 @@ THOUGHT_OF = {
 }
 
 
-@pytest.mark.parametrize("answer", THOUGHT_OF.values(), ids=THOUGHT_OF)
+@each_row("answer", THOUGHT_OF)
 def test_thoughts_go_back_beside_the_text(server: LocalDashScope, answer: AIMessage) -> None:
     model_at(server, OMNI_3_8).invoke([HumanMessage("2 + 2?"), answer, HumanMessage("Sure?")])
     assert server.requests[0].messages[1] == {
@@ -117,8 +121,9 @@ BLOCKS: dict[str, tuple[str, Reply, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", BLOCKS.values(), ids=BLOCKS)
-@pytest.mark.parametrize("version", ["v0", "v1"])
+@two_modes
+@each_row("case", BLOCKS)
+@each_row("version", ["v0", "v1"])
 def test_each_thought_text_and_call_is_a_block_of_its_own(
     call_model: CallModel, server: LocalDashScope, case: tuple[str, Reply, list[str]], version: str
 ) -> None:

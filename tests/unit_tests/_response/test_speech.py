@@ -26,7 +26,8 @@ from langchain_qwen_audio._response.messages import Origin, to_chat_result
 from langchain_qwen_audio._response.speech import SpeechDecoder
 from langchain_qwen_audio.local import LocalDashScope, RawReply, Reply, sse_event
 from tests.unit_tests.conftest import ainvoke, astream, invoke, stream
-from tests.unit_tests.recordings import TWO_WAYS, noise, wav
+from tests.unit_tests.recordings import noise, wav
+from tests.unit_tests.rows import each_row, every_mode, two_modes, two_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -140,8 +141,8 @@ def test_samples_are_passed_on_as_they_come(pieces: list[bytes]) -> None:
 BROKEN = ["!!!!", "AAA!", "A", "AAAAA", "=", "AAAA=", "A===", "AA=A", "ÄÄÄÄ", "AA-_", "{}"]
 
 
-@pytest.mark.parametrize("text", BROKEN)
-@pytest.mark.parametrize("before", [[], ["AAAA"], ["AA==", "AAAA"]])
+@each_row("text", BROKEN)
+@each_row("before", [[], ["AAAA"], ["AA==", "AAAA"]])
 def test_broken_base64_is_the_services_failure(text: str, before: list[str]) -> None:
     for pieces in ([*before, text], list("".join([*before, text]))):
         with pytest.raises(errors.APIError, match="not base64"):
@@ -160,7 +161,8 @@ VOICES: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "voice", "spoken"), VOICES.values(), ids=VOICES)
+@two_modes
+@each_row("name, voice, spoken", VOICES)
 def test_speech_is_requested_with_a_voice(
     call_model: CallModel, server: LocalDashScope, name: str, voice: dict[str, Any], spoken: str
 ) -> None:
@@ -179,6 +181,7 @@ def test_speech_is_requested_with_a_voice(
     assert [request.json for request in server.requests] == [body] * 4
 
 
+@every_mode
 def test_the_services_own_parameter_goes_as_it_is(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -195,7 +198,8 @@ SILENT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("fields", "options"), SILENT.values(), ids=SILENT)
+@two_modes
+@each_row("fields, options", SILENT)
 def test_no_voice_is_sent_where_no_speech_is_requested(
     call_model: CallModel, server: LocalDashScope, fields: dict[str, Any], options: dict[str, Any]
 ) -> None:
@@ -247,8 +251,8 @@ REFUSED: dict[str, tuple[str, list[BaseMessage], dict[str, Any], str]] = {
 }
 
 
-@TWO_WAYS
-@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
+@two_modes
+@each_row("case", REFUSED)
 def test_what_does_not_go_with_speech_is_refused_with_the_reason_and_not_sent(
     call_model: CallModel,
     server: LocalDashScope,
@@ -260,7 +264,8 @@ def test_what_does_not_go_with_speech_is_refused_with_the_reason_and_not_sent(
     assert server.requests == []
 
 
-@pytest.mark.parametrize("name", [OMNI_3, OMNI_3_5])
+@two_modes
+@each_row("name", [OMNI_3, OMNI_3_5])
 def test_later_models_take_a_system_message_when_they_speak(
     call_model: CallModel, server: LocalDashScope, name: str
 ) -> None:
@@ -271,6 +276,7 @@ def test_later_models_take_a_system_message_when_they_speak(
 # --- transcribed ----------------------------------------------------------------------------
 
 
+@every_mode
 def test_turbo_speaks_natively(call_model: CallModel, server: LocalDashScope) -> None:
     """https://help.aliyun.com/zh/model-studio/qwen-omni has the samples in the content."""
     server.script(Reply("Hello there", audio=PCM, audio_piece=1_001))
@@ -280,7 +286,8 @@ def test_turbo_speaks_natively(call_model: CallModel, server: LocalDashScope) ->
     assert Audio.from_message(answer).data == wav_header(len(PCM)) + PCM
 
 
-@pytest.mark.parametrize(
+@two_modes
+@each_row(
     "content",
     [
         [{"text": "Hi", "audio": {"data": b64(PCM)}}],
@@ -299,13 +306,11 @@ def test_native_speech_is_found_anywhere_in_the_content(
     assert Audio.from_message(answer).data == wav_header(len(PCM)) + PCM
 
 
-@pytest.mark.parametrize("size", [2, 4, 6, 50, len(PCM)])
-@pytest.mark.parametrize("piece", [1, 7, 4_096])
+@two_modes
+@each_row("size, piece", [(2, 1), (4, 1), (6, 7), (50, 1), (50, 4_096), (len(PCM), 997)])
 def test_every_calling_mode_ends_with_one_wav_file_of_exactly_these_samples(
     call_model: CallModel, server: LocalDashScope, size: int, piece: int
 ) -> None:
-    if size == len(PCM) and piece == 1:
-        piece = 997  # thousands of chunks take seconds
     server.script(Reply("Hello there", audio=PCM[:size], audio_piece=piece))
     answer = call_model(model_at(server, **SPEECH), "Hi")
     speech = Audio.from_message(answer)
@@ -315,8 +320,8 @@ def test_every_calling_mode_ends_with_one_wav_file_of_exactly_these_samples(
     assert answer.text == "Hello there"
 
 
-@pytest.mark.parametrize("way", [invoke, ainvoke])
-@pytest.mark.parametrize("version", ["v0", "v1"])
+@each_row("way", [invoke, ainvoke])
+@each_row("version", ["v0", "v1"])
 def test_a_whole_answer_is_a_text_and_a_wav_file(
     server: LocalDashScope, way: CallModel, version: str
 ) -> None:
@@ -337,7 +342,8 @@ def test_a_whole_answer_is_a_text_and_a_wav_file(
     assert answer.usage_metadata["output_token_details"] == {"audio": 1}
 
 
-@pytest.mark.parametrize("version", ["v0", "v1"])
+@two_streams
+@each_row("version", ["v0", "v1"])
 def test_a_stream_brings_text_and_samples_as_blocks_that_add_up(
     chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope, version: str
 ) -> None:
@@ -378,7 +384,8 @@ ALONE = {
 }
 
 
-@pytest.mark.parametrize(("reply", "kinds"), ALONE.values(), ids=ALONE)
+@two_modes
+@each_row("reply, kinds", ALONE)
 def test_either_may_be_missing(
     call_model: CallModel, server: LocalDashScope, reply: Reply, kinds: list[str]
 ) -> None:
@@ -434,7 +441,8 @@ PIECES: dict[str, tuple[list[dict[str, Any]], bytes]] = {
 }
 
 
-@pytest.mark.parametrize(("pieces", "data"), PIECES.values(), ids=PIECES)
+@two_modes
+@each_row("pieces, data", PIECES)
 def test_speech_is_put_together_however_it_comes(
     call_model: CallModel, server: LocalDashScope, pieces: list[dict[str, Any]], data: bytes
 ) -> None:
@@ -444,7 +452,8 @@ def test_speech_is_put_together_however_it_comes(
     assert answer.text == "".join(piece.get("transcript", "") for piece in pieces)
 
 
-@pytest.mark.parametrize("texts", [["AAAA", "!!!!"], ["AAAA", "A"], ["no, speech"]])
+@two_modes
+@each_row("texts", [["AAAA", "!!!!"], ["AAAA", "A"], ["no, speech"]])
 def test_speech_that_is_no_base64_is_an_error_and_not_requested_again(
     call_model: CallModel, server: LocalDashScope, texts: list[str]
 ) -> None:
@@ -454,7 +463,7 @@ def test_speech_that_is_no_base64_is_an_error_and_not_requested_again(
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("text", [{"content": "Hello"}, {"content": None}])
+@each_row("text", [{"content": "Hello"}, {"content": None}])
 def test_a_reply_that_comes_whole_may_have_speech_too(text: dict[str, Any]) -> None:
     audio = {"id": "audio_1", "data": b64(PCM), "transcript": "Hello"}
     choice = {"finish_reason": "stop", "message": {"role": "assistant", **text, "audio": audio}}
@@ -474,8 +483,9 @@ def test_a_reply_that_comes_whole_may_have_speech_too(text: dict[str, Any]) -> N
 # --- and then ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", ["v0", "v1"])
-@pytest.mark.parametrize("name", [OMNI_3_5, TURBO, "qwen3.8-omni-flash"])
+@two_modes
+@each_row("version", ["v0", "v1"])
+@each_row("name", [OMNI_3_5, TURBO, "qwen3.8-omni-flash"])
 def test_a_spoken_answer_goes_back_as_its_text(
     call_model: CallModel, server: LocalDashScope, name: str, version: str
 ) -> None:
@@ -489,7 +499,7 @@ def test_a_spoken_answer_goes_back_as_its_text(
     ]
 
 
-@TWO_WAYS
+@two_modes
 def test_speech_without_a_text_cannot_go_back(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -511,7 +521,7 @@ def test_a_question_about_a_spoken_answer_can_be_sent() -> None:
             assert answer.response_metadata["seconds"] == 2
 
 
-@pytest.mark.parametrize(
+@each_row(
     "content", ["Hello", [], [{"type": "text", "text": "Hello"}], [{"type": "audio", "url": "x"}]]
 )
 def test_an_answer_without_speech_says_how_to_get_some(content: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_qwen_audio import ChatQwenAudio, Transcript, errors
 from langchain_qwen_audio.local import RawReply, sse_event
 from tests.unit_tests.conftest import astream, invoke, stream
+from tests.unit_tests.rows import each_row, two_modes, two_protocols
 
 if TYPE_CHECKING:
     from langchain_qwen_audio.local import LocalDashScope, ReceivedRequest
@@ -75,7 +77,9 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("message", REFUSALS.values(), ids=REFUSALS)
+@two_modes
+@two_protocols
+@each_row("message", REFUSALS)
 def test_a_refusal_is_langchains_block(
     call_model: CallModel, server: LocalDashScope, protocol: str, message: dict[str, Any]
 ) -> None:
@@ -86,6 +90,7 @@ def test_a_refusal_is_langchains_block(
     assert answer.text == ""
 
 
+@two_protocols
 def test_a_refusal_is_no_structured_output(server: LocalDashScope, protocol: str) -> None:
     server.script(scripted(write(protocol, "", refusal="I cannot.")))
     model = model_of(server, protocol).with_structured_output(None, method="json_mode")
@@ -93,6 +98,7 @@ def test_a_refusal_is_no_structured_output(server: LocalDashScope, protocol: str
         model.invoke("?")
 
 
+@two_protocols
 def test_a_refusal_in_the_history_is_sent_as_text(server: LocalDashScope, protocol: str) -> None:
     refused = AIMessage([{"type": "refusal", "refusal": "I cannot."}])
     model_of(server, protocol).invoke([HumanMessage("?"), refused, HumanMessage("Why?")])
@@ -100,7 +106,9 @@ def test_a_refusal_in_the_history_is_sent_as_text(server: LocalDashScope, protoc
     assert content in ("I cannot.", [{"text": "I cannot."}])
 
 
-@pytest.mark.parametrize("content", [[{"box": [1]}], [5], [{"type": "audio", "audio": "AAAA"}]])
+@two_modes
+@two_protocols
+@each_row("content", [[{"box": [1]}], [5], [{"type": "audio", "audio": "AAAA"}]])
 def test_unknown_parts_alone_are_an_error(
     call_model: CallModel, server: LocalDashScope, protocol: str, content: Any
 ) -> None:
@@ -118,7 +126,8 @@ INCREMENTS = {
 }
 
 
-@pytest.mark.parametrize(("parts", "text"), INCREMENTS.values(), ids=INCREMENTS)
+@two_protocols
+@each_row("parts, text", INCREMENTS)
 def test_increments_are_added_whatever_they_look_like(
     server: LocalDashScope, protocol: str, parts: list[str], text: str
 ) -> None:
@@ -138,6 +147,8 @@ def test_unknown_parts_beside_a_text_are_logged(
     assert "left out: ['box']" in caplog.text
 
 
+@two_modes
+@two_protocols
 def test_two_answers_are_not_mixed(
     call_model: CallModel, server: LocalDashScope, protocol: str
 ) -> None:
@@ -158,6 +169,8 @@ def test_a_second_answer_in_events_of_its_own_is_not_mixed(server: LocalDashScop
     assert caught.value.text == "a"
 
 
+@two_modes
+@two_protocols
 def test_several_answers_are_not_requested(
     call_model: CallModel, server: LocalDashScope, protocol: str
 ) -> None:
@@ -170,7 +183,9 @@ def test_several_answers_are_not_requested(
 # --- the end ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("finish", [None, "null", ""])
+@two_modes
+@two_protocols
+@each_row("finish", [None, "null", ""])
 def test_an_answer_without_a_finish_reason_is_not_whole(
     call_model: CallModel, server: LocalDashScope, protocol: str, finish: Any
 ) -> None:
@@ -182,7 +197,9 @@ def test_an_answer_without_a_finish_reason_is_not_whole(
 CUT_ARGUMENTS = ['{"a": 1', '{"a": "b', '{"a": [', '{"a": "b\\', "[1]", "5", "x", '{"a": 1}}']
 
 
-@pytest.mark.parametrize("arguments", CUT_ARGUMENTS)
+@two_modes
+@two_protocols
+@each_row("arguments", CUT_ARGUMENTS)
 def test_a_call_that_was_cut_off_is_invalid(
     call_model: CallModel, server: LocalDashScope, protocol: str, arguments: str
 ) -> None:
@@ -195,7 +212,9 @@ def test_a_call_that_was_cut_off_is_invalid(
     assert (invalid["args"] or "").startswith(arguments)
 
 
-@pytest.mark.parametrize("arguments", ["", "{}", '{"a": "x\ny"}', None])
+@two_modes
+@two_protocols
+@each_row("arguments", ["", "{}", '{"a": "x\ny"}', None])
 def test_a_whole_call_is_valid(
     call_model: CallModel, server: LocalDashScope, protocol: str, arguments: str | None
 ) -> None:
@@ -219,7 +238,8 @@ SURROGATES = {
 }
 
 
-@pytest.mark.parametrize(("written", "text"), SURROGATES.items(), ids=range(len(SURROGATES)))
+@two_modes
+@each_row("written, text", SURROGATES.items())
 def test_half_a_character_is_replaced_as_bytes_that_are_none_are(
     call_model: CallModel, server: LocalDashScope, written: str, text: str
 ) -> None:
@@ -237,6 +257,8 @@ def test_half_a_character_is_replaced_as_bytes_that_are_none_are(
     assert call_model(model, [HumanMessage("?"), answer, HumanMessage("?")]).text == "ok"
 
 
+@two_modes
+@two_protocols
 def test_half_a_character_in_a_call_is_sent_back_as_it_came(
     call_model: CallModel, server: LocalDashScope, protocol: str
 ) -> None:
@@ -251,22 +273,21 @@ def test_half_a_character_in_a_call_is_sent_back_as_it_came(
 
 
 CHARSETS = ["utf-8", "UTF-8", "gbk", "hex", "rot13", "idna", "undefined", "utf-16", "x", '"']
-KINDS = ["text/event-stream", "Text/Event-Stream", "TEXT/EVENT-STREAM"]
+KINDS = itertools.cycle(["text/event-stream", "Text/Event-Stream", "TEXT/EVENT-STREAM"])
+LABELS = [f"{kind} ; charset={charset}" for charset, kind in zip(CHARSETS, KINDS, strict=False)]
 
 
-@pytest.mark.parametrize("charset", CHARSETS)
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("way", [stream, astream])
+@each_row("label", LABELS)
+@each_row("way", [stream, astream])
 def test_a_stream_is_utf_8_however_it_is_labelled(
-    server: LocalDashScope, way: CallModel, kind: str, charset: str
+    server: LocalDashScope, way: CallModel, label: str
 ) -> None:
-    labelled = {"content-type": f"{kind} ; charset={charset}"}
-    server.script(scripted(native("é你"), headers=labelled))
+    server.script(scripted(native("é你"), headers={"content-type": label}))
     assert way(model_of(server, "native"), "?").text == "é你"
 
 
-@pytest.mark.parametrize("charset", CHARSETS)
-@pytest.mark.parametrize("status", [200, 400])
+@each_row("charset", CHARSETS)
+@each_row("status", [200, 400])
 def test_json_is_utf_8_however_it_is_labelled(
     server: LocalDashScope, charset: str, status: int
 ) -> None:
@@ -280,7 +301,7 @@ def test_json_is_utf_8_however_it_is_labelled(
         invoke(model_of(server, "native"), "?")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "annotations", [[5], [{"type": "audio_info", "language": 5, "emotion": ["x"]}], [None, []]]
 )
 def test_odd_annotations_tell_nothing(server: LocalDashScope, annotations: Any) -> None:

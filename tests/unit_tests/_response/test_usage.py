@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from langchain_qwen_audio._response.usage import billed_seconds, to_usage_metadata
 from langchain_qwen_audio.local import LocalDashScope, Reply
 from tests.unit_tests.models import (
@@ -20,6 +18,7 @@ from tests.unit_tests.models import (
     model_at,
     user,
 )
+from tests.unit_tests.rows import each_row, two_modes, two_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,7 +151,8 @@ USAGE: dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", USAGE.values(), ids=USAGE)
+@two_modes
+@each_row("case", USAGE)
 def test_the_usage_of_each_family_is_langchains(
     call_model: CallModel,
     server: LocalDashScope,
@@ -168,13 +168,13 @@ def test_the_usage_of_each_family_is_langchains(
 ODD_SECONDS = [None, True, "5", [5], -1, float("inf"), float("nan"), 10**400]
 
 
-@pytest.mark.parametrize("seconds", ODD_SECONDS, ids=range(len(ODD_SECONDS)))
+@each_row("seconds", ODD_SECONDS)
 def test_seconds_that_nobody_can_bill_are_left_out(seconds: object) -> None:
     assert billed_seconds({"seconds": seconds}) is None
     assert billed_seconds({"duration": 1.5}) == 1.5
 
 
-@pytest.mark.parametrize(
+@each_row(
     "usage",
     [
         None,
@@ -189,6 +189,7 @@ def test_tokens_that_are_not_said_are_not_0(usage: dict[str, Any] | None) -> Non
     assert to_usage_metadata(usage) is None
 
 
+@two_streams
 def test_the_usage_of_a_stream_comes_once(
     chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
 ) -> None:

@@ -29,6 +29,7 @@ from tests.unit_tests.faults import (
     passing,
     payload,
 )
+from tests.unit_tests.rows import every_mode
 from tests.unit_tests.sockets import http, raw_server
 from tests.unit_tests.waiting import HANG_S, wait_until
 
@@ -74,6 +75,7 @@ def test_a_long_reason_is_taken(call_whole: CallModel) -> None:
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n"
 
 
+@every_mode
 def test_another_protocol_is_a_broken_connection(call_model: CallModel) -> None:
     with raw_server([SWITCHING]) as server:
         model = ChatQwenAudio(base_url=server.base_url, api_key="local", max_retries=0)

@@ -10,6 +10,7 @@ import pytest
 
 from langchain_qwen_audio._service.aiohttp_errors import RaisingHttpx
 from langchain_qwen_audio._service.time_limits import CallTimeout, Timer, extensions_of
+from tests.unit_tests.rows import each_row
 from tests.unit_tests.waiting import HANG_S
 
 
@@ -33,7 +34,7 @@ KINDS: dict[str, tuple[BaseException, type[httpx.HTTPError]]] = {
 }
 
 
-@pytest.mark.parametrize(("error", "kind"), KINDS.values(), ids=KINDS)
+@each_row("error, kind", KINDS)
 def test_an_error_of_aiohttp_is_raised_as_one_of_httpx(
     error: BaseException, kind: type[httpx.HTTPError]
 ) -> None:

@@ -13,6 +13,7 @@ from langchain_qwen_audio._live.address import live_address
 from langchain_qwen_audio._service.basic_auth import with_basic_auth
 from langchain_qwen_audio.errors import AuthenticationError, InvalidRequestError
 from tests.unit_tests.recordings import fresh_tone, question_about
+from tests.unit_tests.rows import each_row, every_mode
 
 if TYPE_CHECKING:
     from langchain_qwen_audio.local import LocalDashScope
@@ -26,7 +27,7 @@ def named(base_url: str) -> str:
     return base_url.replace("http://", "http://m%C3%BC:%3Ap@")
 
 
-@pytest.mark.parametrize("userinfo", ["me:secret", "me", ":secret", "m%40e:%3Ap", "mü:ß", "", ":"])
+@each_row("userinfo", ["me:secret", "me", ":secret", "m%40e:%3Ap", "mü:ß", "", ":"])
 def test_the_header_is_the_one_of_httpx(userinfo: str) -> None:
     url, headers = with_basic_auth(f"http://{userinfo}@host/api/v1?a=b@c", KEY)
     sent: list[httpx.Request] = []
@@ -42,7 +43,7 @@ def test_the_header_is_the_one_of_httpx(userinfo: str) -> None:
     assert "secret" not in url
 
 
-@pytest.mark.parametrize("url", ["http://host/@", "http://host/?a@b", "https://host:1/#@"])
+@each_row("url", ["http://host/@", "http://host/?a@b", "https://host:1/#@"])
 def test_a_url_without_them_is_left_as_it_is(url: str) -> None:
     assert with_basic_auth(url, KEY) == (url, KEY)
 
@@ -58,6 +59,7 @@ def test_all_modes_send_the_same_header(
     assert "%3Ap" not in caplog.text  # httpx logs URLs
 
 
+@every_mode
 def test_uploads_send_the_same_header(call_model: CallModel, server: LocalDashScope) -> None:
     model = ChatQwenAudio(
         base_url=named(server.base_url), api_key="local", max_retries=0, audio_transport="upload"

@@ -24,6 +24,7 @@ from langchain_qwen_audio.local import (
 )
 from tests.unit_tests.conftest import ainvoke, astream, invoke, stream
 from tests.unit_tests.faults import JSON, SOON, body, event, payload, sse
+from tests.unit_tests.rows import each_row, every_mode, two_modes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -354,7 +355,7 @@ def in_stream(row: Row, code: str) -> RawReply:
     return sse(sse_event(said, 1, "error", row.status))
 
 
-@pytest.mark.parametrize(("row", "code"), REFUSALS, ids=NAMES)
+@each_row("row, code", REFUSALS)
 def test_a_refusal_with_a_status_is_one_class_with_advice(
     service: LocalDashScope, once: ChatQwenAudio, row: Row, code: str
 ) -> None:
@@ -364,7 +365,7 @@ def test_a_refusal_with_a_status_is_one_class_with_advice(
     assert error.status == row.status
 
 
-@pytest.mark.parametrize(("row", "code"), REFUSALS, ids=NAMES)
+@each_row("row, code", REFUSALS)
 def test_a_refusal_in_a_stream_is_the_same_class(
     service: LocalDashScope, once: ChatQwenAudio, row: Row, code: str
 ) -> None:
@@ -372,7 +373,7 @@ def test_a_refusal_in_a_stream_is_the_same_class(
     assert_is(raised(stream, once), row, code)
 
 
-@pytest.mark.parametrize("make", [with_status, with_200, in_stream])
+@each_row("make", [with_status, with_200, in_stream])
 async def test_every_refusal_is_the_same_to_async_callers(
     service: LocalDashScope, once: ChatQwenAudio, make: Callable[[Row, str], RawReply]
 ) -> None:
@@ -384,7 +385,7 @@ async def test_every_refusal_is_the_same_to_async_callers(
         assert_is(caught.value, row, code)
 
 
-@pytest.mark.parametrize("way", [ainvoke, stream])
+@each_row("way", [ainvoke, stream])
 def test_a_refusal_of_the_compatible_mode_is_read(
     service: LocalDashScope, once: ChatQwenAudio, way: CallModel
 ) -> None:
@@ -424,7 +425,8 @@ BY_STATUS = [
 ]
 
 
-@pytest.mark.parametrize("case", DISAGREEING, ids=[code for _, code, _ in DISAGREEING])
+@two_modes
+@each_row("case", DISAGREEING)
 def test_the_code_decides_before_the_status(
     call_model: CallModel, service: LocalDashScope, once: ChatQwenAudio, case: tuple[int, str, Any]
 ) -> None:
@@ -433,7 +435,7 @@ def test_the_code_decides_before_the_status(
     assert type(raised(call_model, once)) is error
 
 
-@pytest.mark.parametrize(("status", "error"), BY_STATUS)
+@each_row("status, error", BY_STATUS)
 def test_the_status_decides_where_the_code_is_unknown(
     service: LocalDashScope, once: ChatQwenAudio, status: int, error: Any
 ) -> None:
@@ -445,8 +447,8 @@ def test_the_status_decides_where_the_code_is_unknown(
         assert (told.status, told.code) == (status, code)
 
 
-@pytest.mark.parametrize(("status", "error"), [(400, REQUEST), (429, RATE), (500, FAILED)])
-@pytest.mark.parametrize("way", [ainvoke, stream])
+@each_row("status, error", [(400, REQUEST), (429, RATE), (500, FAILED)])
+@each_row("way", [ainvoke, stream])
 def test_the_status_in_a_message_decides_where_the_reply_has_none(
     service: LocalDashScope, once: ChatQwenAudio, way: CallModel, status: int, error: Any
 ) -> None:
@@ -457,6 +459,7 @@ def test_the_status_in_a_message_decides_where_the_reply_has_none(
     assert told.status == status
 
 
+@every_mode
 def test_a_request_id_comes_from_the_header_where_the_body_has_none(
     call_model: CallModel, service: LocalDashScope, once: ChatQwenAudio
 ) -> None:
@@ -473,7 +476,8 @@ TRIAL_OVER = [
 ]
 
 
-@pytest.mark.parametrize("reply", TRIAL_OVER)
+@two_modes
+@each_row("reply", TRIAL_OVER)
 def test_a_used_up_trial_names_what_to_move_to(
     call_model: CallModel, service: LocalDashScope, model: ChatQwenAudio, reply: RawReply
 ) -> None:
@@ -485,8 +489,8 @@ def test_a_used_up_trial_names_what_to_move_to(
     assert len(service.requests) == 1
 
 
-@pytest.mark.parametrize(("name", "successor"), RETIRED.items())
-@pytest.mark.parametrize("way", [invoke, astream])
+@each_row("name, successor", RETIRED.items())
+@each_row("way", [invoke, astream])
 def test_a_retired_model_says_so_and_names_its_successor(
     server: LocalDashScope, way: CallModel, name: str, successor: str
 ) -> None:
@@ -497,6 +501,7 @@ def test_a_retired_model_says_so_and_names_its_successor(
     assert server.requests == []
 
 
+@every_mode
 def test_a_model_nobody_knows_is_not_called_retired(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -544,7 +549,7 @@ def test_the_table_has_every_class() -> None:
     assert set(TREE) == set(CLASSES)
 
 
-@pytest.mark.parametrize("cls", CLASSES)
+@each_row("cls", CLASSES)
 def test_a_class_inherits_from_langchain_alone(cls: type[errors.QwenAudioError]) -> None:
     of_core, retryable = TREE[cls]
     assert issubclass(cls, of_core)
@@ -559,7 +564,7 @@ def test_a_stalled_stream_is_an_interruption_and_a_timeout() -> None:
     assert issubclass(errors.APITimeoutError, errors.APIConnectionError)
 
 
-@pytest.mark.parametrize("cls", CLASSES)
+@each_row("cls", CLASSES)
 def test_an_error_tells_what_it_knows(cls: type[errors.QwenAudioError]) -> None:
     error = a(cls)
     assert str(error) == "it went wrong (code=C, status=418, request_id=r-1)"
@@ -569,8 +574,8 @@ def test_an_error_tells_what_it_knows(cls: type[errors.QwenAudioError]) -> None:
     assert cls("it went wrong").status is None
 
 
-@pytest.mark.parametrize("cls", CLASSES)
-@pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
+@each_row("cls", CLASSES)
+@each_row("protocol", [2, pickle.HIGHEST_PROTOCOL])
 def test_an_error_survives_a_pickle(cls: type[errors.QwenAudioError], protocol: int) -> None:
     error = a(cls)
     error.text, error.is_retryable = "so far", not error.is_retryable
@@ -607,7 +612,8 @@ RAISED: dict[str, tuple[RawReply, tuple[type[BaseException], ...]]] = {
 }
 
 
-@pytest.mark.parametrize(("reply", "classes"), RAISED.values(), ids=RAISED)
+@two_modes
+@each_row("reply, classes", RAISED)
 def test_handlers_of_langchain_catch_what_a_call_raises(
     call_model: CallModel,
     service: LocalDashScope,
@@ -622,6 +628,7 @@ def test_handlers_of_langchain_catch_what_a_call_raises(
             raise error
 
 
+@every_mode
 def test_an_error_of_a_call_survives_a_pickle_and_chains_its_cause(
     call_model: CallModel, service: LocalDashScope, once: ChatQwenAudio
 ) -> None:
@@ -649,8 +656,8 @@ def test_an_interrupted_stream_survives_a_pickle_with_its_text(
 RETRIED = [core.ModelRateLimitError, RATE, core.ModelError]
 
 
-@pytest.mark.parametrize("cls", RETRIED)
-@pytest.mark.parametrize("way", [invoke, ainvoke])
+@each_row("cls", RETRIED)
+@each_row("way", [invoke, ainvoke])
 def test_with_retry_knows_the_classes(
     service: LocalDashScope, once: ChatQwenAudio, way: CallModel, cls: Any
 ) -> None:
@@ -663,7 +670,7 @@ def test_with_retry_knows_the_classes(
     assert len(service.requests) == 3
 
 
-@pytest.mark.parametrize("way", [invoke, ainvoke])
+@each_row("way", [invoke, ainvoke])
 def test_with_retry_leaves_other_classes_alone(
     service: LocalDashScope, once: ChatQwenAudio, way: CallModel
 ) -> None:
@@ -675,7 +682,8 @@ def test_with_retry_leaves_other_classes_alone(
     assert len(service.requests) == 1
 
 
-@pytest.mark.parametrize("cls", [core.ModelPermissionDeniedError, DENIED])
+@two_modes
+@each_row("cls", [core.ModelPermissionDeniedError, DENIED])
 def test_with_fallbacks_knows_the_classes(
     call_model: CallModel,
     service: LocalDashScope,
@@ -714,7 +722,8 @@ ECHOES: dict[str, RawReply] = {
 }
 
 
-@pytest.mark.parametrize("reply", ECHOES.values(), ids=ECHOES)
+@two_modes
+@each_row("reply", ECHOES)
 def test_the_key_is_in_no_error_even_if_the_reply_echoes_it(
     call_model: CallModel, service: LocalDashScope, reply: RawReply
 ) -> None:
@@ -724,7 +733,8 @@ def test_the_key_is_in_no_error_even_if_the_reply_echoes_it(
     assert KEY not in "".join(traceback.format_exception(error))
 
 
-@pytest.mark.parametrize("key", ["local", "no-key"])
+@two_modes
+@each_row("key", ["local", "no-key"])
 def test_the_words_that_local_servers_take_for_a_key_stay_in_errors(
     call_model: CallModel, service: LocalDashScope, key: str
 ) -> None:
@@ -734,7 +744,8 @@ def test_the_words_that_local_servers_take_for_a_key_stay_in_errors(
     assert message in str(error)
 
 
-@pytest.mark.parametrize("key", ["sk-sword\nfish", "sk-sword\x00fish", "sk-sword\r\nx: fish"])
+@two_modes
+@each_row("key", ["sk-sword\nfish", "sk-sword\x00fish", "sk-sword\r\nx: fish"])
 def test_a_key_that_cannot_be_sent_is_in_no_error(
     call_model: CallModel, service: LocalDashScope, key: str
 ) -> None:

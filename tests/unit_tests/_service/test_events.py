@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import pytest
-
 from langchain_qwen_audio import errors
 from langchain_qwen_audio._service.events import EventDecoder
 from langchain_qwen_audio.local import RawReply, sse_event, stream_error_reply
@@ -24,6 +22,7 @@ from tests.unit_tests.faults import (
     passing,
     sse,
 )
+from tests.unit_tests.rows import each_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -122,8 +121,8 @@ STREAMS = {
 }
 
 
-@pytest.mark.parametrize("way", [stream, astream])
-@pytest.mark.parametrize(("reply", "outcome"), STREAMS.values(), ids=STREAMS)
+@each_row("way", [stream, astream])
+@each_row("reply, outcome", STREAMS)
 def test_a_stream_has_one_outcome(way: CallModel, reply: RawReply, outcome: Outcome) -> None:
     assert_outcome(Fault(reply, streamed=outcome), way, max_retries=1)
 
@@ -154,7 +153,7 @@ def decoded(decoder: EventDecoder, pieces: Iterable[bytes]) -> list[str]:
     return events + list(decoder.finish())
 
 
-@pytest.mark.parametrize(("text", "events"), TEXTS.values(), ids=TEXTS)
+@each_row("text, events", TEXTS)
 def test_events_are_the_same_wherever_the_bytes_are_cut(text: str, events: list[str]) -> None:
     data = text.encode()
     cuts = [[data[:at], data[at:]] for at in range(len(data) + 1)]
@@ -162,7 +161,7 @@ def test_events_are_the_same_wherever_the_bytes_are_cut(text: str, events: list[
         assert decoded(EventDecoder(), pieces) == events, pieces
 
 
-@pytest.mark.parametrize("data", [b"data:a\xff\n\n", b"data:a\xe9\x9f\n\n"])
+@each_row("data", [b"data:a\xff\n\n", b"data:a\xe9\x9f\n\n"])
 def test_bytes_that_are_no_utf8_are_replaced(data: bytes) -> None:
     assert decoded(EventDecoder(), [data]) == ["a\ufffd"]
 

@@ -6,14 +6,13 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from langchain_qwen_audio._protocols.native import NativeProtocol
 from langchain_qwen_audio._protocols.openai import OpenAIProtocol
 from langchain_qwen_audio._protocols.recognition import RecognitionProtocol
 from langchain_qwen_audio._request.parts import InlineAudioPart, RequestMessage, TextPart
 from langchain_qwen_audio._service.inline_clips import InlineClips
 from langchain_qwen_audio._service.json_body import JsonBody
+from tests.unit_tests.rows import each_row
 
 if TYPE_CHECKING:
     from langchain_qwen_audio._protocols.base import WireProtocol
@@ -35,8 +34,8 @@ def write(protocol: WireProtocol, contents: list[list[SentPart]], clips: InlineC
     return protocol.write("m", clips.mark(messages), {}, stream=False)
 
 
-@pytest.mark.parametrize("contents", CONVERSATIONS.values(), ids=CONVERSATIONS)
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@each_row("contents", CONVERSATIONS)
+@each_row("protocol", PROTOCOLS)
 def test_the_bytes_are_those_of_the_whole_body(
     protocol: WireProtocol, contents: list[list[SentPart]]
 ) -> None:

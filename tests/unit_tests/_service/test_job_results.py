@@ -12,6 +12,7 @@ from langchain_qwen_audio import errors
 from langchain_qwen_audio._service import job_results
 from langchain_qwen_audio.local import LocalDashScope, RawReply
 from tests.unit_tests.job_calls import JSON, KEY, SYNC_AND_ASYNC, URL, jobs_of
+from tests.unit_tests.rows import each_row
 
 if TYPE_CHECKING:
     from tests.unit_tests.job_calls import CallJobs
@@ -23,7 +24,7 @@ def _with_key(request: httpx.Request) -> httpx.Request:
 
 
 @SYNC_AND_ASYNC
-@pytest.mark.parametrize("is_own", [False, True], ids=["shared client", "own client"])
+@each_row("is_own", [False, True])
 def test_the_key_is_never_sent_to_the_address_of_the_result(
     server: LocalDashScope, call: CallJobs, *, is_own: bool
 ) -> None:
@@ -66,7 +67,7 @@ def test_the_body_of_an_error_in_place_of_a_result_is_not_read(
 
 
 @SYNC_AND_ASYNC
-@pytest.mark.parametrize("status", [204, 302, 400])
+@each_row("status", [204, 302, 400])
 def test_any_other_status_is_an_error_and_not_repeated(
     server: LocalDashScope, call: CallJobs, status: int
 ) -> None:

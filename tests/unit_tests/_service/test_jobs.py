@@ -21,6 +21,7 @@ from tests.unit_tests.job_calls import (
     submissions,
 )
 from tests.unit_tests.recordings import fresh_tone, wav
+from tests.unit_tests.rows import each_row
 
 if TYPE_CHECKING:
     from tests.unit_tests.job_calls import CallJobs
@@ -45,8 +46,8 @@ def test_a_submission_that_was_refused_is_repeated(server: LocalDashScope, call:
 
 
 @SYNC_AND_ASYNC
-@pytest.mark.parametrize("reply", LOST.values(), ids=LOST)
-@pytest.mark.parametrize("uploads", [False, True], ids=["a URL", "a clip"])
+@each_row("reply", LOST)
+@each_row("uploads", [False, True])
 def test_a_submission_whose_reply_was_lost_is_not_repeated(
     server: LocalDashScope, call: CallJobs, reply: RawReply, *, uploads: bool
 ) -> None:
@@ -94,7 +95,7 @@ CODES = {
 }
 
 
-@pytest.mark.parametrize(("kind", "code"), [(kind, it) for kind in CODES for it in CODES[kind]])
+@each_row("kind, code", [(kind, it) for kind in CODES for it in CODES[kind]])
 def test_each_documented_code_of_a_failed_job_has_its_class(
     kind: type[errors.QwenAudioError], code: str
 ) -> None:

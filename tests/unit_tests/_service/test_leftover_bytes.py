@@ -18,6 +18,7 @@ import trustme
 from langchain_qwen_audio import ChatQwenAudio
 from langchain_qwen_audio._service import aiohttp_client
 from langchain_qwen_audio._service.time_limits import CallTimeout
+from tests.unit_tests.rows import each_row
 from tests.unit_tests.sockets import http, raw_server
 from tests.unit_tests.waiting import HANG_S
 
@@ -87,7 +88,7 @@ class Idle:
 
 
 @ways
-@pytest.mark.parametrize("left", [OTHER, LEFT["a head without its body"]], ids=["whole", "head"])
+@each_row("left", [OTHER, LEFT["a head without its body"]])
 def test_bytes_that_come_with_a_reply_are_not_the_next_reply(ask: Any, left: bytes) -> None:
     with raw_server([http("first") + left], [http("second")]) as server:
         assert ask(server.base_url) == ["first", "second"]
@@ -95,7 +96,7 @@ def test_bytes_that_come_with_a_reply_are_not_the_next_reply(ask: Any, left: byt
 
 
 @ways
-@pytest.mark.parametrize("left", LEFT.values(), ids=LEFT)
+@each_row("left", LEFT)
 def test_bytes_that_come_while_a_connection_is_idle_are_not_the_next_reply(
     ask: Any, left: bytes
 ) -> None:

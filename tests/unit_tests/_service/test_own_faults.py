@@ -11,6 +11,7 @@ from langchain_qwen_audio._protocols.native import NativeProtocol
 from langchain_qwen_audio._request.parts import RequestMessage, TextPart
 from langchain_qwen_audio._service.client import Service, ServiceRequest
 from langchain_qwen_audio._service.endpoint import Endpoint
+from tests.unit_tests.rows import each_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,10 +42,8 @@ WAYS: dict[str, Callable[[Service, ServiceRequest], object]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize(
-    ("protocol", "requests"), [(CannotWrite(), 0), (CannotRead(), 1)], ids=["write", "read"]
-)
+@each_row("way", WAYS)
+@each_row("protocol, requests", [(CannotWrite(), 0), (CannotRead(), 1)])
 def test_a_fault_of_our_own_is_raised_as_it_is(
     server: LocalDashScope,
     way: Callable[[Service, ServiceRequest], object],

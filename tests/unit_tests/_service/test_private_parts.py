@@ -10,9 +10,10 @@ import importlib
 from inspect import signature
 from typing import Any
 
-import pytest
 from aiohttp import ClientSession
 from aiohttp.client_proto import ResponseHandler
+
+from tests.unit_tests.rows import each_row
 
 PARTS = {
     "a client without redirects to private networks": (
@@ -39,7 +40,7 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize(("module", "name", "arguments"), PARTS.values(), ids=PARTS)
+@each_row("module, name, arguments", PARTS)
 def test_a_private_part_that_is_used_is_still_there(
     module: str, name: str, arguments: list[str]
 ) -> None:

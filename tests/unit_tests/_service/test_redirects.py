@@ -12,6 +12,7 @@ from langchain_qwen_audio import Audio, ChatQwenAudio, errors
 from langchain_qwen_audio.local import LocalDashScope, RawReply
 from tests.unit_tests.calling_modes import ainvoke, astream, invoke, stream
 from tests.unit_tests.recordings import fresh_tone, question_about
+from tests.unit_tests.rows import each_row, two_modes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ def outcome(way: CallModel, model: ChatQwenAudio) -> str:
     return f"{type(caught.value).__name__} {caught.value.is_retryable} {caught.value.message}"
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@each_row("status", STATUSES)
 def test_a_redirect_is_one_error_in_all_modes(elsewhere: LocalDashScope, status: int) -> None:
     with LocalDashScope(reply=redirect_to(elsewhere, status)) as server:
         model = ChatQwenAudio(base_url=server.base_url, api_key=KEY, max_retries=0)
@@ -52,7 +53,8 @@ def test_a_redirect_is_one_error_in_all_modes(elsewhere: LocalDashScope, status:
     assert elsewhere.requests == []
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@two_modes
+@each_row("status", STATUSES)
 def test_a_redirect_of_an_upload_is_not_followed(
     call_model: CallModel, server: LocalDashScope, elsewhere: LocalDashScope, status: int
 ) -> None:
@@ -66,8 +68,8 @@ def test_a_redirect_of_an_upload_is_not_followed(
     assert elsewhere.requests == []
 
 
-@pytest.mark.parametrize("status", STATUSES)
-@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@each_row("status", STATUSES)
+@each_row("is_async", [False, True])
 def test_a_users_own_client_may_follow_redirects_and_does_not_take_the_key_along(
     elsewhere: LocalDashScope, status: int, is_async: bool
 ) -> None:

@@ -26,11 +26,12 @@ from tests.unit_tests.faults import (
     Fault,
     assert_outcome,
     body,
-    every_call,
+    calls_in_turn,
     every_way,
     lasting,
     passing,
 )
+from tests.unit_tests.rows import each_row, two_modes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,7 @@ def _real_waits(backoff_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "FIRST_BACKOFF_S", backoff_s)
 
 
-@every_call(BY_STATUS)
+@calls_in_turn(BY_STATUS)
 def test_the_status_says_whether_a_request_is_sent_again_whatever_the_body(
     fault: Fault, way: CallModel
 ) -> None:
@@ -105,7 +106,7 @@ WAITS: dict[str, tuple[dict[str, str], float]] = {
 }
 
 
-@pytest.mark.parametrize(("headers", "expected_s"), WAITS.values(), ids=WAITS)
+@each_row("headers, expected_s", WAITS)
 def test_retry_after_is_honoured(headers: dict[str, str], expected_s: float) -> None:
     """It is waited for and a random part of it longer, so that many do not come back at once."""
     assert expected_s <= wait_s(headers) <= 1.5 * expected_s
@@ -115,7 +116,7 @@ def test_a_date_is_waited_for() -> None:
     assert 20 < wait_s({"retry-after": in_seconds(50)}) <= 75
 
 
-@pytest.mark.parametrize("headers", [{}, {"retry-after": "soon"}], ids=["none", "words"])
+@each_row("headers", [{}, {"retry-after": "soon"}])
 def test_without_a_usable_retry_after_the_first_wait_is_half_a_second(
     headers: dict[str, str],
 ) -> None:
@@ -150,7 +151,8 @@ TOO_LONG: list[dict[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("headers", TOO_LONG)
+@two_modes
+@each_row("headers", TOO_LONG)
 def test_a_wait_of_more_than_a_minute_is_the_callers_to_decide(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, headers: dict[str, str]
 ) -> None:
@@ -161,7 +163,7 @@ def test_a_wait_of_more_than_a_minute_is_the_callers_to_decide(
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("way", [invoke, astream])
+@each_row("way", [invoke, astream])
 def test_waits_grow(model: ChatQwenAudio, way: CallModel) -> None:
     times: list[float] = []
 

@@ -14,6 +14,7 @@ import pytest
 from langchain_qwen_audio._service.single_flight import SingleFlight
 from langchain_qwen_audio._service.time_limits import CallTimeout
 from langchain_qwen_audio.errors import APIError, APITimeoutError
+from tests.unit_tests.rows import each_row
 from tests.unit_tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def is_async(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-@pytest.mark.parametrize("end", ["oss://a", APIError("oops")], ids=["a result", "an error"])
+@each_row("end", ["oss://a", APIError("oops")])
 def test_all_have_the_outcome_of_one(end: str | Exception, *, is_async: bool) -> None:
     work = Work(end)
     assert outcomes_of(work, [LONG] * CALLERS, is_async=is_async) == [end] * CALLERS

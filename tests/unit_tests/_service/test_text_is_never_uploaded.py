@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from langchain_core.messages import HumanMessage
 
 from langchain_qwen_audio import ChatQwenAudio
@@ -12,6 +11,7 @@ from langchain_qwen_audio._request.parts import PreparedPart, RequestMessage, Te
 from langchain_qwen_audio._service.uploads import clips_to_upload
 from langchain_qwen_audio.audio import Audio
 from tests.unit_tests.recordings import read
+from tests.unit_tests.rows import each_row, two_modes, two_protocols
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from tests.unit_tests.conftest import CallModel
 
 
-@pytest.mark.parametrize("form", ["{path}", "file://{path}", "oss://bucket/{path}"])
-@pytest.mark.parametrize("protocol", ["native", "openai"])
+@two_modes
+@two_protocols
+@each_row("form", ["{path}", "file://{path}", "oss://bucket/{path}"])
 def test_a_text_that_names_a_file_is_sent_as_text(
     call_model: CallModel, server: LocalDashScope, tmp_path: Path, form: str, protocol: str
 ) -> None:

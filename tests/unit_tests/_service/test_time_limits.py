@@ -12,6 +12,7 @@ from langchain_qwen_audio.local import LocalDashScope, RawReply, error_reply
 from tests.unit_tests.calling_modes import ainvoke, astream, invoke, stream
 from tests.unit_tests.faults import JSON, LONG, cut, event, sse
 from tests.unit_tests.recordings import TWO_WAYS, kinds, noise, question_about
+from tests.unit_tests.rows import each_row, two_modes
 from tests.unit_tests.sockets import raw_server
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def test_headers_that_trickle_end_in_time(way: CallModel, limit: str) -> None:
             way(model, "?")
 
 
-@pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, "1"])
+@two_modes
+@each_row("seconds", [0, -1, math.nan, math.inf, "1"])
 def test_a_total_timeout_is_some_seconds(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, seconds: Any
 ) -> None:

@@ -31,6 +31,7 @@ from tests.unit_tests.faults import (
     replying,
     sse,
 )
+from tests.unit_tests.rows import each_row, every_mode, two_modes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,8 @@ BELOW = {
 }
 
 
-@pytest.mark.parametrize("said", BELOW.values(), ids=BELOW)
+@two_modes
+@each_row("said", BELOW)
 def test_what_is_no_http_is_an_error(call_model: CallModel, said: bytes) -> None:
     # Some of it could be the beginning of more, and so is awaited for as long as the timeout says.
     with replying(said.replace(b"%s", SAID)) as base_url:
@@ -81,6 +83,7 @@ def test_what_is_no_http_is_an_error(call_model: CallModel, said: bytes) -> None
     assert caught.value.message.strip()
 
 
+@every_mode
 def test_what_is_no_http_is_not_repeated_at_length(call_model: CallModel) -> None:
     with replying(b"HTTP/1.1 200 OK\r\nx" + b"y" * 20_000 + b"\r\n\r\n") as base_url:
         model = ChatQwenAudio(base_url=base_url, api_key="local", max_retries=0)
@@ -89,7 +92,8 @@ def test_what_is_no_http_is_not_repeated_at_length(call_model: CallModel) -> Non
     assert len(str(caught.value)) < 400
 
 
-@pytest.mark.parametrize("base_url", ["nonsense", "ftp://127.0.0.1/api/v1"])
+@two_modes
+@each_row("base_url", ["nonsense", "ftp://127.0.0.1/api/v1"])
 def test_an_address_that_is_none_is_an_error(call_model: CallModel, base_url: str) -> None:
     with pytest.raises(errors.QwenAudioError):
         call_model(ChatQwenAudio(base_url=base_url, api_key="local", max_retries=0), "?")
@@ -121,7 +125,8 @@ def test_the_key_is_not_in_the_json_that_an_error_is_about() -> None:
     assert KEY not in held_in(caught.value)
 
 
-@pytest.mark.parametrize("status", [200, 400, 500])
+@two_modes
+@each_row("status", [200, 400, 500])
 def test_a_broken_reply_that_repeats_the_key_is_shown_without_it(
     call_model: CallModel, status: int
 ) -> None:
@@ -161,7 +166,7 @@ SENT: dict[str, tuple[tuple[BaseException, ...], bool]] = {
 }
 
 
-@pytest.mark.parametrize(("causes", "may_be_sent"), SENT.values(), ids=SENT)
+@each_row("causes, may_be_sent", SENT)
 def test_a_request_was_never_sent_where_no_connection_came_about(
     causes: tuple[BaseException, ...], *, may_be_sent: bool
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import functools
 import gc
 import itertools
@@ -23,7 +24,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_qwen_audio import Audio, ChatQwenAudio, errors
 from langchain_qwen_audio._media.encoded_audio import EncodedAudio
-from langchain_qwen_audio._models.profiles import QWEN_AUDIO, Profile
+from langchain_qwen_audio._models.profiles import PROFILES, QWEN_AUDIO, Profile
 from langchain_qwen_audio._protocols.native import NativeProtocol
 from langchain_qwen_audio._request.clips import ClipOptions, prepare_clips
 from langchain_qwen_audio._request.messages import map_messages
@@ -49,7 +50,6 @@ from tests.unit_tests.faults import HTML, JSON
 from tests.unit_tests.models import OMNI_3, OMNI_3_5, OMNI_3_8
 from tests.unit_tests.recordings import (
     QUESTION,
-    TWO_WAYS,
     audio_urls,
     encode,
     fresh_tone,
@@ -60,6 +60,7 @@ from tests.unit_tests.recordings import (
     tone,
     wav,
 )
+from tests.unit_tests.rows import each_row, every_mode, two_modes
 from tests.unit_tests.waiting import HANG_S, wait_until
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def counted(server: LocalDashScope) -> dict[str, int]:
 # --- inline, or not ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("transport", ["auto", "inline"])
+@two_modes
+@each_row("transport", ["auto", "inline"])
 def test_a_small_clip_travels_inline(
     call_model: CallModel, server: LocalDashScope, transport: str
 ) -> None:
@@ -118,9 +120,7 @@ def travelling(size: int, limit: int, transport: str) -> Any:
     return message.content[0]
 
 
-@pytest.mark.parametrize(
-    "size", [1_044, 1_046, 1_048], ids=["== padding", "no padding", "= padding"]
-)
+@each_row("size", [1_044, 1_046, 1_048])
 def test_a_data_uri_may_be_as_long_as_the_limit_and_no_longer(size: int) -> None:
     uri_size = len("data:audio/wav;base64,") + len(base64.b64encode(bytes(size)))
     for transport in ("auto", "inline"):
@@ -149,6 +149,7 @@ FIELDS = (
 )
 
 
+@every_mode
 def test_an_upload_is_as_the_service_documents_it(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -178,7 +179,8 @@ def test_an_upload_is_as_the_service_documents_it(
     assert question.headers["x-dashscope-ossresourceresolve"] == "enable"
 
 
-@pytest.mark.parametrize("name", [OMNI_3, OMNI_3_5, OMNI_3_8])
+@two_modes
+@each_row("name", [OMNI_3, OMNI_3_5, OMNI_3_8])
 def test_a_clip_for_omni_is_uploaded_if_the_user_says_so(
     call_model: CallModel, server: LocalDashScope, name: str
 ) -> None:
@@ -195,8 +197,12 @@ def test_a_clip_for_omni_is_uploaded_if_the_user_says_so(
     assert question.messages[0]["content"][0] == part
 
 
-def test_otherwise_a_clip_for_omni_is_not_uploaded(server: LocalDashScope) -> None:
-    large = Audio.from_bytes(wav(noise(400)))  # more than 10 MB
+def test_otherwise_a_clip_for_omni_is_not_uploaded(
+    server: LocalDashScope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smaller = dataclasses.replace(PROFILES[OMNI_3_8], max_data_uri_bytes=100_000)
+    monkeypatch.setitem(PROFILES, OMNI_3_8, smaller)
+    large = Audio.from_bytes(wav(noise(4)))
     model = model_of(server, model=OMNI_3_8, audio_transport="auto")
     model.invoke(question_about(large))
     assert kinds(server) == ["chat"]
@@ -229,7 +235,7 @@ CONVERSATIONS = {
 }
 
 
-@pytest.mark.parametrize("calling_modes", CONVERSATIONS.values(), ids=CONVERSATIONS)
+@each_row("calling_modes", CONVERSATIONS)
 def test_ten_turns_about_one_clip_upload_it_once(
     server: LocalDashScope, calling_modes: list[Any]
 ) -> None:
@@ -246,7 +252,7 @@ def urls_of(request: ReceivedRequest) -> list[str]:
     return [part["audio"] for part in parts if "audio" in part]
 
 
-@pytest.mark.parametrize("is_async", [False, True], ids=["threads", "tasks"])
+@each_row("is_async", [False, True])
 def test_ten_calls_at_once_upload_a_clip_once(server: LocalDashScope, is_async: bool) -> None:
     model, messages = model_of(server), question_about(fresh_clip())
     if is_async:
@@ -301,7 +307,7 @@ def test_calls_on_one_clip_share_the_outcome_of_its_upload(
     assert counted(server) == {"policy": 3}
 
 
-@TWO_WAYS
+@two_modes
 def test_no_clip_is_kept_once_it_is_uploaded(call_model: CallModel, server: LocalDashScope) -> None:
     model, clip = model_of(server), fresh_clip()
     call_model(model, question_about(clip))
@@ -342,6 +348,7 @@ def test_after_a_failed_upload_none_that_waits_is_begun(server: LocalDashScope) 
     assert begun() == uploads.AT_ONCE
 
 
+@every_mode
 def test_each_distinct_clip_of_a_message_is_uploaded_once(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -352,7 +359,7 @@ def test_each_distinct_clip_of_a_message_is_uploaded_once(
     assert sent_clips(server) == order
 
 
-@TWO_WAYS
+@two_modes
 def test_the_parts_of_a_long_clip_are_uploaded_each(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -369,6 +376,7 @@ def test_one_policy_serves_all_uploads_while_it_lives(server: LocalDashScope) ->
     assert counted(server) == {"policy": 1, "upload": 3}
 
 
+@every_mode
 def test_an_expired_policy_is_requested_again(call_model: CallModel) -> None:
     with LocalDashScope(reply="ok", policy_expires_in_s=1) as server:
         for _ in range(3):
@@ -379,6 +387,7 @@ def test_an_expired_policy_is_requested_again(call_model: CallModel) -> None:
 # --- gone -------------------------------------------------------------------------------------
 
 
+@every_mode
 def test_a_forgotten_upload_is_repeated_once(call_model: CallModel, server: LocalDashScope) -> None:
     model, messages = model_of(server, max_retries=0), question_about(fresh_clip(), fresh_clip())
     call_model(model, messages)
@@ -392,6 +401,7 @@ def test_a_forgotten_upload_is_repeated_once(call_model: CallModel, server: Loca
     assert kinds(server) == ["generation"]
 
 
+@every_mode
 def test_an_upload_that_disappears_twice_ends_in_the_services_error(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -406,6 +416,7 @@ def test_an_upload_that_disappears_twice_ends_in_the_services_error(
     assert counted(server)["upload"] == 1
 
 
+@every_mode
 def test_a_url_of_the_users_own_that_is_gone_is_not_tried_again(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -419,7 +430,7 @@ def test_a_url_of_the_users_own_that_is_gone_is_not_tried_again(
 # --- whose ------------------------------------------------------------------------------------
 
 
-@TWO_WAYS
+@two_modes
 def test_accounts_and_models_never_share_an_upload(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -440,6 +451,7 @@ def test_accounts_and_models_never_share_an_upload(
     assert len(set.union(*used.values())) == 4
 
 
+@every_mode
 def test_hosts_never_share_an_upload(call_model: CallModel, server: LocalDashScope) -> None:
     messages = question_about(fresh_clip())
     with LocalDashScope(reply="ok") as other:
@@ -453,9 +465,9 @@ def test_hosts_never_share_an_upload(call_model: CallModel, server: LocalDashSco
 # --- retries ----------------------------------------------------------------------------------
 
 
-@TWO_WAYS
-@pytest.mark.parametrize("step", ["policy", "upload"])
-@pytest.mark.parametrize("max_retries", [0, 1, 3])
+@two_modes
+@each_row("step", ["policy", "upload"])
+@each_row("max_retries", [0, 1, 3])
 def test_a_failing_upload_is_tried_as_often_as_max_retries_says(
     call_model: CallModel, server: LocalDashScope, step: str, max_retries: int
 ) -> None:
@@ -466,8 +478,8 @@ def test_a_failing_upload_is_tried_as_often_as_max_retries_says(
     assert "generation" not in kinds(server)
 
 
-@TWO_WAYS
-@pytest.mark.parametrize("step", ["policy", "upload"])
+@two_modes
+@each_row("step", ["policy", "upload"])
 def test_an_upload_recovers_from_a_failure(
     call_model: CallModel, server: LocalDashScope, step: str
 ) -> None:
@@ -478,8 +490,8 @@ def test_an_upload_recovers_from_a_failure(
     assert len(sent_clips(server)) == 1
 
 
-@TWO_WAYS
-@pytest.mark.parametrize("step", ["policy", "upload"])
+@two_modes
+@each_row("step", ["policy", "upload"])
 def test_a_refused_upload_is_not_tried_again(
     call_model: CallModel, server: LocalDashScope, step: str
 ) -> None:
@@ -490,6 +502,7 @@ def test_a_refused_upload_is_not_tried_again(
     assert counted(server)[step] == 1
 
 
+@every_mode
 def test_a_policy_that_storage_refuses_is_not_used_again(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -506,6 +519,7 @@ def test_a_policy_that_storage_refuses_is_not_used_again(
     assert counted(server) == {"policy": 2, "upload": 2}
 
 
+@every_mode
 def test_the_key_is_in_no_error_of_an_upload(call_model: CallModel, server: LocalDashScope) -> None:
     key = "sk-swordfish-0123456789"
     server.script_policy(error_reply(400, "InvalidParameter", f"bad {key}"))
@@ -572,7 +586,8 @@ def long_question() -> Any:
     return question_about(Audio.from_array(fresh_tone(25), 16_000))
 
 
-@pytest.mark.parametrize("case", ON_THE_WAY, ids=[f"{step}: {n}" for step, n, *_ in ON_THE_WAY])
+@two_modes
+@each_row("case", ON_THE_WAY)
 def test_a_fault_of_an_upload_is_an_error_and_then_it_works(
     call_model: CallModel, server: LocalDashScope, case: tuple[str, str, RawReply, Any]
 ) -> None:
@@ -580,7 +595,7 @@ def test_a_fault_of_an_upload_is_an_error_and_then_it_works(
     (server.script_policy if step == "policy" else server.script_upload)(fault)
     model, messages = (
         model_of(server, max_retries=0, timeout=1 if name == "a stall" else HANG_S),
-        long_question(),
+        question_about(fresh_clip()) if step == "policy" else long_question(),
     )
     with pytest.raises(error) as caught:
         call_model(model, messages)
@@ -590,10 +605,8 @@ def test_a_fault_of_an_upload_is_an_error_and_then_it_works(
     assert call_model(model_of(server), messages).content == "ok"
 
 
-@pytest.mark.parametrize("way", [invoke, astream])
-@pytest.mark.parametrize(
-    ("step", "after_bytes"), [("policy", None), ("upload", None), ("upload", 99)]
-)
+@each_row("way", [invoke, astream])
+@each_row("step, after_bytes", [("policy", None), ("upload", None), ("upload", 99)])
 def test_an_upload_that_breaks_is_tried_as_often_as_max_retries_says(
     server: LocalDashScope, way: CallModel, step: str, after_bytes: int | None
 ) -> None:

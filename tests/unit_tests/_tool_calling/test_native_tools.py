@@ -24,7 +24,8 @@ from tests.unit_tests.models import (
     now,
     user,
 )
-from tests.unit_tests.recordings import QUESTION, TWO_WAYS
+from tests.unit_tests.recordings import QUESTION
+from tests.unit_tests.rows import each_row, two_modes, two_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from tests.unit_tests.calling_modes import CallModel
 
 
-@pytest.mark.parametrize("name", [OMNI_3_5, OMNI_3_8])
+@two_modes
+@each_row("name", [OMNI_3_5, OMNI_3_8])
 def test_tools_are_offered_as_the_endpoint_takes_them(
     call_model: CallModel, server: LocalDashScope, name: str
 ) -> None:
@@ -67,7 +69,7 @@ CHOICES: dict[str, tuple[list[Any], Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("tools", "choice", "sent"), CHOICES.values(), ids=CHOICES)
+@each_row("tools, choice, sent", CHOICES)
 def test_a_choice_of_tools_is_written_as_the_endpoint_takes_it(
     server: LocalDashScope, tools: list[Any], choice: Any, sent: Any
 ) -> None:
@@ -91,8 +93,9 @@ FOUND: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("text", ["", "I add"])
-@pytest.mark.parametrize("name", [OMNI_3_5, OMNI_3_8])
+@two_modes
+@each_row("text", ["", "I add"])
+@each_row("name", [OMNI_3_5, OMNI_3_8])
 def test_calls_are_found_whole_and_in_pieces(
     call_model: CallModel, server: LocalDashScope, name: str, text: str
 ) -> None:
@@ -104,6 +107,7 @@ def test_calls_are_found_whole_and_in_pieces(
     assert answer.response_metadata["finish_reason"] == "tool_calls"
 
 
+@two_streams
 def test_the_pieces_of_a_call_come_as_they_are_written(
     chunks_of: Callable[..., list[AIMessageChunk]], server: LocalDashScope
 ) -> None:
@@ -118,6 +122,7 @@ def test_the_pieces_of_a_call_come_as_they_are_written(
     assert "".join(piece["args"] or "" for piece in pieces) == CALLS[0]["arguments"]
 
 
+@two_modes
 def test_a_call_that_is_no_json_is_an_invalid_one(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -129,6 +134,7 @@ def test_a_call_that_is_no_json_is_an_invalid_one(
     ]
 
 
+@two_modes
 def test_tags_in_an_answer_of_such_a_model_are_text(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -206,8 +212,8 @@ HISTORIES: dict[str, tuple[list[BaseMessage], list[dict[str, Any]]]] = {
 }
 
 
-@TWO_WAYS
-@pytest.mark.parametrize(("history", "sent"), HISTORIES.values(), ids=HISTORIES)
+@two_modes
+@each_row("history, sent", HISTORIES)
 def test_calls_and_results_go_back_as_the_endpoint_takes_them(
     call_model: CallModel, server: LocalDashScope, history: list[Any], sent: list[Any]
 ) -> None:
@@ -215,6 +221,7 @@ def test_calls_and_results_go_back_as_the_endpoint_takes_them(
     assert server.requests[0].messages == [{"role": "user", "content": "Go"}, *sent]
 
 
+@two_modes
 def test_an_answer_with_calls_goes_back_as_it_came(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -242,7 +249,7 @@ TOLD: dict[str, tuple[str, str, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "calling", "native"), TOLD.values(), ids=TOLD)
+@each_row("name, calling, native", TOLD)
 def test_tools_are_in_the_prompt_where_the_endpoint_has_none_unless_told(
     name: str, calling: Any, *, native: bool
 ) -> None:
@@ -266,7 +273,7 @@ SCHEMA = {
 }
 
 
-@pytest.mark.parametrize("method", ["function_calling", "json_schema", "json_mode"])
+@each_row("method", ["function_calling", "json_schema", "json_mode"])
 def test_structured_output_comes_by_a_call_or_by_the_prompt(
     server: LocalDashScope, method: Any
 ) -> None:

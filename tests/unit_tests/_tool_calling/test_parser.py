@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk
@@ -27,6 +26,7 @@ from tests.unit_tests._tool_calling.test_prompt import (
     valid,
     wrap,
 )
+from tests.unit_tests.rows import each_row
 
 ON_ONE_LINE = WROTE_F.replace("\n", "")
 FENCED = f"So:\n```xml\n{WROTE_F}\n```\nDone."
@@ -65,7 +65,7 @@ PLACES: dict[str, tuple[str, str, int]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "text", "calls"), PLACES.values(), ids=PLACES)
+@each_row("answer, text, calls", PLACES)
 def test_calls_are_read_where_a_model_writes_calls(answer: str, text: str, calls: int) -> None:
     message = read(answer)
     assert message.text == (text or ("" if calls else answer))
@@ -88,7 +88,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("answer", "text"), BROKEN.values(), ids=BROKEN)
+@each_row("answer, text", BROKEN)
 def test_a_broken_call_is_invalid_and_the_text_behind_it_is_text(answer: str, text: str) -> None:
     message = read(answer)
     assert message.text.strip() == text.strip()
@@ -104,7 +104,7 @@ PARTS = [
 ]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(st.lists(st.sampled_from(PARTS), max_size=30).map("".join), st.data())
 def test_an_answer_may_be_cut_anywhere(answer: str, data: st.DataObject) -> None:
     whole = feed([answer])
@@ -113,7 +113,7 @@ def test_an_answer_may_be_cut_anywhere(answer: str, data: st.DataObject) -> None
     assert feed(answer[a:b] for a, b in itertools.pairwise(cuts)) == whole
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(st.lists(st.sampled_from(PARTS), max_size=30).map("".join))
 def test_nothing_but_white_space_is_lost(answer: str) -> None:
     """Every other character is in the text, in a call, or one of the tags around a call."""
@@ -123,7 +123,7 @@ def test_nothing_but_white_space_is_lost(answer: str) -> None:
     assert out >= len("".join(answer.split())) - around
 
 
-N = 10_000  # where a parser that looks back takes an hour
+N = 5_000  # where a parser that looks back takes an hour
 HOSTILE = {
     "closing tags in an unclosed string": f'{OPEN}{{"name": "f", "arguments": {{"a": "{CLOSE * N}',
     "strings that hide closing tags": f'{OPEN}{{"{CLOSE}"\n' * N,
@@ -141,8 +141,8 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("size", [7, 10**9])
-@pytest.mark.parametrize("answer", HOSTILE.values(), ids=HOSTILE)
+@each_row("size", [7, 10**9])
+@each_row("answer", HOSTILE)
 def test_a_hostile_answer_is_read_in_linear_time(answer: str, size: int) -> None:
     parser = ToolCallParser()
     for start in range(0, len(answer), size):
@@ -158,15 +158,15 @@ FRAGMENTS = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 @given(FRAGMENTS)
 def test_arguments_with_the_suffix_are_never_mended(arguments: str) -> None:
     chunk = tool_call_chunk(name="f", args=arguments + invalid_suffix(arguments), id="1", index=0)
     assert AIMessageChunk(content="", tool_call_chunks=[chunk]).tool_calls == []
 
 
-@pytest.mark.parametrize(
-    ("text", "arguments"),
+@each_row(
+    "text, arguments",
     [
         ("{}", {}),
         ('{"a": "x\ny"}', {"a": "x\ny"}),
@@ -177,7 +177,6 @@ def test_arguments_with_the_suffix_are_never_mended(arguments: str) -> None:
         ("[" * 10**5, None),
         (json.dumps("{}"), None),
     ],
-    ids=range(8),
 )
 def test_arguments_are_a_whole_object_or_none(text: str, arguments: object) -> None:
     assert read_arguments(text) == arguments

@@ -32,6 +32,7 @@ from langchain_qwen_audio._tool_calling.tool_choice import normalize_choice
 from langchain_qwen_audio.local import LocalDashScope, Reply
 from tests.unit_tests.conftest import ainvoke, astream_chunks, invoke, stream_chunks
 from tests.unit_tests.recordings import fresh_tone, wav
+from tests.unit_tests.rows import each_row, two_modes, two_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -75,15 +76,15 @@ ONE = "\n\nCall at most one function in one answer."
 CHOICES = [("auto", ""), ("any", ANY), ("none", NONE), ("g", NAMED)]
 
 
-@pytest.mark.parametrize("parallel", [True, False])
-@pytest.mark.parametrize(("choice", "rule"), CHOICES)
+@each_row("parallel", [True, False])
+@each_row("choice, rule", CHOICES)
 def test_the_prompt_is_exactly_this(choice: str, rule: str, parallel: bool) -> None:
     text = write_tool_prompt([schema("f"), schema("g")], choice, parallel=parallel)
     assert text == PROMPT + rule + ("" if parallel else ONE)
 
 
-@pytest.mark.parametrize(
-    ("choice", "meant"),
+@each_row(
+    "choice, meant",
     [
         (None, None),
         (False, None),
@@ -101,7 +102,7 @@ def test_a_choice_may_be_written_in_every_usual_way(choice: Any, meant: str | No
     assert normalize_choice(choice, ["f", "g"]) == meant
 
 
-@pytest.mark.parametrize("choice", ["h", "", {"name": "h"}, {"type": "function"}], ids=str)
+@each_row("choice", ["h", "", {"name": "h"}, {"type": "function"}])
 def test_a_choice_of_what_is_not_there_is_refused(model: ChatQwenAudio, choice: Any) -> None:
     with pytest.raises(ValueError, match=r"expected auto, none, any or one of \['f'\]"):
         model.bind_tools([schema("f")], tool_choice=choice)
@@ -143,11 +144,7 @@ def system_texts(server: LocalDashScope) -> list[str]:
 TOOL = {"name": "add", "description": "Add two numbers."}
 
 
-@pytest.mark.parametrize(
-    "given_as",
-    [add, AddModel, AddDict, add_plainly, AddModel.model_json_schema()],
-    ids=["tool", "pydantic", "typeddict", "function", "schema"],
-)
+@each_row("given_as", [add, AddModel, AddDict, add_plainly, AddModel.model_json_schema()])
 def test_every_kind_of_tool_is_described(
     server: LocalDashScope, model: ChatQwenAudio, given_as: Any
 ) -> None:
@@ -164,7 +161,8 @@ def test_every_kind_of_tool_is_described(
 SYSTEM = SystemMessage("Be kind.")
 
 
-@pytest.mark.parametrize(("choice", "rule"), CHOICES)
+@two_modes
+@each_row("choice, rule", CHOICES)
 def test_the_prompt_follows_the_system_message_if_there_is_one(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio, choice: str, rule: str
 ) -> None:
@@ -178,7 +176,7 @@ def test_the_prompt_follows_the_system_message_if_there_is_one(
     assert sent <= {"result_format", "incremental_output"}  # nothing of tools
 
 
-@pytest.mark.parametrize(("parallel", "rule"), [(True, ""), (None, ""), (False, ONE)])
+@each_row("parallel, rule", [(True, ""), (None, ""), (False, ONE)])
 def test_at_most_one_call_can_be_requested(
     server: LocalDashScope, model: ChatQwenAudio, parallel: bool | None, rule: str
 ) -> None:
@@ -186,6 +184,7 @@ def test_at_most_one_call_can_be_requested(
     assert system_texts(server) == [PROMPT + rule]
 
 
+@two_modes
 def test_what_is_bound_stays_bound(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
@@ -273,6 +272,7 @@ def wire_of(server: LocalDashScope) -> list[dict[str, Any]]:
     return messages
 
 
+@two_modes
 def test_calls_and_results_in_the_history_become_text(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
@@ -285,7 +285,7 @@ def test_calls_and_results_in_the_history_become_text(
     assert wire_of(server) == [{"role": "system", "content": [{"text": PROMPT}]}, *WIRE]
 
 
-@pytest.mark.parametrize("length", [4, 6, 8])
+@each_row("length", [4, 6, 8])
 def test_results_at_the_end_are_sent(
     server: LocalDashScope, model: ChatQwenAudio, length: int
 ) -> None:
@@ -294,6 +294,7 @@ def test_results_at_the_end_are_sent(
     assert rest == WIRE[: {4: 3, 6: 5, 8: 7}[length]]
 
 
+@two_modes
 def test_without_tools_the_history_keeps_its_roles(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
@@ -457,13 +458,13 @@ BAD: dict[str, tuple[str, str | None]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("answer", "text", "calls"), GOOD.values(), ids=GOOD)
+@each_row("answer, text, calls", GOOD)
 def test_a_good_answer(answer: str, text: str, calls: list[tuple[str, Any]]) -> None:
     assert seen(read(answer)) == (text, calls, [])
     assert_cuts_change_nothing(answer)
 
 
-@pytest.mark.parametrize(("body", "name"), BAD.values(), ids=BAD)
+@each_row("body, name", BAD)
 def test_a_malformed_call_is_an_invalid_one(body: str, name: str | None) -> None:
     answer = f"Before.\n{wrap(body)} Between.\n{WROTE_F} After."
     whole = read(answer)
@@ -474,7 +475,7 @@ def test_a_malformed_call_is_an_invalid_one(body: str, name: str | None) -> None
     assert_cuts_change_nothing(answer)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body", ['{"name": "f", "arguments": {"a": "x}}', '{"name": "f, "arguments": {}}', '{say "f"!"']
 )
 def test_a_quote_that_never_ends_swallows_no_other_call(body: str) -> None:
@@ -486,7 +487,7 @@ def test_a_quote_that_never_ends_swallows_no_other_call(body: str) -> None:
     assert_cuts_change_nothing(answer)
 
 
-@pytest.mark.parametrize("length", range(1, len(WROTE_F) - len(OPEN)))
+@each_row("length", range(1, len(WROTE_F) - len(OPEN)))
 def test_a_call_that_breaks_off_is_invalid(length: int) -> None:
     body = WROTE_F[len(OPEN) : len(OPEN) + length]
     message = read(f"Before.\n{OPEN}{body}")
@@ -621,8 +622,8 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("cut", ["words", "characters", "whole"])
-@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+@each_row("cut", ["words", "characters", "whole"])
+@each_row("answer", ANSWERS)
 def test_a_stream_adds_up_to_the_whole_answer(
     server: LocalDashScope, model: ChatQwenAudio, answer: str, cut: str
 ) -> None:
@@ -643,6 +644,7 @@ def test_a_stream_adds_up_to_the_whole_answer(
     assert kinds == ["tool_call"] * len(first.tool_calls)
 
 
+@two_streams
 def test_chunks_of_calls_come_while_the_stream_is_open(
     server: LocalDashScope,
     model: ChatQwenAudio,
@@ -661,6 +663,7 @@ def test_chunks_of_calls_come_while_the_stream_is_open(
     assert not any("<" in text for text in texts)
 
 
+@two_modes
 def test_without_tools_tags_are_text(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
@@ -670,6 +673,7 @@ def test_without_tools_tags_are_text(
     assert message.tool_calls == []
 
 
+@two_modes
 def test_calls_that_were_forbidden_are_still_read(
     call_model: CallModel, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
@@ -677,6 +681,7 @@ def test_calls_that_were_forbidden_are_still_read(
     assert valid(call_model(model.bind_tools([schema("f")], tool_choice="none"), "?")) == [F]
 
 
+@two_modes
 def test_a_round_trip_through_the_local_test_server_which_reads_the_prompt_itself(
     call_model: CallModel,
 ) -> None:
@@ -692,6 +697,7 @@ def test_a_round_trip_through_the_local_test_server_which_reads_the_prompt_itsel
 # --- models with native tools -----------------------------------------------------------------
 
 
+@two_modes
 def test_native_tools_travel_as_parameters(call_model: CallModel) -> None:
     with LocalDashScope(reply="ok", parameters=["tools", "tool_choice"]) as server:
         model = ChatQwenAudio(base_url=server.base_url, api_key="local", tool_calling="native")

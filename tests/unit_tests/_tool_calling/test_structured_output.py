@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, field_validator
 
 from langchain_qwen_audio import ChatQwenAudio, errors
 from langchain_qwen_audio.local import LocalDashScope, Reply, error_reply
+from tests.unit_tests.rows import each_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,7 +132,7 @@ def system_text(server: LocalDashScope) -> str:
     return "".join(part["text"] for part in first["content"])
 
 
-@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+@each_row("schema", SCHEMAS)
 def test_function_calling_offers_one_tool_that_must_be_called(
     server: LocalDashScope, model: ChatQwenAudio, schema: Any
 ) -> None:
@@ -147,7 +148,7 @@ def test_function_calling_offers_one_tool_that_must_be_called(
     assert text.endswith(f"You must call the function {name} now; do not answer in words.")
 
 
-@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+@each_row("schema", SCHEMAS)
 def test_json_schema_shows_the_schema(
     server: LocalDashScope, model: ChatQwenAudio, schema: Any
 ) -> None:
@@ -165,7 +166,7 @@ def test_json_schema_shows_the_schema(
     assert shown["required"] == ["caller", "minutes"]
 
 
-@pytest.mark.parametrize("schema", [*SCHEMAS.values(), None], ids=[*SCHEMAS, "none"])
+@each_row("schema", [*SCHEMAS.values(), None])
 def test_json_mode_requests_json_and_leaves_the_keys_to_the_prompt(
     server: LocalDashScope, model: ChatQwenAudio, schema: Any
 ) -> None:
@@ -175,7 +176,7 @@ def test_json_mode_requests_json_and_leaves_the_keys_to_the_prompt(
     assert system_text(server) == request
 
 
-@pytest.mark.parametrize("method", METHODS)
+@each_row("method", METHODS)
 def test_nothing_of_it_is_sent_as_a_parameter(
     server: LocalDashScope, model: ChatQwenAudio, method: Any
 ) -> None:
@@ -184,7 +185,7 @@ def test_nothing_of_it_is_sent_as_a_parameter(
     assert server.requests[-1].parameters == {"result_format": "message", "temperature": 0.5}
 
 
-@pytest.mark.parametrize("method", ["function_calling", "json_schema"])
+@each_row("method", ["function_calling", "json_schema"])
 def test_a_schema_is_required_where_one_is_shown(model: ChatQwenAudio, method: Any) -> None:
     with pytest.raises(ValueError, match=f"method '{method}' needs a schema"):
         model.with_structured_output(None, method=method)
@@ -199,8 +200,9 @@ def test_an_unknown_method_is_refused(model: ChatQwenAudio) -> None:
 # --- what comes back --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+@each_row("run", (invoke, astream))
+@each_row("method", METHODS)
+@each_row("schema", SCHEMAS)
 def test_data_comes_back(
     run: Run, server: LocalDashScope, model: ChatQwenAudio, schema: Any, method: Any
 ) -> None:
@@ -209,8 +211,9 @@ def test_data_comes_back(
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+@each_row("run", (invoke, astream))
+@each_row("method", METHODS)
+@each_row("schema", SCHEMAS)
 def test_with_the_message_if_that_is_wanted(
     run: Run, server: LocalDashScope, model: ChatQwenAudio, schema: Any, method: Any
 ) -> None:
@@ -225,7 +228,8 @@ def test_with_the_message_if_that_is_wanted(
     assert found["raw"].text == ("" if method == "function_calling" else answer)
 
 
-@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+@each_row("run", (invoke, astream))
+@each_row("method", ["json_schema", "json_mode"])
 def test_a_code_block_around_json_does_no_harm(
     run: Run, server: LocalDashScope, model: ChatQwenAudio, method: Any
 ) -> None:
@@ -233,6 +237,7 @@ def test_a_code_block_around_json_does_no_harm(
     assert is_data(Call, run(model.with_structured_output(Call, method=method), "?"))
 
 
+@each_row("run", (invoke, astream))
 def test_words_around_a_call_do_no_harm(
     run: Run, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
@@ -240,6 +245,7 @@ def test_words_around_a_call_do_no_harm(
     assert is_data(Call, run(model.with_structured_output(Call), "?"))
 
 
+@each_row("run", (invoke, astream))
 def test_it_works_in_a_chain(run: Run, server: LocalDashScope, model: ChatQwenAudio) -> None:
     server.script(answer_of("function_calling", "Call", DATA))
     prompt = ChatPromptTemplate.from_messages([("system", "Be kind."), ("user", "{question}")])
@@ -248,9 +254,8 @@ def test_it_works_in_a_chain(run: Run, server: LocalDashScope, model: ChatQwenAu
     assert system_text(server).startswith("Be kind.\n\n# Tools")
 
 
-@pytest.mark.parametrize(
-    ("schema", "method"),
-    [(CallDict, "json_schema"), (CallDict, "json_mode"), (None, "json_mode")],
+@each_row(
+    "schema, method", [(CallDict, "json_schema"), (CallDict, "json_mode"), (None, "json_mode")]
 )
 def test_json_grows_as_it_streams(
     server: LocalDashScope, model: ChatQwenAudio, schema: Any, method: Any
@@ -296,26 +301,26 @@ WRONG: dict[str, tuple[str, list[str], list[str]]] = {
         ["pydantic"],
     ),
 }
-FAILURES = [
-    pytest.param(answer, method, SCHEMAS[kind], id=f"{name}-{method}-{kind}")
+FAILURES = {
+    f"{name}, {method}, {kind}": (answer, method, SCHEMAS[kind])
     for name, (answer, methods, kinds) in WRONG.items()
     for method in methods
     for kind in kinds
-]
+}
 
 
-@pytest.mark.parametrize(("answer", "method", "schema"), FAILURES)
+@each_row("answer, method, schema", FAILURES)
 def test_an_answer_that_does_not_fit_raises(
     server: LocalDashScope, model: ChatQwenAudio, answer: str, method: Any, schema: Any
 ) -> None:
     chain = model.with_structured_output(schema, method=method)
-    for way in (invoke, ainvoke, stream, astream):
+    for way in (invoke, astream) if schema is Call else (ainvoke, stream):
         server.script(answer)
         with pytest.raises(OutputParserException):
             way(chain, "?")
 
 
-@pytest.mark.parametrize(("answer", "method", "schema"), FAILURES)
+@each_row("answer, method, schema", FAILURES)
 def test_or_says_why_beside_the_message(
     server: LocalDashScope, model: ChatQwenAudio, answer: str, method: Any, schema: Any
 ) -> None:
@@ -329,13 +334,15 @@ def test_or_says_why_beside_the_message(
         assert str(found["parsing_error"])
 
 
+@each_row("run", (invoke, astream))
 def test_the_error_shows_the_answer(run: Run, server: LocalDashScope, model: ChatQwenAudio) -> None:
     server.script("I would rather not.")
     with pytest.raises(OutputParserException, match="I would rather not"):
         run(model.with_structured_output(Call), "?")
 
 
-@pytest.mark.parametrize("include_raw", [False, True])
+@each_row("run", (invoke, astream))
+@each_row("include_raw", [False, True])
 def test_a_failure_of_the_service_stays_one(
     run: Run, server: LocalDashScope, model: ChatQwenAudio, include_raw: bool
 ) -> None:
@@ -347,7 +354,8 @@ def test_a_failure_of_the_service_stays_one(
 # --- one more attempt -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", METHODS)
+@each_row("run", (invoke, astream))
+@each_row("method", METHODS)
 def test_there_is_one_request_by_default(
     run: Run, server: LocalDashScope, model: ChatQwenAudio, method: Any
 ) -> None:
@@ -357,8 +365,9 @@ def test_there_is_one_request_by_default(
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("include_raw", [False, True])
+@each_row("run", (invoke, astream))
+@each_row("method", METHODS)
+@each_row("include_raw", [False, True])
 def test_the_second_says_what_was_wrong(
     run: Run, server: LocalDashScope, model: ChatQwenAudio, method: Any, include_raw: bool
 ) -> None:
@@ -379,8 +388,9 @@ def test_the_second_says_what_was_wrong(
     assert "no call is shorter than nothing" in part["text"]
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+@each_row("run", (invoke, astream))
+@each_row("method", METHODS)
+@each_row("schema", SCHEMAS)
 def test_words_are_corrected_too(
     run: Run, server: LocalDashScope, model: ChatQwenAudio, schema: Any, method: Any
 ) -> None:
@@ -390,7 +400,8 @@ def test_words_are_corrected_too(
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("method", METHODS)
+@each_row("run", (invoke, astream))
+@each_row("method", METHODS)
 def test_there_is_no_third(
     run: Run, server: LocalDashScope, model: ChatQwenAudio, method: Any
 ) -> None:
@@ -401,6 +412,7 @@ def test_there_is_no_third(
     assert len(server.requests) == 2
 
 
+@each_row("run", (invoke, astream))
 def test_a_good_answer_is_not_requested_again(
     run: Run, server: LocalDashScope, model: ChatQwenAudio
 ) -> None:
@@ -418,8 +430,9 @@ def whisper_server() -> Iterator[LocalDashScope]:
         yield server
 
 
-@pytest.mark.parametrize("method", ["function_calling", "json_schema"])
-@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+@each_row("run", (invoke, astream))
+@each_row("method", ["function_calling", "json_schema"])
+@each_row("schema", SCHEMAS)
 def test_the_local_test_server_answers_by_the_schema(
     run: Run, whisper_server: LocalDashScope, schema: Any, method: Any
 ) -> None:

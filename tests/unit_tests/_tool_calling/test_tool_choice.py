@@ -9,6 +9,7 @@ import pytest
 from langchain_qwen_audio import errors
 from langchain_qwen_audio._tool_calling.tool_choice import normalize_choice
 from tests.unit_tests.models import ADD, OMNI_3_8, QWEN_AUDIO, add, chosen, model_at
+from tests.unit_tests.rows import each_row, two_modes
 
 if TYPE_CHECKING:
     from langchain_qwen_audio.local import LocalDashScope
@@ -33,12 +34,12 @@ FORMS: dict[str, tuple[Any, str | None]] = {
 UNKNOWN = ["tomorrow", {}, {"type": "allowed_tools"}, {"function": 5}, {"function": {}}, 5, ["now"]]
 
 
-@pytest.mark.parametrize(("choice", "one"), FORMS.values(), ids=FORMS)
+@each_row("choice, one", FORMS)
 def test_each_form_is_reduced_to_one(choice: Any, one: str | None) -> None:
     assert normalize_choice(choice, ["add", "now"]) == one
 
 
-@pytest.mark.parametrize("choice", UNKNOWN, ids=repr)
+@each_row("choice", UNKNOWN)
 def test_other_forms_are_refused(choice: Any) -> None:
     with pytest.raises(ValueError, match=r"tool_choice is .*; expected auto, none, any or one of"):
         normalize_choice(choice, ["add", "now"])
@@ -47,7 +48,8 @@ def test_other_forms_are_refused(choice: Any) -> None:
 CALLED = [form for form in FORMS.values() if form[1] == "now"]
 
 
-@pytest.mark.parametrize(("choice", "one"), CALLED)
+@two_modes
+@each_row("choice, one", CALLED)
 def test_the_endpoint_gets_its_own_form(
     call_model: CallModel, server: LocalDashScope, choice: Any, one: str
 ) -> None:
@@ -55,7 +57,7 @@ def test_the_endpoint_gets_its_own_form(
     assert server.requests[0].parameters["tool_choice"] == chosen(one)
 
 
-@pytest.mark.parametrize(("choice", "one"), CALLED)
+@each_row("choice, one", CALLED)
 def test_the_prompt_gets_the_name(server: LocalDashScope, choice: Any, one: str) -> None:
     model_at(server, QWEN_AUDIO).bind(tools=[ADD, NOW], tool_choice=choice).invoke("?")
     assert (
@@ -63,6 +65,7 @@ def test_the_prompt_gets_the_name(server: LocalDashScope, choice: Any, one: str)
     )
 
 
+@two_modes
 def test_a_choice_of_a_call_that_is_not_there_is_refused(
     call_model: CallModel, server: LocalDashScope
 ) -> None:
@@ -74,8 +77,9 @@ def test_a_choice_of_a_call_that_is_not_there_is_refused(
 # --- no tools, and strict ones ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [OMNI_3_8, QWEN_AUDIO])
-@pytest.mark.parametrize("choice", [None, "auto", "none"])
+@two_modes
+@each_row("name", [OMNI_3_8, QWEN_AUDIO])
+@each_row("choice", [None, "auto", "none"])
 def test_no_tools_are_none(
     call_model: CallModel, server: LocalDashScope, name: str, choice: str | None
 ) -> None:
