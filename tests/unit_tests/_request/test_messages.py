@@ -441,7 +441,7 @@ def oss_url(server: LocalDashScope) -> str:
     """A clip uploaded the way the service documents it."""
     base, key = server.base_url, {"authorization": "Bearer local"}
     query = {"action": "getPolicy", "model": "qwen-audio-turbo-latest"}
-    policy = httpx.get(f"{base}/uploads", params=query, headers=key, trust_env=False).json()["data"]
+    policy = httpx.get(f"{base}/uploads", params=query, headers=key, verify=False).json()["data"]
     fields = {
         "OSSAccessKeyId": policy["oss_access_key_id"],
         "Signature": policy["signature"],
@@ -452,7 +452,7 @@ def oss_url(server: LocalDashScope) -> str:
         "success_action_status": "200",
     }
     upload = httpx.post(
-        policy["upload_host"], data=fields, files={"file": ("a.wav", WAV)}, trust_env=False
+        policy["upload_host"], data=fields, files={"file": ("a.wav", WAV)}, verify=False
     )
     assert upload.status_code == 200, upload.text
     server.clear()

@@ -56,7 +56,7 @@ async def aask_twice(
 async def aask_twice_by_httpx(
     base_url: str, between: Callable[[], object] = lambda: None, **options: Any
 ) -> list[str]:
-    async with httpx.AsyncClient(**options) as own:
+    async with httpx.AsyncClient(**{"verify": False, **options}) as own:
         return await aask_twice(base_url, between, http_async_client=own)
 
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 def test_a_reply_that_trickles_ends_at_any_path() -> None:
     with (
         contextlib.contextmanager(radio)(50) as port,
-        httpx.Client(timeout=0.3) as http,
+        httpx.Client(timeout=0.3, verify=False) as http,
         pytest.raises(httpx.ReadTimeout, match=r"no whole reply within 0\.3 s"),
     ):
         TimedClient(http).request("GET", f"http://127.0.0.1:{port}/any/path")
@@ -50,13 +50,13 @@ def test_a_reply_that_trickles_ends_at_any_path() -> None:
 
 async def test_a_reply_that_trickles_ends_at_any_path_async() -> None:
     with contextlib.contextmanager(radio)(50) as port:
-        async with httpx.AsyncClient(timeout=0.3) as http:
+        async with httpx.AsyncClient(timeout=0.3, verify=False) as http:
             with pytest.raises(httpx.ReadTimeout, match=r"no whole reply within 0\.3 s"):
                 await AsyncTimedClient(http).request("GET", f"http://127.0.0.1:{port}/any/path")
 
 
 def test_a_closed_client_says_what_to_do() -> None:
-    http = httpx.Client()
+    http = httpx.Client(verify=False)
     http.close()
     with pytest.raises(
         errors.APIConnectionError, match="keep it open as long as the model is used"

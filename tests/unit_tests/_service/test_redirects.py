@@ -74,13 +74,13 @@ def test_a_users_own_client_may_follow_redirects_and_does_not_take_the_key_along
     elsewhere: LocalDashScope, status: int, is_async: bool
 ) -> None:
     async def acall(base_url: str) -> None:
-        async with httpx.AsyncClient(follow_redirects=True) as http:
+        async with httpx.AsyncClient(follow_redirects=True, verify=False) as http:
             model = ChatQwenAudio(base_url=base_url, http_async_client=http, **SETTINGS)
             with pytest.raises(errors.QwenAudioError):  # of a request without a key
                 await model.ainvoke("?")
 
     def call(base_url: str) -> None:
-        with httpx.Client(follow_redirects=True) as http:
+        with httpx.Client(follow_redirects=True, verify=False) as http:
             model = ChatQwenAudio(base_url=base_url, http_client=http, **SETTINGS)
             with pytest.raises(errors.QwenAudioError):
                 model.invoke("?")

@@ -287,13 +287,16 @@ def test_calls_on_one_clip_share_the_outcome_of_its_upload(
         await asyncio.to_thread(hold, request)
 
     async def tasks() -> list[Any]:
-        async with httpx.AsyncClient(event_hooks={"request": [ahold]}) as http:
+        async with httpx.AsyncClient(event_hooks={"request": [ahold]}, verify=False) as http:
             model = model_of(server, max_retries=2, http_async_client=http)
             calls = (model.ainvoke(messages) for _ in range(20))
             return await asyncio.gather(*calls, return_exceptions=True)
 
     def threads() -> list[Any]:
-        with httpx.Client(event_hooks={"request": [hold]}) as http, ThreadPoolExecutor(20) as pool:
+        with (
+            httpx.Client(event_hooks={"request": [hold]}, verify=False) as http,
+            ThreadPoolExecutor(20) as pool,
+        ):
             model = model_of(server, max_retries=2, http_client=http)
             calls = [pool.submit(model.invoke, messages) for _ in range(20)]
             return [call.exception() for call in calls]

@@ -583,7 +583,7 @@ def test_what_is_no_such_data_is_an_error(server: LocalDashScope, llm: QwenAudio
 
 @pytest.fixture
 def secretive(server: LocalDashScope) -> QwenAudio:
-    with httpx.Client() as client:
+    with httpx.Client(verify=False) as client:
         return QwenAudio(
             base_url=server.base_url,
             api_key="sk-secret",

@@ -155,7 +155,7 @@ def test_faults_are_not_disconnects_of_the_client(server: LocalDashScope) -> Non
 
 def test_the_next_connection_works_after_a_fault(server: LocalDashScope) -> None:
     server.script(RawReply(steps=[RESET]), "ok")
-    with httpx.Client() as client:
+    with httpx.Client(verify=False) as client:
         with pytest.raises(httpx.ReadError):
             client.post(**request(server, user(QUESTION)))
         assert text_of(client.post(**request(server, user(QUESTION)))) == "ok"

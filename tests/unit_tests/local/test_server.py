@@ -22,7 +22,7 @@ from ._client import QUESTION, generate, get, request, text_of, user, wait_until
 
 @pytest.mark.asyncio
 async def test_async_with() -> None:
-    async with LocalDashScope(reply="ok") as server, httpx.AsyncClient() as client:
+    async with LocalDashScope(reply="ok") as server, httpx.AsyncClient(verify=False) as client:
         answers = await asyncio.gather(
             *(client.post(**request(server, user(QUESTION))) for _ in range(20))
         )
@@ -63,7 +63,7 @@ def test_a_server_runs_once() -> None:
 def test_stop_waits_for_no_stalled_stream(caplog: pytest.LogCaptureFixture) -> None:
     stalled = Reply(fragments=("a", "b"), pause_s=math.inf)
     with LocalDashScope(reply=stalled) as server, contextlib.ExitStack() as streams:
-        streams.enter_context(httpx.Client()).get(server.base_url)
+        streams.enter_context(httpx.Client(verify=False)).get(server.base_url)
         readers = []  # kept: a reader that is dropped closes its connection
         for _ in range(5):
             stream = httpx.stream("POST", **request(server, user(QUESTION), stream=True))
@@ -157,7 +157,7 @@ def test_both_headers_that_say_where_a_body_ends_are_refused(
 
 def test_connections_are_counted_and_kept(server: LocalDashScope) -> None:
     server.script(*["ok"] * 3)
-    with httpx.Client() as client:
+    with httpx.Client(verify=False) as client:
         for _ in range(3):
             client.post(**request(server, user(QUESTION)))
         assert (server.open_connections, server.connections_accepted) == (1, 1)
