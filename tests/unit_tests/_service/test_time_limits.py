@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,8 @@ from tests.unit_tests.rows import each_row, two_modes
 from tests.unit_tests.sockets import raw_server
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.unit_tests.calling_modes import CallModel
 
 TOTAL_S = 1.5  # a busy machine can only make it later
@@ -28,6 +31,13 @@ def short(server: LocalDashScope, **fields: Any) -> ChatQwenAudio:
     return ChatQwenAudio(base_url=server.base_url, api_key="local", **fields)
 
 
+def at_once(call: Callable[..., None], rows: list[tuple[Any, ...]]) -> None:
+    """Make all calls at the same time, since they wait and do nothing else."""
+    with ThreadPoolExecutor(len(rows)) as pool:
+        ends = {str(row): pool.submit(call, *row) for row in rows}
+    assert {row: end.exception() for row, end in ends.items() if end.exception()} == {}
+
+
 @pytest.mark.parametrize("way", [invoke, ainvoke])
 def test_a_body_that_trickles_ends_with_the_call(server: LocalDashScope, way: CallModel) -> None:
     server.script(RawReply(200, JSON, cut(LONG, 1, 0.1)))
@@ -36,13 +46,15 @@ def test_a_body_that_trickles_ends_with_the_call(server: LocalDashScope, way: Ca
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("way", [stream, astream])
-def test_a_stream_without_end_ends_with_the_call(server: LocalDashScope, way: CallModel) -> None:
-    server.script(sse(*[step for _ in range(200) for step in (event("a"), 0.1)]))
-    with pytest.raises(errors.StreamTimeoutError, match=TOO_LONG) as caught:
-        way(short(server, total_timeout=5.0), "?")
-    assert set(caught.value.text) == {"a"}
-    assert len(server.requests) == 1
+def test_a_stream_without_end_ends_with_the_call(server: LocalDashScope) -> None:
+    def call(way: CallModel) -> None:
+        with pytest.raises(errors.StreamTimeoutError, match=TOO_LONG) as caught:
+            way(short(server, total_timeout=5.0), "?")
+        assert set(caught.value.text) == {"a"}
+
+    server.script(*[sse(*[step for _ in range(200) for step in (event("a"), 0.1)])] * 2)
+    at_once(call, [(stream,), (astream,)])
+    assert len(server.requests) == 2
 
 
 def test_no_retry_begins_after_the_call_must_have_ended(
@@ -67,16 +79,19 @@ def test_the_waits_of_an_upload_belong_to_the_call(
     assert "generation" not in kinds(server)
 
 
-@pytest.mark.parametrize("way", [invoke, ainvoke, stream, astream])
-@pytest.mark.parametrize("limit", ["timeout", "total_timeout"])
-def test_headers_that_trickle_end_in_time(way: CallModel, limit: str) -> None:
+def test_headers_that_trickle_end_in_time() -> None:
     headers = [step for _ in range(600) for step in (b"x-a: b\r\n", 0.1)]
-    with raw_server([b"HTTP/1.1 200 OK\r\n", *headers]) as server:
-        model = ChatQwenAudio(
-            base_url=server.base_url, api_key="local", max_retries=0, **{limit: TOTAL_S}
-        )
-        with pytest.raises(errors.APITimeoutError):
-            way(model, "?")
+
+    def call(way: CallModel, limit: str) -> None:
+        with raw_server([b"HTTP/1.1 200 OK\r\n", *headers]) as server:
+            model = ChatQwenAudio(
+                base_url=server.base_url, api_key="local", max_retries=0, **{limit: TOTAL_S}
+            )
+            with pytest.raises(errors.APITimeoutError):
+                way(model, "?")
+
+    ways = (invoke, ainvoke, stream, astream)
+    at_once(call, [(way, limit) for way in ways for limit in ("timeout", "total_timeout")])
 
 
 @two_modes
