@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 import httpx
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from langchain_qwen_audio._certificates import ssl_context
 from langchain_qwen_audio._live.client_events import kind_of
 from langchain_qwen_audio._live.service_errors import close_error, handshake_error
+from langchain_qwen_audio._service.json_body import JsonBody
 from langchain_qwen_audio._service.proxies import Proxies
 from langchain_qwen_audio._service.retries import Attempts
 from langchain_qwen_audio._service.time_limits import MAX_CONNECT_S
@@ -123,12 +124,13 @@ class LiveConnection:
 
         Raises:
             APIConnectionError: The connection is broken.
+            MessageError: A text holds half a character.
         """
         with translated(self.address.api_key, self.address.model):
             if isinstance(event, bytes):
                 await self._socket.send_bytes(event)
             else:
-                await self._socket.send_str(to_json(event).decode())
+                await self._socket.send_str(JsonBody(event).content.decode())
             await asyncio.sleep(0)  # aiohttp does not, as long as the socket takes more
 
     async def receive(self) -> RawEvent | None:

@@ -39,6 +39,7 @@ from langchain_qwen_audio._live.tool_runner import ToolRunner
 from langchain_qwen_audio._media.samples import SAMPLE_RATE, byte_count
 from langchain_qwen_audio._models.live_models import voice_profile
 from langchain_qwen_audio._response.messages import Origin
+from langchain_qwen_audio._service.json_body import JsonBody
 from langchain_qwen_audio.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -233,10 +234,14 @@ class LiveSession:
 
         Args:
             text: What the user writes.
+
+        Raises:
+            MessageError: The text holds half a character; nothing is sent.
         """
+        event = JsonBody(create_text(text))
         await self.interrupt()
         self._conversation.add_text(text)
-        await self._send(create_text(text))
+        await self._send(event)
         await self._request_response()
 
     async def interrupt(self) -> None:

@@ -28,6 +28,7 @@ from langchain_qwen_audio.errors import (
     AudioError,
     AuthenticationError,
     InvalidRequestError,
+    MessageError,
     NotFoundError,
     QwenAudioError,
     RateLimitError,
@@ -104,6 +105,21 @@ def add(a: int, b: int) -> int:
 def fail() -> None:
     """Fail."""
     raise OSError("the disk is full")
+
+
+async def test_half_a_character_is_one_clear_error_and_the_talk_goes_on(
+    server: LocalDashScope,
+) -> None:
+    server.script(Reply("Yes."))
+    async with live_model(server).session(turn_detection=None) as session:
+        with pytest.raises(MessageError, match="half a character"):
+            await session.send_text("a\ud800b")
+        assert session.messages == []
+        await session.send_text("?")
+        assert end_of(await read_answer(session)).message.text == "Yes."
+    with pytest.raises(MessageError, match=r"instructions: .*half a character"):
+        async with live_model(server).session(instructions="\ud800"):
+            pass
 
 
 async def test_a_turn_is_exact_both_ways(server: LocalDashScope) -> None:
