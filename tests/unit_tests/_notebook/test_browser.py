@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).parents[1] / "data" / "audio"
 SAMPLE = Path(__file__).parents[3] / "langchain_qwen_audio" / "samples" / "welcome.wav"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+# The shell has no window to draw, which is most of a short page's cost.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 FLAGS = [
     "--no-sandbox",  # which no root may use, as in most containers
     "--disable-gpu",
     # What Chromium requests of its makers on its own.
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-quic", "--no-first-run"),
+    # Processes that it starts ahead of need, and pages of its window.
+    "--disable-features=SpareRendererForSitePerProcess,WebUIOmniboxPopup,PreloadTopChromeWebUI",
 ]
 
 # Each shows its last line. The cell before them says what the names in capitals are.
@@ -124,7 +128,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("no Chromium is installed here: apt-get install chromium")
+        pytest.skip("no Chromium is installed here: apt-get install chromium-headless-shell")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
