@@ -84,10 +84,10 @@ def silent_service() -> Iterator[tuple[socket.socket, str]]:
         yield it, f"http://127.0.0.1:{it.getsockname()[1]}/api/v1"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("no Chromium is installed here: apt-get install chromium")
+        pytest.skip("no Chromium is installed here: apt-get install chromium-headless-shell")
     spoken = tmp_path_factory.mktemp("microphone") / "spoken.wav"
     with wave.open(str(SAMPLES / "welcome.wav")) as sample, wave.open(str(spoken), "wb") as file:
         file.setparams(sample.getparams())
