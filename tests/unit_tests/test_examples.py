@@ -1,5 +1,6 @@
 """The examples run as they are, with no key, and transcribe the sample."""
 
+import json
 import os
 import threading
 from pathlib import Path
@@ -36,27 +37,54 @@ def test_without_a_key_an_example_starts_the_local_test_server() -> None:
     assert "Welcome to the recording studio" in output
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "local_file",
-        "multi_turn",
-        "streaming",
-        "voice_chat",
-        "speak",
-        "rag",
-        "rag_speakers",
-        "agent",
-        "agent_memory",
-        "mcp_agent",
-        "deep_agent",
-        "supervisor",
-    ],
-)
-def test_example_transcribes_the_sample(name: str) -> None:
+TRANSCRIBING = [
+    "local_file",
+    "multi_turn",
+    "streaming",
+    "voice_chat",
+    "speak",
+    "rag",
+    "rag_speakers",
+    "agent",
+    "agent_memory",
+    "mcp_agent",
+    "deep_agent",
+    "supervisor",
+]
+ONE_AFTER_THE_OTHER = """
+import contextlib, io, json, runpy, sys, traceback
+sys.path.insert(0, sys.argv[1])
+outcomes = {}
+for name in sys.argv[2:]:
+    printed, error = io.StringIO(), ""
+    try:
+        with contextlib.redirect_stdout(printed):
+            runpy.run_path(f"{sys.argv[1]}/{name}.py", run_name="__main__")
+    except BaseException:
+        error = traceback.format_exc()
+    outcomes[name] = printed.getvalue(), error
+print(json.dumps(outcomes))
+"""
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, tuple[str, str]]:
+    """Run the examples in one process, as they load the same: what each printed and raised."""
     with LocalDashScope() as server:  # its Whisper has transcribed the sample for other tests
-        output = run(name, {"DASHSCOPE_API_KEY": "local", "DASHSCOPE_BASE_URL": server.base_url})
-    assert "Welcome to the recording studio" in output
+        variables = {name: value for name, value in os.environ.items() if "DASHSCOPE" not in name}
+        variables |= {"DASHSCOPE_API_KEY": "local", "DASHSCOPE_BASE_URL": server.base_url}
+        args = (str(EXAMPLES), *TRANSCRIBING)
+        outcomes: dict[str, tuple[str, str]] = json.loads(
+            run_forked(ONE_AFTER_THE_OTHER, *args, environment=variables)
+        )
+    return outcomes
+
+
+@pytest.mark.parametrize("name", TRANSCRIBING)
+def test_example_transcribes_the_sample(outcomes: dict[str, tuple[str, str]], name: str) -> None:
+    printed, error = outcomes[name]
+    assert error == ""
+    assert "Welcome to the recording studio" in printed
 
 
 # A stream that does not end.

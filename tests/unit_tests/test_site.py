@@ -34,20 +34,31 @@ KEEP_COPIED = """document.execCommand = () => {
   return true;
 }"""
 
-# Without what cannot differ or is not looked at: the reference a second time, which is the same in
-# both languages, the layout of signatures, and what is found in the reference and in notebooks.
+# Without what cannot differ or is not looked at: the reference and the code of notebooks a second
+# time, which are the same in both languages, the layout of signatures, the colours of what is not
+# to be typed at a console, and what a search finds in other pages than these.
 BUILD = """
-import sys
+import re, sys
+import pymdownx.highlight
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.plugins import BasePlugin
 
+find_lexer = pymdownx.highlight.get_lexer_by_name
+
+def find_few(name, **options):
+    find_lexer(name, **options)
+    return find_lexer(name if name == "console" else "text", **options)
+
 class Less(BasePlugin):
     def on_page_markdown(self, markdown, *, page, **_):
-        if "reference/" in page.url or "notebooks/" in page.url:
+        if not re.search(r"(recordings|subtitles)\\.html$", page.url) or "reference/" in page.url:
             page.meta["search"] = {"exclude": True}
+        if page.url.startswith("zh/notebooks/"):
+            return re.sub(r"^```.*?^```$", "", markdown, flags=re.MULTILINE | re.DOTALL)
         return markdown.partition(":::")[0] if page.url.startswith("zh/reference/") else markdown
 
+pymdownx.highlight.get_lexer_by_name = find_few
 sys.modules["black"] = sys.modules["ruff"] = None
 config = load_config(strict=True, site_dir=sys.argv[1])
 config.plugins["less"] = Less()
