@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,9 @@ __all__ = [
     "stream_chunks",
     "ten",
 ]
+
+# Whisper is run by several tests at once: more threads than cores only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A deadline measures the machine, and so does the check for examples that are made too slowly.
 hypothesis.settings.register_profile(

@@ -115,8 +115,8 @@ def test_code_blocks_run(
         (tmp_path / name).write_bytes(data)
     Image.new("RGB", (64, 48)).save(tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
-    # Where no words of the sample are awaited, any do.
-    with LocalDashScope(reply=None if transcripts else "a text") as server:
+    # Where no words of the sample are awaited, any do; the audio must be one that can be heard.
+    with LocalDashScope(reply=None if transcripts else "a text", check_audio=True) as server:
         monkeypatch.setenv("DASHSCOPE_API_KEY", "local")
         monkeypatch.setenv("DASHSCOPE_BASE_URL", server.base_url)
         monkeypatch.setenv("LANGSMITH_ENDPOINT", "http://127.0.0.1:9")  # nobody is there
