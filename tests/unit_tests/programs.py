@@ -139,6 +139,7 @@ _PRELOADED = [
 def _run(code: str, arguments: list[str], environment: dict[str, str], files: list[Path]) -> None:
     for number, file in enumerate(files, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
+    sys.stdout, sys.stderr = (os.fdopen(it, "w", closefd=False) for it in (1, 2))
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["-c", *arguments]
