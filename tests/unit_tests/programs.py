@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from tests.unit_tests.waiting import HANG_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.process import BaseProcess
 
 # Options of a program in which every warning is an error, but for langsmith's own on Python 3.14.
 STRICT = [
@@ -56,18 +65,66 @@ def run_forked(code: str, *arguments: str, environment: dict[str, str] | None = 
     program has; what Python itself reads there has no effect. The process ends without what happens
     at a program's own end.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, *_PRELOADED])
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / name for name in ("stdout", "stderr")]
-        variables = dict(os.environ) if environment is None else environment
-        process = context.Process(target=_run, args=(code, arguments, variables, files))
-        process.start()
+        process = _start(_run, code, arguments, environment, files)
         process.join(HANG_S)
         output, errors = (file.read_text(encoding="utf-8") for file in files)
         assert (errors, process.exitcode) == ("", 0), f"{process.exitcode}\n{output}\n{errors}"
         process.close()
     return output
+
+
+class Program(NamedTuple):
+    """A program that runs, and what it prints."""
+
+    process: BaseProcess
+    stdout: IO[str]
+    stderr: IO[str]
+
+    def interrupt(self) -> None:
+        """Do as Ctrl-C does."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, signal.SIGINT)
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; return its exit code and its errors."""
+        self.process.join(HANG_S)
+        assert self.process.exitcode is not None, "it does not end"
+        return self.process.exitcode, self.stderr.read()
+
+
+@contextlib.contextmanager
+def started_forked(
+    code: str, *arguments: str, environment: dict[str, str] | None = None
+) -> Iterator[Program]:
+    """Start a program as `run_forked` does, but with all that happens at its end."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as later:
+        files = [Path(folder) / name for name in ("stdout", "stderr")]
+        for file in files:
+            os.mkfifo(file)
+        process = _start(_run_to_its_end, code, arguments, environment, files)
+        later.callback(process.close)
+        later.callback(process.join)
+        later.callback(process.kill)
+        yield Program(
+            process, *(later.enter_context(file.open(encoding="utf-8")) for file in files)
+        )
+
+
+def _start(
+    run: Callable[..., None],
+    code: str,
+    arguments: tuple[str, ...],
+    environment: dict[str, str] | None,
+    files: list[Path],
+) -> BaseProcess:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, *_PRELOADED])
+    variables = dict(os.environ) if environment is None else environment
+    process = context.Process(target=run, args=(code, arguments, variables, files))
+    process.start()
+    return process
 
 
 _PRELOADED = [
@@ -82,8 +139,18 @@ _PRELOADED = [
 def _run(code: str, arguments: list[str], environment: dict[str, str], files: list[Path]) -> None:
     for number, file in enumerate(files, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
+    sys.stdout, sys.stderr = (os.fdopen(it, "w", closefd=False) for it in (1, 2))
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["-c", *arguments]
     warnings.simplefilter("error")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     exec(compile(code, "<program>", "exec"), {"__name__": "__main__"})  # noqa: S102
+
+
+def _run_to_its_end(*program: Any) -> None:
+    try:
+        _run(*program)
+    finally:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()

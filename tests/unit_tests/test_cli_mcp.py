@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import base64
 import contextlib
 import json
@@ -30,7 +31,7 @@ from .recordings import sent_clips
 from .waiting import HANG_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from langchain_qwen_audio.local import LocalDashScope
@@ -45,47 +46,12 @@ def variables(server: LocalDashScope) -> dict[str, str]:
     return environment(DASHSCOPE_API_KEY="sk-1", DASHSCOPE_BASE_URL=server.base_url)
 
 
-def start(*arguments: str, env: dict[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, *arguments, "--root", str(SAMPLES)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=env,
-    )
-
-
-@contextlib.contextmanager
-def http_server(env: dict[str, str]) -> Iterator[str]:
-    """Run the command with HTTP; yield its address, and stop it as Ctrl-C does."""
-    with start(*COMMAND, "--http", "--port", "0", env=env) as it:
-        try:
-            assert it.stdout is not None
-            found = re.search(r"http://127\.0\.0\.1:\d+/mcp", it.stdout.readline())
-            assert found
-            yield found[0]
-            it.send_signal(signal.SIGINT)
-            assert it.wait(timeout=HANG_S) == 130
-        finally:
-            it.kill()
-
-
 async def test_over_stdio_a_client_lists_loads_asks_and_transcribes(
     server: LocalDashScope, variables: dict[str, str]
 ) -> None:
     arguments = [*COMMAND, "--root", str(SAMPLES)]
     program = StdioServerParameters(command=sys.executable, args=arguments, env=variables)
     await use_tools(stdio_client(program), server)
-
-
-@pytest.mark.usefixtures("interruptible")
-async def test_over_http_it_serves_clients_and_no_page_of_another_site(
-    server: LocalDashScope, variables: dict[str, str]
-) -> None:
-    with http_server(variables) as address:
-        await use_tools(address, server)
-        refuse_others(address)
 
 
 async def use_tools(transport: Any, server: LocalDashScope) -> None:
@@ -137,34 +103,68 @@ INITIALIZE = {
 }
 
 
-# Runs the command twice: first where there is no input.
-TWICE = """
-import os, sys
+# Runs the command where there is no input, over HTTP, and over stdio, where its errors are told.
+THRICE = """
+import os, signal, sys
 from langchain_qwen_audio import mcp_server
 from langchain_qwen_audio.cli import main
-child = os.fork()
-if child == 0:
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-elif code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
-    sys.exit(code)
-sys.exit(main(sys.argv[1:]))
+
+def run(*more):
+    sys.exit(main(["mcp", "--root", sys.argv[1], *more]))
+
+def fork(*more):
+    child = os.fork()
+    if child == 0:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        if more:
+            os.dup2(nothing, 2)
+            print(os.getpid(), flush=True)
+        run(*more)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+fork()
+fork("--http", "--port", "0")
+run()
 """
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_over_stdio_it_ends_with_its_input_and_at_an_interrupt(variables: dict[str, str]) -> None:
-    with start(*STRICT, "-c", TWICE, "mcp", env=variables) as it:
+def test_it_ends_with_its_input_and_at_an_interrupt_and_serves_over_http(
+    server: LocalDashScope, variables: dict[str, str]
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, *STRICT, "-c", THRICE, str(SAMPLES)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=variables,
+    ) as it:
         assert it.stdin is not None
         assert it.stdout is not None
-        it.stdin.write(json.dumps(INITIALIZE) + "\n")
-        it.stdin.flush()
         try:
+            assert it.stdout.readline() == "0\n"
+            use_http(int(it.stdout.readline()), it.stdout.readline(), server)
+            assert it.stdout.readline() == "130\n"
+            it.stdin.write(json.dumps(INITIALIZE) + "\n")
+            it.stdin.flush()
             assert json.loads(it.stdout.readline())["result"]["serverInfo"]["name"] == "qwen-audio"
             it.send_signal(signal.SIGINT)
             output, errors = it.communicate(timeout=HANG_S)
             assert (it.returncode, output, errors) == (-signal.SIGINT, "", "")
         finally:
             it.kill()
+
+
+def use_http(pid: int, line: str, server: LocalDashScope) -> None:
+    try:
+        found = re.search(r"http://127\.0\.0\.1:\d+/mcp", line)
+        assert found
+        asyncio.run(use_tools(found[0], server))
+        refuse_others(found[0])
+    finally:
+        os.kill(pid, signal.SIGINT)
 
 
 @pytest.fixture

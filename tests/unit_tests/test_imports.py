@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -72,35 +73,37 @@ LIGHT = [
         "C(api_key='x', model='qwen3.5-omni-flash-realtime').session()"
     ),
 ]
-REPORT = f"""
-import sys
-for statement in sys.argv[1:]:
+# Recordings are opened before there is a chat model, where the SDK is not installed, and after.
+FRESH = f"""
+import os, sys
+recording, *statements = sys.argv[1:]
+from langchain_qwen_audio import Audio
+from langchain_qwen_audio._media.worker_pool import POOL
+for statement in ("Audio.from_path(recording).probe", *statements):
     exec(statement)
     if heavy := [name for name in {HEAVY} if name in sys.modules]:
         sys.exit(f"{{statement}}: {{heavy}}")
-"""
-
-
-def test_importing_and_constructing_loads_nothing_heavy() -> None:
-    assert run_python(REPORT, *LIGHT) == ""
-
-
-FIRST_WORKERS = """
-import sys
-from langchain_qwen_audio import Audio
-from langchain_qwen_audio._media.worker_pool import POOL
-Audio.from_path(sys.argv[1]).probe
-print("dashscope" in sys.modules)
 POOL.close()
-from langchain_qwen_audio import ChatQwenAudio
-Audio.from_path(sys.argv[1]).probe
+child = os.fork()
+if child == 0:
+    sys.modules["dashscope"] = None
+    print(Audio.from_path(recording).codec)
+    try:
+        ChatQwenAudio(api_key="x").invoke("What is said?")
+    except ImportError as error:
+        print(error.name)
+    sys.exit()
+os.waitpid(child, 0)
+Audio.from_path(recording).probe
 print("dashscope" in sys.modules)
 """
 
 
-def test_the_sdk_loads_while_a_first_worker_starts_if_there_is_a_chat_model() -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_nothing_heavy_is_loaded_before_a_recording_is_opened_for_a_chat_model() -> None:
     welcome = PACKAGE / "samples" / "welcome.wav"
-    assert run_python(FIRST_WORKERS, str(welcome)).split() == ["False", "True"]
+    told = run_python(FRESH, str(welcome), *LIGHT).split()
+    assert told == ["pcm_s16le", "dashscope", "True"], "the missing SDK is a request's error"
 
 
 def test_the_package_lists_its_public_names() -> None:

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from langchain_qwen_audio import _load_ahead
-from tests.unit_tests.programs import run_python
-from tests.unit_tests.recordings import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-WITHOUT_SDK = f"""
-import sys
-sys.modules["dashscope"] = None  # as if it were not installed
-from langchain_qwen_audio import Audio, ChatQwenAudio
-audio = Audio.from_path({str(DATA / "speech.wav")!r})
-print(audio.codec, flush=True)
-try:
-    ChatQwenAudio(api_key="x").invoke("What is said?")
-except ImportError as error:
-    print(error.name)
-"""
-
-
-def test_a_recording_is_opened_without_the_sdk_and_a_request_says_what_is_missing() -> None:
-    assert run_python(WITHOUT_SDK).split() == ["pcm_s16le", "dashscope"]
+    from pathlib import Path
 
 
 @pytest.fixture

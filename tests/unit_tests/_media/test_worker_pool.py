@@ -57,6 +57,14 @@ def pool() -> Iterator[WorkerPool]:
     pool.close()
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[WorkerPool]:
+    """Make a pool for jobs after which its worker is as it was."""
+    pool = WorkerPool()
+    yield pool
+    pool.close()
+
+
 def odd_pool(code: str) -> WorkerPool:
     """Make a pool whose workers do something else."""
     *start, _program = worker_pool._command()[:5]
@@ -83,24 +91,24 @@ def is_running(pid: int) -> bool:
 # --- the life of a worker ---
 
 
-def test_one_worker_does_one_job_after_the_other(pool: WorkerPool) -> None:
-    assert pool.call("probe", io.BytesIO(read("speech.wav")), track=None)["codec"] == "pcm_s16le"
-    pid = pid_of(pool)
-    assert decode(pool, wav(tone(1))) == tone(1).tobytes()
-    assert pool.call("probe", io.BytesIO(read("speech.mp3")), track=None)["codec"] == "mp3"
-    assert pid_of(pool) == pid
+def test_one_worker_does_one_job_after_the_other(shared: WorkerPool) -> None:
+    assert shared.call("probe", io.BytesIO(read("speech.wav")), track=None)["codec"] == "pcm_s16le"
+    pid = pid_of(shared)
+    assert decode(shared, wav(tone(1))) == tone(1).tobytes()
+    assert shared.call("probe", io.BytesIO(read("speech.mp3")), track=None)["codec"] == "mp3"
+    assert pid_of(shared) == pid
 
 
-def test_a_worker_whose_job_ends_early_does_the_next_one(pool: WorkerPool) -> None:
+def test_a_worker_whose_job_ends_early_does_the_next_one(shared: WorkerPool) -> None:
     pids = []
     for blocks in (1, 2, 3):
-        job = pool.run("decode", io.BytesIO(LONG), **OPTIONS)
+        job = shared.run("decode", io.BytesIO(LONG), **OPTIONS)
         for _ in range(blocks):
             assert next(job)
         job.close()
-        pids.append(pid_of(pool))
-        assert decode(pool, LONG) == tone(120).tobytes()
-        pids.append(pid_of(pool))
+        pids.append(pid_of(shared))
+        assert decode(shared, LONG) == tone(120).tobytes()
+        pids.append(pid_of(shared))
     assert len(set(pids)) == 1
 
 
@@ -109,14 +117,14 @@ def test_a_job_that_never_begins_takes_no_worker(pool: WorkerPool) -> None:
     assert pool._all == set()
 
 
-def test_a_job_that_is_garbage_gives_its_worker_back(pool: WorkerPool) -> None:
-    job = pool.run("decode", io.BytesIO(LONG), **OPTIONS)
+def test_a_job_that_is_garbage_gives_its_worker_back(shared: WorkerPool) -> None:
+    job = shared.run("decode", io.BytesIO(LONG), **OPTIONS)
     next(job)
     circle: list[Any] = [job]
     circle.append(circle)
     del job, circle
     gc.collect()
-    assert len(pool._idle) == len(pool._all) == 1
+    assert len(shared._idle) == len(shared._all) == 1
 
 
 def test_jobs_at_once_have_workers_of_their_own_and_few_are_kept(
@@ -171,10 +179,10 @@ def test_nothing_is_left_behind(pool: WorkerPool) -> None:
     assert pool._all == set()
 
 
-def test_the_position_of_a_file_is_left_alone(pool: WorkerPool) -> None:
+def test_the_position_of_a_file_is_left_alone(shared: WorkerPool) -> None:
     with (DATA / "speech.wav").open("rb") as file:
         file.seek(7)
-        pool.call("probe", file, track=None)
+        shared.call("probe", file, track=None)
         assert os.lseek(file.fileno(), 0, os.SEEK_CUR) == 4_096 or file.tell() == 7
         assert file.read(5) == read("speech.wav")[7:12]
 
@@ -185,7 +193,7 @@ def test_the_position_of_a_file_is_left_alone(pool: WorkerPool) -> None:
 ENCODE: dict[str, Any] = {"sample_rate": 16_000, "max_bits_per_s": 40_000.0}
 
 
-@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGKILL])
 def test_a_crash_is_an_error_about_the_recording(number: signal.Signals) -> None:
     crash = odd_pool(f"""
 import os
@@ -218,15 +226,13 @@ def test_limits_say_whether_it_was_encoded_or_decoded() -> None:
     assert str(caught.value) == too_much_memory("encode")
     assert str(caught.value).startswith("encoding it takes")
     greedy.close()
-    busy = odd_pool(
-        "work_limits.MAX_WORK_S = 0.1\n"
-        "def endless(*_):\n while True: pass\n"
-        "worker.encode_mp3 = endless"
-    )
+    busy = odd_pool("def endless(*_):\n while True: pass\nworker.encode_mp3 = endless")
+    account = WorkAccount(debt_s=MAX_WORK_S - 0.1)
     with pytest.raises(CodecError) as caught:
-        busy.call("encode", io.BytesIO(bytes(100)), **ENCODE)
+        busy.call("encode", io.BytesIO(bytes(100)), account, **ENCODE)
     assert str(caught.value) == too_much_work("encode")
     assert str(caught.value).startswith("encoding it takes")
+    assert account.debt_s == MAX_WORK_S  # so that it is not tried once more
 
 
 def test_audio_says_which_recording_ended_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,10 +322,6 @@ def test_the_steps_of_a_recording_share_what_is_always_allowed() -> None:
     for _ in range(2):
         pool.call("spend", io.BytesIO(b"x"), account, work_s=0.3)
     assert account.debt_s == pytest.approx(2 * (0.3 - STEP_WORK_MS / 1000), abs=0.1)
-    account.debt_s = MAX_WORK_S - 0.1
-    with pytest.raises(CodecError, match="s of work"):
-        pool.call("spend", io.BytesIO(b"x"), account, work_s=1.5)
-    assert account.debt_s == MAX_WORK_S  # so that it is not tried once more
     pool.close()
 
 
@@ -336,22 +338,22 @@ def test_sound_and_bytes_pay_for_work_and_what_is_cheap_can_be_done_for_ever() -
     pool.close()
 
 
-def test_a_job_that_ends_early_is_counted_too(pool: WorkerPool) -> None:
+def test_a_job_that_ends_early_is_counted_too(shared: WorkerPool) -> None:
     account = WorkAccount(debt_s=1.0)
-    job = pool.run("decode", io.BytesIO(LONG), account, **OPTIONS)
+    job = shared.run("decode", io.BytesIO(LONG), account, **OPTIONS)
     next(job)
     job.close()
     assert 0 < account.debt_s < 1.0
 
 
-def test_a_bug_of_ours_is_not_an_error_of_the_recording(pool: WorkerPool) -> None:
+def test_a_bug_of_ours_is_not_an_error_of_the_recording(shared: WorkerPool) -> None:
     with pytest.raises(RuntimeError, match="KeyError: 'no such job'"):
-        pool.call("no such job", io.BytesIO(b"x"))
+        shared.call("no such job", io.BytesIO(b"x"))
 
 
-def test_an_error_keeps_what_is_known_of_it(pool: WorkerPool) -> None:
+def test_an_error_keeps_what_is_known_of_it(shared: WorkerPool) -> None:
     with pytest.raises(CodecError, match="it is a picture") as caught:
-        pool.call("probe", io.BytesIO(b"\x89PNG\r\n\x1a\n" + bytes(99)), track=None)
+        shared.call("probe", io.BytesIO(b"\x89PNG\r\n\x1a\n" + bytes(99)), track=None)
     assert not caught.value.is_recording
 
 
@@ -403,17 +405,15 @@ exec(end)
     wait_until(lambda: not any(map(is_running, pids)))
 
 
-@pytest.mark.parametrize("way", ["stdin", "-c"])
-def test_any_kind_of_program_can_decode(tmp_path: Path, way: str) -> None:
+def test_a_program_from_standard_input_can_decode(tmp_path: Path) -> None:
     code = (
         "from langchain_qwen_audio import Audio\n"
         f"print(Audio.from_path({str(DATA / 'speech.mp3')!r}).excerpt().size)\n"
         "print(__name__)"
     )
-    arguments = ["-"] if way == "stdin" else ["-c", code]
     done = subprocess.run(
-        [sys.executable, *STRICT, *arguments],
-        input=code if way == "stdin" else "",
+        [sys.executable, *STRICT, "-"],
+        input=code,
         capture_output=True,
         text=True,
         check=True,

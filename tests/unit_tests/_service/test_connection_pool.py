@@ -136,7 +136,7 @@ def outcome(question: str, end: str | BaseException) -> str:
 @calling_modes
 @pytest.mark.parametrize(
     ("fates", "rounds", "timeout"),
-    [(FATES, 4, HANG_S), (SILENT_FATES, 1, 3)],
+    [(FATES, 2, HANG_S), (SILENT_FATES, 1, 3)],
     ids=["many", "silent"],
 )
 def test_every_question_ends_as_its_faults_say(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-import subprocess
 import sys
 import threading
 from collections import Counter
@@ -46,6 +44,7 @@ from tests.unit_tests.loading import (
     texts,
     threads,
 )
+from tests.unit_tests.programs import started_forked
 from tests.unit_tests.recordings import question_about, wav
 from tests.unit_tests.waiting import HANG_S, wait_until
 
@@ -466,7 +465,6 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_process_while_the_service_is_silent(
     ten: Path, tmp_path: Path
 ) -> None:
@@ -481,13 +479,11 @@ def test_an_interrupt_ends_the_process_while_the_service_is_silent(
     with LocalDashScope(reply=reply) as server:
         checkpoints = [str(tmp_path / name) for name in ("sync", "async")]
         arguments = [str(ten), server.base_url, *checkpoints]
-        with subprocess.Popen(
-            [sys.executable, "-c", INTERRUPTED, *arguments], stderr=subprocess.PIPE, text=True
-        ) as process:
+        with started_forked(INTERRUPTED, *arguments) as program:
             for _ in checkpoints:
                 silent.wait(HANG_S)
-                process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=HANG_S)  # the timeout of a request is longer
+                program.interrupt()
+            _, errors = program.end()  # the timeout of a request is longer
         ended.set()
         assert errors.rstrip().endswith("KeyboardInterrupt")
         for checkpoint in checkpoints:
