@@ -18,7 +18,7 @@ from pydantic_core import from_json
 from langchain_qwen_audio._certificates import ssl_context
 from langchain_qwen_audio._live.client_events import kind_of
 from langchain_qwen_audio._live.service_errors import close_error, handshake_error
-from langchain_qwen_audio._service.json_body import JsonBody
+from langchain_qwen_audio._service.json_body import encode_json
 from langchain_qwen_audio._service.proxies import Proxies
 from langchain_qwen_audio._service.retries import Attempts
 from langchain_qwen_audio._service.time_limits import MAX_CONNECT_S
@@ -130,7 +130,7 @@ class LiveConnection:
             if isinstance(event, bytes):
                 await self._socket.send_bytes(event)
             else:
-                await self._socket.send_str(JsonBody(event).content.decode())
+                await self._socket.send_str(encode_json(event).decode())
             await asyncio.sleep(0)  # aiohttp does not, as long as the socket takes more
 
     async def receive(self) -> RawEvent | None:

@@ -39,7 +39,7 @@ from langchain_qwen_audio._live.tool_runner import ToolRunner
 from langchain_qwen_audio._media.samples import SAMPLE_RATE, byte_count
 from langchain_qwen_audio._models.live_models import voice_profile
 from langchain_qwen_audio._response.messages import Origin
-from langchain_qwen_audio._service.json_body import JsonBody
+from langchain_qwen_audio._service.json_body import encode_json
 from langchain_qwen_audio.errors import InvalidRequestError
 
 if TYPE_CHECKING:
@@ -238,7 +238,8 @@ class LiveSession:
         Raises:
             MessageError: The text holds half a character; nothing is sent.
         """
-        event = JsonBody(create_text(text))
+        event = create_text(text)
+        encode_json(event)  # what cannot be sent changes nothing
         await self.interrupt()
         self._conversation.add_text(text)
         await self._send(event)

@@ -15,10 +15,16 @@ class JsonBody(dict[str, Any]):
 
     def __init__(self, body: dict[str, Any]) -> None:
         super().__init__(body)
-        self.content = _encode(body)
+        self.content = encode_json(body)
 
 
-def _encode(body: dict[str, Any]) -> bytes:
+def encode_json(body: dict[str, Any]) -> bytes:
+    """Write what is sent as JSON.
+
+    Raises:
+        MessageError: A text in it is not Unicode.
+        InvalidRequestError: Something in it is no JSON.
+    """
     try:
         return to_json(body)
     except (ValueError, RecursionError) as error:
