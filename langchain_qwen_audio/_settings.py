@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -227,6 +227,15 @@ class BaseChatQwenAudio(ServiceSettings, BaseChatModel):
         return self.tool_calling == "native" or (
             self.tool_calling == "auto" and profile.native_tools
         )
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:  # type: ignore[override]
+        """Yield the fields, as `dict(model)` does, while other threads use the model.
+
+        LangChain keeps in the model what it is serialized as; one thread stored that while another
+        was still reading the fields.
+        """
+        fields = self.__dict__.copy()  # in one step
+        yield from ((name, value) for name, value in fields.items() if not name.startswith("_"))
 
     @property
     def lc_secrets(self) -> dict[str, str]:

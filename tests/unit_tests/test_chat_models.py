@@ -475,6 +475,29 @@ asyncio.run(call_model())
 }
 
 
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Let threads interrupt each other as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty_threads")
+def test_threads_may_make_the_first_calls_of_a_model_at_once() -> None:
+    model = ChatQwenAudio(api_key="local")
+
+    def begin() -> None:
+        for _ in range(150):
+            vars(model).pop("_serialized", None)  # which LangChain makes at a first call
+            assert model._serialized["kwargs"]["model"] == model.model
+
+    with ThreadPoolExecutor(4) as pool:
+        begun = [pool.submit(begin) for _ in range(4)]
+    assert [it.exception() for it in begun] == [None] * 4
+
+
 # Each program has its own beginning and end in a fork of a process that has imported the package.
 EACH = """
 import asyncio, gc, os, sys, threading

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import importlib.util
 import json
@@ -14,15 +15,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from playwright.sync_api import TimeoutError as NotFoundInTime
 from playwright.sync_api import sync_playwright
 
 import langchain_qwen_audio
 from langchain_qwen_audio import errors, transcripts
 
 from ._notebook.test_browser import CHROMIUM, FLAGS, open_page
+from .waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from playwright.sync_api import Page as Tab
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -154,6 +159,20 @@ def test_a_notebook_is_a_page_with_its_outputs(site: Path) -> None:
     assert "welcome.wav audio/wav pcm_s16le 16000 Hz 1 ch" in page
 
 
+def search(page: Tab, words: str, found: str) -> None:
+    """Type words until they find a page: what is typed while the page loads has no effect."""
+
+    def is_found() -> bool:
+        page.fill(".md-search__input", "")
+        page.fill(".md-search__input", words)
+        with contextlib.suppress(NotFoundInTime):
+            page.wait_for_selector(f".md-search-result__item {found}", timeout=10_000)
+            return True
+        return False
+
+    wait_until(is_found)
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 def test_from_the_disk_commands_are_copied_and_pages_found(site: Path) -> None:
     with sync_playwright() as playwright:
@@ -168,12 +187,10 @@ def test_from_the_disk_commands_are_copied_and_pages_found(site: Path) -> None:
         copied = page.wait_for_function("() => window.copied").json_value()
         assert copied.startswith("pip install")
         assert "$ " not in copied
-        page.fill(".md-search__input", "checkpoint")
-        page.wait_for_selector(".md-search-result__item a[href*='recordings.html']")
+        search(page, "checkpoint", "a[href*='recordings.html']")
         assert page.locator(".md-search-result__item a[href*='/zh/']").count() == 0
         page.goto((site / "zh" / "reference" / "audio.html").as_uri())
-        page.fill(".md-search__input", "字幕")
-        page.wait_for_selector(".md-search-result__item a[href$='/zh/subtitles.html']")
+        search(page, "字幕", "a[href$='/zh/subtitles.html']")
         browser.close()
 
 
