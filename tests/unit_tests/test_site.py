@@ -160,10 +160,13 @@ def test_a_notebook_is_a_page_with_its_outputs(site: Path) -> None:
 
 
 def search(page: Tab, words: str, found: str) -> None:
-    """Type words until they find a page: what is typed while the page loads has no effect."""
+    """Search for words until a page is found.
+
+    Material's search does now and then not start on a busy machine, until the page is loaded again.
+    """
 
     def is_found() -> bool:
-        page.fill(".md-search__input", "")
+        page.reload()
         page.fill(".md-search__input", words)
         with contextlib.suppress(NotFoundInTime):
             page.wait_for_selector(f".md-search-result__item {found}", timeout=10_000)
