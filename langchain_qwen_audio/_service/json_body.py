@@ -1,4 +1,4 @@
-"""A request body as JSON: written once, before the first attempt, and faster than by httpx."""
+"""A request body or a live event → JSON: written once, before the first attempt."""
 
 from __future__ import annotations
 

@@ -204,9 +204,14 @@ def _open(data: bytes) -> "av.container.InputContainer":
     # PyAV 19 reads metadata that is not UTF-8 by itself; those before have to be told.
     is_old = hasattr(InputContainer, "metadata_errors")
     lenient: Any = {"metadata_errors": "replace"} if is_old else {}
-    options = {"format_whitelist": _FORMATS} | (_WAVE_OPTIONS if data[:4] == b"RIFF" else {})
+    options = {"format_whitelist": _FORMATS} | (_WAVE_OPTIONS if _is_plain_wave(data) else {})
     container: InputContainer = av.open(io.BytesIO(data), mode="r", options=options, **lenient)
     return container
+
+
+def _is_plain_wave(data: bytes) -> bool:
+    """Tell a WAV file of samples as they are, whole numbers or floats."""
+    return data[:4] == b"RIFF" and data[8:16] == b"WAVEfmt " and data[20:22] in {b"\1\0", b"\3\0"}
 
 
 def _too_long(model: Model) -> Refusal:

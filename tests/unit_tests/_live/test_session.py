@@ -122,6 +122,26 @@ async def test_half_a_character_is_one_clear_error_and_the_talk_goes_on(
             pass
 
 
+def odd() -> str:
+    """Return half a character."""
+    return "\ud800"
+
+
+async def test_half_a_character_of_a_tool_is_an_error_that_says_where(
+    server: LocalDashScope,
+) -> None:
+    described = make_tool(add, description="\ud800")
+    with pytest.raises(MessageError, match=r"tools\[0\].*description: .*half a character"):
+        async with live_model(server).session(tools=[described]):
+            pass
+    server.script(Reply(tool_calls=[{"name": "odd", "arguments": "{}"}]))
+    async with live_model(server).session(tools=[odd], turn_detection=None) as session:
+        await session.send_text("?")
+        await read_answer(session)
+        with pytest.raises(MessageError, match=r"output: .*half a character"):
+            await asyncio.wait_for(read_answer(session), HANG_S)
+
+
 async def test_a_turn_is_exact_both_ways(server: LocalDashScope) -> None:
     server.script(Reply("Hi you", input_transcript="Hello"))
     model = live_model(server, voice="Tina", temperature=0.5)
