@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 from langchain_qwen_audio import ChatQwenAudio
-from langchain_qwen_audio._service import retries, uploads
+from langchain_qwen_audio._service import retries
 from langchain_qwen_audio._service.jobs import Polling
 from langchain_qwen_audio.local import LocalDashScope
 
@@ -26,6 +26,7 @@ from .calling_modes import (
     stream_chunks,
 )
 from .loading import archive, counting, load, minute, ten
+from .rows import forget_servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,10 +79,8 @@ def backoff_s(monkeypatch: pytest.MonkeyPatch) -> float:
 
 
 @pytest.fixture(autouse=True)
-def _no_uploads_to_another_server() -> None:
-    """Forget what was uploaded: an earlier test's server may have had the port of this one's."""
-    for kept in (uploads._policies, uploads._urls):
-        kept._cache.clear()
+def _nothing_of_another_server() -> None:
+    forget_servers()
 
 
 @pytest.fixture

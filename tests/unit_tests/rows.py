@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from langchain_qwen_audio._models.routes import find_route
 from langchain_qwen_audio._service import uploads
 from langchain_qwen_audio.local import LocalDashScope
 
@@ -71,14 +72,20 @@ def _row(name: str, fixtures: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _start_afresh(fixtures: Iterable[Any]) -> None:
-    """Forget what servers were sent, and what they still were to reply, and all uploads."""
+    """Forget what servers were sent, and what they still were to reply, and what others said."""
     for server in fixtures:
         if isinstance(server, LocalDashScope):
             server.clear()
             for replies in vars(server._scripts).values():
                 replies.clear()
+    forget_servers()
+
+
+def forget_servers() -> None:
+    """Forget what is kept by address: an earlier test's server may have had the port of another."""
     for kept in (uploads._policies, uploads._urls):
         kept._cache.clear()
+    find_route.cache_clear()
 
 
 # One way that waits and one that streams, one sync and one async; or all.
