@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import warnings
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,7 @@ import pytest
 from tests.unit_tests.waiting import HANG_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.process import BaseProcess
 
 # Options of a program in which every warning is an error, but for langsmith's own on Python 3.14.
@@ -101,17 +102,17 @@ def started_forked(
     code: str, *arguments: str, environment: dict[str, str] | None = None
 ) -> Iterator[Program]:
     """Start a program as `run_forked` does, but with all that happens at its end."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as later:
-        files = [Path(folder) / name for name in ("stdout", "stderr")]
-        for file in files:
-            os.mkfifo(file)
-        process = _start(_run_to_its_end, code, arguments, environment, files)
+    with contextlib.ExitStack() as later:
+        pipes = [os.pipe() for _ in ("stdout", "stderr")]
+        read = [later.enter_context(os.fdopen(it, encoding="utf-8")) for it, _ in pipes]
+        written = [Connection(it, readable=False) for _, it in pipes]
+        process = _start(_run_to_its_end, code, arguments, environment, written)
         later.callback(process.close)
         later.callback(process.join)
         later.callback(process.kill)
-        yield Program(
-            process, *(later.enter_context(file.open(encoding="utf-8")) for file in files)
-        )
+        for it in written:
+            it.close()  # what is left of them is the program's: its end is the end of its output
+        yield Program(process, *read)
 
 
 def _start(
@@ -119,12 +120,12 @@ def _start(
     code: str,
     arguments: tuple[str, ...],
     environment: dict[str, str] | None,
-    files: list[Path],
+    outputs: Sequence[Path | Connection],
 ) -> BaseProcess:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, *_PRELOADED])
     variables = dict(os.environ) if environment is None else environment
-    process = context.Process(target=run, args=(code, arguments, variables, files))
+    process = context.Process(target=run, args=(code, arguments, variables, outputs))
     process.start()
     return process
 
@@ -138,9 +139,16 @@ _PRELOADED = [
 ]
 
 
-def _run(code: str, arguments: list[str], environment: dict[str, str], files: list[Path]) -> None:
-    for number, file in enumerate(files, start=1):
-        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
+def _run(
+    code: str,
+    arguments: tuple[str, ...],
+    environment: dict[str, str],
+    outputs: Sequence[Path | Connection],
+) -> None:
+    for number, it in enumerate(outputs, start=1):
+        os.dup2(
+            os.open(it, os.O_WRONLY | os.O_CREAT) if isinstance(it, Path) else it.fileno(), number
+        )
     sys.stdout, sys.stderr = (os.fdopen(it, "w", closefd=False) for it in (1, 2))
     os.environ.clear()
     os.environ.update(environment)
