@@ -85,9 +85,8 @@ class AiohttpClient:
             trust_env=False,
             max_line_size=MAX_HEAD_BYTES,
             max_field_size=MAX_HEAD_BYTES,
+            max_headers=MAX_HEAD_BYTES // 4,
         )
-        # An argument of newer versions; older ones take any number.
-        session._max_headers = MAX_HEAD_BYTES // 4  # noqa: SLF001
         # aiohttp repeats GET requests by itself, and has no public way to say no; here retries are
         # counted.
         session._retry_connection = False  # noqa: SLF001

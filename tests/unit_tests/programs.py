@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.process import BaseProcess
 
-# Options of a program in which every warning is an error, but for langsmith's own on Python 3.14.
+# Options of a program in which every warning is an error, but for langsmith's own on Python 3.14,
+# and that of a uvicorn before 0.50 with new websockets.
 STRICT = [
     "-Werror",
     "-Wignore:'asyncio.iscoroutinefunction' is deprecated:DeprecationWarning",
+    "-Wignore:websockets.legacy is deprecated:DeprecationWarning",
 ]
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")

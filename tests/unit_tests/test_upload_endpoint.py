@@ -46,7 +46,7 @@ def address(service: LocalDashScope) -> Iterator[str]:
         patch.syspath_prepend(ROOT / "examples")
         app = runpy.run_path(str(ROOT / "examples" / "upload_endpoint.py"))["app"]
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+            server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none"))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
             thread.start()
             wait_until(lambda: server.started)
