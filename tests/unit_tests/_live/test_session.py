@@ -928,20 +928,18 @@ def test_a_session_goes_to_the_host_of_the_model(settings: dict[str, Any], url: 
     assert live_address(model).url == url
 
 
-async def test_25_turns_with_interruptions_leave_no_memory_behind(
-    server: LocalDashScope,
-) -> None:
+async def test_turns_with_interruptions_leave_no_memory_behind(server: LocalDashScope) -> None:
     reply = Reply("one two three", audio=SPEECH * 200, pause_s=0.001, input_transcript="Hi")
-    server.script(*[reply] * 25)
+    server.script(*[reply] * 13)
     async with live_model(server).session(turn_detection=None) as session:
         tracemalloc.start()
-        await _talk(session, 5)
+        await _talk(session, 3)
         before = _held()
-        await _talk(session, 20)
+        await _talk(session, 10)
         after = _held()
         tracemalloc.stop()
-    assert len(session.messages) == 50
-    assert after - before < 200_000  # the speech of the turns between has 2 MB
+    assert len(session.messages) == 26
+    assert after - before < 200_000  # the speech of the turns between has 1 MB
 
 
 async def _talk(session: LiveSession, turns: int) -> None:
@@ -978,9 +976,9 @@ async def test_who_sends_without_a_pause_leaves_others_their_turn(server: LocalD
     assert len(turns) >= 50
 
 
-async def test_a_hundred_sessions_at_once_do_not_mix(server: LocalDashScope) -> None:
+async def test_sessions_at_once_do_not_mix(server: LocalDashScope) -> None:
     model = live_model(server)
-    server.script(*[lambda request: request.query["model"]] * 100)
+    server.script(*[lambda request: request.query["model"]] * 30)
 
     async def talk(number: int) -> str:
         async with model.session(turn_detection=None) as session:
@@ -989,6 +987,6 @@ async def test_a_hundred_sessions_at_once_do_not_mix(server: LocalDashScope) -> 
             assert isinstance(end, ResponseFinished)
             return session.messages[0].text
 
-    texts = await asyncio.gather(*map(talk, range(100)))
-    assert texts == [f"number {number}" for number in range(100)]
-    assert len(server.live_sessions) == 100
+    texts = await asyncio.gather(*map(talk, range(30)))
+    assert texts == [f"number {number}" for number in range(30)]
+    assert len(server.live_sessions) == 30
