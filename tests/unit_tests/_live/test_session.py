@@ -613,7 +613,7 @@ FAILED = {"type": "server_error", "code": "InternalError", "message": "it broke"
         ((CloseCode(1011, "Model not exist."),), NotFoundError, "Model not exist"),
         ((CloseCode(1013),), StreamInterruptedError, "overloaded"),
         ((CloseCode(4321),), StreamInterruptedError, "close code 4321"),
-        ((math.inf,), StreamTimeoutError, "silent for 2 s"),
+        ((math.inf,), StreamTimeoutError, "silent for 1 s"),
     ],
 )
 async def test_a_session_that_breaks_is_an_error_with_the_text_so_far(
@@ -623,7 +623,7 @@ async def test_a_session_that_breaks_is_an_error_with_the_text_so_far(
     match: str,
 ) -> None:
     server.script(LiveReply([*BEGUN, *steps]))
-    model = live_model(server, timeout=2.0 if math.inf in steps else HANG_S)
+    model = live_model(server, timeout=1.0 if math.inf in steps else HANG_S)
     async with model.session(turn_detection=None) as session:
         with pytest.raises(error, match=match) as caught:
             await say(session)
@@ -881,10 +881,10 @@ async def test_a_session_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch)
 
 async def test_a_slow_reader_is_no_silence_of_the_service(server: LocalDashScope) -> None:
     server.script(Reply(fragments=("a ", "slow ", "reader")))
-    async with live_model(server, timeout=3.0).session(turn_detection=None) as session:
+    async with live_model(server, timeout=1.5).session(turn_detection=None) as session:
         session._events._max_bytes = 1
         await session.send_text("?")
-        await asyncio.sleep(3.3)
+        await asyncio.sleep(1.6)
         assert end_of(await read_answer(session)).message.text == "a slow reader"
 
 
@@ -928,20 +928,18 @@ def test_a_session_goes_to_the_host_of_the_model(settings: dict[str, Any], url: 
     assert live_address(model).url == url
 
 
-async def test_25_turns_with_interruptions_leave_no_memory_behind(
-    server: LocalDashScope,
-) -> None:
+async def test_turns_with_interruptions_leave_no_memory_behind(server: LocalDashScope) -> None:
     reply = Reply("one two three", audio=SPEECH * 200, pause_s=0.001, input_transcript="Hi")
-    server.script(*[reply] * 25)
+    server.script(*[reply] * 13)
     async with live_model(server).session(turn_detection=None) as session:
         tracemalloc.start()
-        await _talk(session, 5)
+        await _talk(session, 3)
         before = _held()
-        await _talk(session, 20)
+        await _talk(session, 10)
         after = _held()
         tracemalloc.stop()
-    assert len(session.messages) == 50
-    assert after - before < 200_000  # the speech of the turns between has 2 MB
+    assert len(session.messages) == 26
+    assert after - before < 200_000  # the speech of the turns between has 1 MB
 
 
 async def _talk(session: LiveSession, turns: int) -> None:
@@ -978,9 +976,9 @@ async def test_who_sends_without_a_pause_leaves_others_their_turn(server: LocalD
     assert len(turns) >= 50
 
 
-async def test_a_hundred_sessions_at_once_do_not_mix(server: LocalDashScope) -> None:
+async def test_sessions_at_once_do_not_mix(server: LocalDashScope) -> None:
     model = live_model(server)
-    server.script(*[lambda request: request.query["model"]] * 100)
+    server.script(*[lambda request: request.query["model"]] * 30)
 
     async def talk(number: int) -> str:
         async with model.session(turn_detection=None) as session:
@@ -989,6 +987,6 @@ async def test_a_hundred_sessions_at_once_do_not_mix(server: LocalDashScope) -> 
             assert isinstance(end, ResponseFinished)
             return session.messages[0].text
 
-    texts = await asyncio.gather(*map(talk, range(100)))
-    assert texts == [f"number {number}" for number in range(100)]
-    assert len(server.live_sessions) == 100
+    texts = await asyncio.gather(*map(talk, range(30)))
+    assert texts == [f"number {number}" for number in range(30)]
+    assert len(server.live_sessions) == 30

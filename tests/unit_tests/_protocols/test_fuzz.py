@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tests.unit_tests.conftest import CallModel
 
 CALLS = settings(
-    max_examples=60,
+    max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

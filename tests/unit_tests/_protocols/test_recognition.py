@@ -290,7 +290,7 @@ def test_a_failure_is_retried(call_model: CallModel, server: LocalDashScope) -> 
 def test_silence_is_a_timeout(call_model: CallModel, server: LocalDashScope) -> None:
     server.script(RawReply(steps=[math.inf]))
     with pytest.raises(errors.APITimeoutError):
-        call_model(model_at(server, RECOGNITION, timeout=T), [user(BLOCK)])
+        call_model(model_at(server, RECOGNITION, timeout=0.3), [user(BLOCK)])
 
 
 @two_streams

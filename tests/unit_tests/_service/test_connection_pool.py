@@ -134,14 +134,16 @@ def outcome(question: str, end: str | BaseException) -> str:
 
 
 @calling_modes
-@pytest.mark.parametrize(
-    ("fates", "rounds", "timeout"),
-    [(FATES, 2, HANG_S), (SILENT_FATES, 1, 3)],
-    ids=["many", "silent"],
-)
-def test_every_question_ends_as_its_faults_say(
-    is_async: bool, fates: dict[str, Any], rounds: int, timeout: float
-) -> None:
+def test_every_question_ends_as_its_faults_say(is_async: bool) -> None:
+    ask_all(is_async, FATES, rounds=2, timeout=HANG_S)
+
+
+def test_every_question_ends_as_its_silence_says() -> None:
+    ways = (partial(ask_all, is_async, SILENT_FATES, 1, 3) for is_async in (False, True))
+    all_at_once(ways, 2)
+
+
+def ask_all(is_async: bool, fates: dict[str, Any], rounds: int, timeout: float) -> None:
     questions = [f"{fate} {number}" for number in range(2 * rounds) for fate in fates]
     streams = {question: bool(int(question.rpartition(" ")[2]) % 2) for question in questions}
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import itertools
 import math
-import time
+import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 
 from langchain_qwen_audio import errors
 from langchain_qwen_audio._service.read_timeouts import AsyncTimedClient, TimedClient
+from langchain_qwen_audio._service.time_limits import Timer
 from langchain_qwen_audio.local import RESET, RawReply
 from tests.unit_tests._service.test_client import radio
 from tests.unit_tests.conftest import ainvoke, astream, invoke, stream
@@ -31,12 +35,17 @@ from tests.unit_tests.faults import (
     passing,
     sse,
 )
+from tests.unit_tests.rows import each_row
+from tests.unit_tests.waiting import HANG_S
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from langchain_qwen_audio import ChatQwenAudio
     from langchain_qwen_audio.local import LocalDashScope
     from tests.unit_tests.conftest import CallModel
     from tests.unit_tests.faults import Step
+    from tests.unit_tests.waiting import Clock
 
 
 def test_a_reply_that_trickles_ends_at_any_path() -> None:
@@ -67,21 +76,20 @@ def test_a_closed_client_says_what_to_do() -> None:
 # --- what falls silent or trickles --------------------------------------------------------------
 
 T = 1.0  # for what never comes: a busy machine can only make it later
-PATIENT = 8.0  # where something must come before: far more than a busy machine needs for it
 TIMEOUT = passing(errors.APITimeoutError)
 STALLED = broken(errors.StreamTimeoutError, "ab", "2 characters")
 INTERRUPTED = broken(errors.StreamInterruptedError, "ab")
 RESET_CONNECTION = passing(errors.APIConnectionError, "connection")
 A, B = event("a"), event("b")
-IN_PIECES = [step for one in (A, B) * 4 for step in (*cut(one[:45], 9, 0.05), one[45:], 1.2)]
 
 
-def heartbeat(data: bytes, pause_s: float = 0.2) -> list[Step]:
+def heartbeat(data: bytes, pause_s: float = 0.1) -> list[Step]:
     return [step for _ in range(100) for step in (data, pause_s)]
 
 
+RETRIED = every_way(RawReply(steps=[math.inf]), TIMEOUT, T)
 NOTHING_COMES = {
-    "a stall before the first byte": every_way(RawReply(steps=[math.inf]), TIMEOUT, T),
+    "a stall before the first byte, and again after a retry": RETRIED,
     "a stall before the first event": Fault(sse(b"", math.inf), streamed=TIMEOUT, timeout=T),
     "a stall in mid-body": Fault(
         RawReply(200, JSON, [LONG[:9], math.inf]), whole=TIMEOUT, timeout=T
@@ -94,34 +102,24 @@ NOTHING_COMES = {
     "heartbeats and no event": Fault(sse(*heartbeat(b":\n\n")), streamed=TIMEOUT, timeout=T),
 }
 NOTHING_MORE_COMES = {
-    "a stall in mid-stream": Fault(sse(A, B, math.inf), streamed=STALLED, timeout=PATIENT),
-    "an event that trickles": Fault(sse(A, B, *cut(A, 1, 0.2)), streamed=STALLED, timeout=PATIENT),
-    "heartbeats and no further event": Fault(
-        sse(A, B, *heartbeat(b":\n\n")), streamed=STALLED, timeout=PATIENT
-    ),
-    "empty events and no other": Fault(
-        sse(A, B, *heartbeat(b"data:\n\n")), streamed=STALLED, timeout=PATIENT
-    ),
+    "a stall in mid-stream": Fault(sse(A, B, math.inf), streamed=STALLED),
+    "an event that trickles": Fault(sse(A, B, *cut(A, 1, 0.1)), streamed=STALLED),
+    "heartbeats and no further event": Fault(sse(A, B, *heartbeat(b":\n\n")), streamed=STALLED),
+    "empty events and no other": Fault(sse(A, B, *heartbeat(b"data:\n\n")), streamed=STALLED),
     "pings and no event": Fault(
-        sse(A, B, *heartbeat(b"event:ping\ndata:{}\n\n")), streamed=STALLED, timeout=PATIENT
+        sse(A, B, *heartbeat(b"event:ping\ndata:{}\n\n")), streamed=STALLED
     ),
-    "a stream of events in pieces that takes longer": Fault(
-        sse(*IN_PIECES, LAST), streamed=answer("abababab"), timeout=PATIENT
-    ),
-    "a body in pieces": Fault(RawReply(200, JSON, cut(LONG, 9, 0.005)), whole=answer("ab" * 100)),
-    # A reset takes away what has not been read yet: there is time to read it.
-    "a reset before the first event": Fault(sse(b"", 3, RESET), streamed=RESET_CONNECTION),
-    "a reset in mid-stream": Fault(sse(A, B, 3, RESET), streamed=INTERRUPTED),
-    "a reset after the final event": Fault(sse(A, B, LAST, 3, RESET), streamed=INTERRUPTED),
+}
+RESETS = {
+    "a reset before the first event": Fault(sse(b"", 0.1, RESET), streamed=RESET_CONNECTION),
     "a reset in mid-body": Fault(
-        RawReply(200, JSON, [LONG[:99], 3, RESET]), whole=RESET_CONNECTION
+        RawReply(200, JSON, [LONG[:99], 0.1, RESET]), whole=RESET_CONNECTION
     ),
 }
 
 
-@pytest.mark.parametrize("faults", [NOTHING_COMES, NOTHING_MORE_COMES], ids=["none", "no more"])
-def test_what_falls_silent_or_trickles_has_one_outcome(faults: dict[str, Fault]) -> None:
-    """All at once, since they wait and do nothing else."""
+def all_at_once(faults: Mapping[str, Fault]) -> None:
+    """Call a service with each fault at the same time, since they wait and do nothing else."""
     calls = {
         f"{name}, {way.__name__}": (fault, way)
         for name, fault in faults.items()
@@ -129,38 +127,85 @@ def test_what_falls_silent_or_trickles_has_one_outcome(faults: dict[str, Fault])
         if fault.outcome(way)
     }
     with ThreadPoolExecutor(len(calls)) as pool:
-        ends = {name: pool.submit(assert_outcome, *call, 0) for name, call in calls.items()}
+        ends = {
+            name: pool.submit(assert_outcome, *call, int(call[0] is RETRIED))
+            for name, call in calls.items()
+        }
     assert {name: end.exception() for name, end in ends.items() if end.exception()} == {}
 
 
-@pytest.mark.parametrize("way", [invoke, astream])
-def test_a_request_that_timed_out_is_sent_again(way: CallModel) -> None:
-    assert_outcome(NOTHING_COMES["a stall before the first byte"], way, max_retries=1)
+@pytest.mark.parametrize("faults", [NOTHING_COMES, RESETS], ids=["silence", "resets"])
+def test_what_falls_silent_or_trickles_has_one_outcome(faults: dict[str, Fault]) -> None:
+    all_at_once(faults)
 
 
-def test_how_long_a_fragment_is_looked_at_is_no_silence_of_the_service(
-    server: LocalDashScope, model: ChatQwenAudio
+def test_what_falls_silent_or_trickles_after_two_events_has_one_outcome(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    begin, begun = Timer.restart, Counter[Timer]()
+
+    def restart(timer: Timer) -> None:
+        begin(timer)
+        begun[timer] += 1
+        if begun[timer] > 2:  # it awaits the first event, the second, and then what never comes
+            timer._limit_s = 0.3
+
+    monkeypatch.setattr(Timer, "restart", restart)
+    all_at_once(NOTHING_MORE_COMES)
+
+
+@pytest.mark.parametrize("way", [stream, astream])
+@pytest.mark.parametrize("events", [[A, B], [A, B, LAST]], ids=["in mid-stream", "after the end"])
+def test_a_reset_after_events_has_one_outcome(
+    monkeypatch: pytest.MonkeyPatch, way: CallModel, events: list[bytes]
+) -> None:
+    begin, times, read = Timer.restart, itertools.count(), threading.Event()
+
+    def restart(timer: Timer) -> None:
+        begin(timer)
+        if next(times) == len(events):
+            read.set()
+
+    def steps() -> Iterator[Step]:
+        yield from events
+        read.wait(HANG_S)  # a reset takes away what has not been read yet
+        yield RESET
+
+    monkeypatch.setattr(Timer, "restart", restart)
+    fault = Fault(replace(sse(), steps=steps()), streamed=INTERRUPTED)  # type: ignore[arg-type]
+    assert_outcome(fault, way, 0)
+
+
+@each_row("way", [invoke, ainvoke])
+def test_a_body_may_come_in_pieces(way: CallModel) -> None:
+    fault = Fault(RawReply(200, JSON, cut(LONG, 9, 0.005)), whole=answer("ab" * 100))
+    assert_outcome(fault, way, 0)
+
+
+@pytest.mark.parametrize("way", [stream, astream])
+def test_a_stream_of_events_in_pieces_may_take_longer_than_the_timeout(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, way: CallModel
+) -> None:
+    begin = Timer.restart
+
+    def restart_and_wait(timer: Timer) -> None:
+        begin(timer)
+        clock.forward(0.6 * HANG_S)
+
+    monkeypatch.setattr(Timer, "restart", restart_and_wait)
+    pieces = [step for one in (A, B) * 2 for step in (*cut(one[:45], 9, 0.005), one[45:])]
+    assert_outcome(Fault(sse(*pieces, LAST), streamed=answer("abab")), way, 0)
+
+
+@each_row("way", [stream, astream])
+def test_how_long_a_fragment_is_looked_at_is_no_silence_of_the_service(
+    clock: Clock, server: LocalDashScope, model: ChatQwenAudio, way: CallModel
+) -> None:
+    class Look(BaseCallbackHandler):
+        def on_llm_new_token(self, *_: Any, **__: Any) -> None:
+            clock.forward(2 * HANG_S)
+
     # The next thing to read is a heartbeat, which came in time, and the event behind it.
-    invoke(model, "?")  # whatever is loaded once
-    server.script(*[sse(A, 0.1, b":\n\n", 0.1, b":\n\n", B, LAST)] * 2)
-    patient = model.model_copy(update={"timeout": 3.0})
-
-    def look() -> str:
-        texts = []
-        for chunk in patient.stream("?"):
-            texts.append(chunk.text)
-            time.sleep(3.3 if chunk.text == "a" else 0)
-        return "".join(texts)
-
-    async def alook() -> str:
-        texts = []
-        async for chunk in patient.astream("?"):
-            texts.append(chunk.text)
-            await asyncio.sleep(3.3 if chunk.text == "a" else 0)
-        return "".join(texts)
-
-    with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(look)
-        assert asyncio.run(alook()) == "ab"
-        assert other.result() == "ab"
+    server.script(sse(A, 0.01, b":\n\n", 0.01, b":\n\n", B, LAST))
+    patient = model.model_copy(update={"timeout": HANG_S})
+    assert way(patient, "?", config={"callbacks": [Look()]}).text == "ab"

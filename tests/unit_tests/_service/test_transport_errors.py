@@ -77,7 +77,7 @@ BELOW = {
 def test_what_is_no_http_is_an_error(call_model: CallModel, said: bytes) -> None:
     # Some of it could be the beginning of more, and so is awaited for as long as the timeout says.
     with replying(said.replace(b"%s", SAID)) as base_url:
-        model = ChatQwenAudio(base_url=base_url, api_key="local", timeout=1, max_retries=0)
+        model = ChatQwenAudio(base_url=base_url, api_key="local", timeout=0.3, max_retries=0)
         with pytest.raises((errors.APIError, errors.APIConnectionError)) as caught:
             call_model(model, "?")
     assert caught.value.message.strip()

@@ -40,6 +40,7 @@ from tests.unit_tests.recordings import (
     tone,
     wav,
 )
+from tests.unit_tests.rows import each_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -85,12 +86,17 @@ def test_by_default_segments_are_near_the_models_limit(
     ]
 
 
-@pytest.mark.parametrize("split", [split_recording, split_speech])
-def test_a_recording_that_is_not_split_to_its_end_is_decoded_no_further(
-    split: Callable[..., Generator[Any]],
-) -> None:
+@pytest.fixture
+def long_speech() -> bytes:
     spoken = np.tile(decode_all(read("speech.wav")).samples, 20)
-    segments = split(Audio.from_bytes(encode(spoken, "mp3", "libmp3lame")), ASR_PROFILE, 5.0)
+    return encode(spoken, "mp3", "libmp3lame")
+
+
+@each_row("split", [split_recording, split_speech])
+def test_a_recording_that_is_not_split_to_its_end_is_decoded_no_further(
+    long_speech: bytes, split: Callable[..., Generator[Any]]
+) -> None:
+    segments = split(Audio.from_bytes(long_speech), ASR_PROFILE, 5.0)
     gc.collect()  # what other tests have left to it
     before = len(POOL._all) - len(POOL._idle)
     first = next(segments)

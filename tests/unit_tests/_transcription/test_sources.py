@@ -300,7 +300,7 @@ def test_an_answer_does_not_wait_for_sources_that_come_later(
         while True:
             taken.append(archive / "a.wav")
             yield taken[-1]
-            time.sleep(0.5)  # an answer has come long before the last of those that may be taken
+            time.sleep(0.2)  # an answer has come long before the last of those that may be taken
 
     assert first(loader_of(counting, paths(), max_concurrency=20)) == "1"
     assert len(taken) < AHEAD * 20

@@ -4,6 +4,8 @@ import contextlib
 import math
 import socket
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +20,7 @@ from langchain_qwen_audio.local import (
     sse_event,
 )
 from langchain_qwen_audio.local._replies import Break
+from tests.unit_tests.waiting import HANG_S
 
 from ._client import QUESTION, generate, post, request, text_of, user, wait_until
 
@@ -94,10 +97,18 @@ def test_reset_before_the_first_byte(server: LocalDashScope) -> None:
 
 
 def test_reset_in_mid_stream(server: LocalDashScope) -> None:
-    server.script(RawReply(steps=[b"begun", 2, RESET]))
+    read = threading.Event()
+
+    def steps() -> Iterator[Any]:
+        yield b"begun"
+        read.wait(HANG_S)
+        yield RESET
+
+    server.script(RawReply(steps=steps()))  # type: ignore[arg-type]
     with httpx.stream("POST", **request(server, user(QUESTION))) as response:
         chunks = response.iter_raw()
         assert next(chunks) == b"begun"
+        read.set()
         with pytest.raises(httpx.ReadError, match="reset"):
             next(chunks)
 
