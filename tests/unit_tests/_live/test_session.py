@@ -613,7 +613,7 @@ FAILED = {"type": "server_error", "code": "InternalError", "message": "it broke"
         ((CloseCode(1011, "Model not exist."),), NotFoundError, "Model not exist"),
         ((CloseCode(1013),), StreamInterruptedError, "overloaded"),
         ((CloseCode(4321),), StreamInterruptedError, "close code 4321"),
-        ((math.inf,), StreamTimeoutError, "silent for 1 s"),
+        ((math.inf,), StreamTimeoutError, "silent for 2 s"),
     ],
 )
 async def test_a_session_that_breaks_is_an_error_with_the_text_so_far(
@@ -623,7 +623,7 @@ async def test_a_session_that_breaks_is_an_error_with_the_text_so_far(
     match: str,
 ) -> None:
     server.script(LiveReply([*BEGUN, *steps]))
-    model = live_model(server, timeout=1.0 if math.inf in steps else HANG_S)
+    model = live_model(server, timeout=2.0 if math.inf in steps else HANG_S)
     async with model.session(turn_detection=None) as session:
         with pytest.raises(error, match=match) as caught:
             await say(session)
@@ -881,10 +881,10 @@ async def test_a_session_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch)
 
 async def test_a_slow_reader_is_no_silence_of_the_service(server: LocalDashScope) -> None:
     server.script(Reply(fragments=("a ", "slow ", "reader")))
-    async with live_model(server, timeout=1.5).session(turn_detection=None) as session:
+    async with live_model(server, timeout=3.0).session(turn_detection=None) as session:
         session._events._max_bytes = 1
         await session.send_text("?")
-        await asyncio.sleep(1.6)
+        await asyncio.sleep(3.3)
         assert end_of(await read_answer(session)).message.text == "a slow reader"
 
 

@@ -597,7 +597,7 @@ def test_a_fault_of_an_upload_is_an_error_and_then_it_works(
     step, name, fault, error = case
     (server.script_policy if step == "policy" else server.script_upload)(fault)
     model, messages = (
-        model_of(server, max_retries=0, timeout=0.3 if name == "a stall" else HANG_S),
+        model_of(server, max_retries=0, timeout=1 if name == "a stall" else HANG_S),
         long_question() if fault is MID_UPLOAD else question_about(fresh_clip()),
     )
     with pytest.raises(error) as caught:
