@@ -79,7 +79,7 @@ def onsets(samples: np.ndarray[tuple[int], np.dtype[np.int16]]) -> list[float]:
 
 
 @pytest.mark.parametrize("kinds", FORMATS.values(), ids=FORMATS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(data=st.data())
 def test_all_of_each_part_is_there(kinds: list[Callable[[], bytes]], data: st.DataObject) -> None:
     parts = data.draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=5))
