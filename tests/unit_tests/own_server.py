@@ -50,6 +50,7 @@ class OwnServer:
 def serve(own: OwnServer) -> Iterator[OwnServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or a body waits 40 ms for the head to be acknowledged
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))

@@ -79,7 +79,7 @@ def onsets(samples: np.ndarray[tuple[int], np.dtype[np.int16]]) -> list[float]:
 
 
 @pytest.mark.parametrize("kinds", FORMATS.values(), ids=FORMATS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(data=st.data())
 def test_all_of_each_part_is_there(kinds: list[Callable[[], bytes]], data: st.DataObject) -> None:
     parts = data.draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=5))
@@ -181,7 +181,7 @@ def test_erased_memory_between_mp3_files_is_no_search_without_end() -> None:
     assert len(split_joined(io.BytesIO(part + erased + part), "mp3")) == 2
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     gaps=st.lists(st.floats(0.3, 40.0), min_size=1, max_size=3),
     begin_s=st.floats(0.0, 1_000.0),

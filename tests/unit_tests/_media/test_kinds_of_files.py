@@ -10,7 +10,6 @@ import gzip
 import io
 import tracemalloc
 import zipfile
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -250,6 +249,8 @@ LENGTHS = {
     "Ogg, padding": joined(lambda: read("opus.ogg") + bytes(9_000), SPEECH_S, passes=True),
 }
 ALL_OF_THEM = TIMES | JOINED | FORMATS | LENGTHS
+# Every kind of gap, and some of each other table: all are decoded by the same code.
+SOME_OF_THEM = [*TIMES, *list(JOINED | FORMATS | LENGTHS)[::4]]
 
 TWO_TRACKS = ("stereo48k.wav", "speech.wav")
 TRACKS = {
@@ -378,9 +379,9 @@ def assert_is_where_it_belongs(kind: Kind, audio: Audio) -> None:
 
 
 def test_excerpts_and_segments_have_the_same_times(subtests: pytest.Subtests) -> None:
-    for name, kind in ALL_OF_THEM.items():
+    for name in SOME_OF_THEM:
         with subtests.test(name):
-            assert_excerpts_have_the_same_times(kind, Audio.from_bytes(data_of(name)))
+            assert_excerpts_have_the_same_times(KINDS[name], Audio.from_bytes(data_of(name)))
 
 
 def assert_excerpts_have_the_same_times(kind: Kind, audio: Audio) -> None:
@@ -404,7 +405,8 @@ def test_tokens_are_of_the_whole(subtests: pytest.Subtests) -> None:
 
 
 def test_what_others_might_decode_otherwise_is_converted(subtests: pytest.Subtests) -> None:
-    for name in [name for name, kind in KINDS.items() if not kind.passes]:
+    names = [*SOME_OF_THEM, *TRACKS, *HALVES]
+    for name in [name for name in names if not KINDS[name].passes]:
         with subtests.test(name):
             audio = Audio.from_bytes(data_of(name), **KINDS[name].options)
             (sent,) = convert(audio, QWEN_AUDIO)
@@ -441,14 +443,14 @@ def test_a_declared_length_that_is_too_short_is_not_believed(subtests: pytest.Su
 # --- gaps that nobody can believe ---------------------------------------------------------------
 
 
-def test_ten_hours_of_silence_take_no_memory() -> None:
-    audio = Audio.from_bytes(made.with_gap("speech.webm", "webm", 36_000, live="1"))
-    deque(audio.decode(RATE), maxlen=0)  # whatever is loaded once
+def test_hours_of_silence_take_no_memory() -> None:
+    decoded(Audio.from_bytes(made.with_gap("speech.webm", "webm", live="1")))  # what is loaded once
+    audio = Audio.from_bytes(made.with_gap("speech.webm", "webm", 2 * 3600, live="1"))
     tracemalloc.start()
     size = sum(map(len, audio.decode(RATE)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert size / 2 / RATE == pytest.approx(36_000 + SPEECH_S, abs=0.1)
+    assert size / 2 / RATE == pytest.approx(2 * 3600 + SPEECH_S, abs=0.1)
     assert peak < 2_000_000
     with pytest.raises(ContextOverflowError):
         convert(audio, QWEN_AUDIO)
@@ -465,7 +467,7 @@ def test_thirteen_hours_of_silence_are_closed_up_with_a_warning() -> None:
 
 
 def test_no_channel_vanishes() -> None:
-    for channels in (2, 3, 6, 8, 24, 32):
+    for channels in (2, 3, 6, 8, 32):
         samples = decoded(Audio.from_bytes(made.one_after_the_other(channels)))
         levels = [level(samples, second + 0.1, second + 0.9) for second in range(channels)]
         assert levels == [pytest.approx(9_000 / channels, abs=2)] * channels

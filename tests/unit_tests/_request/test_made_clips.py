@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.unit_tests.loading import Load
 
-SOUND = tone(60)
+SOUND = tone(15)
 OMNI = "qwen3.8-omni-flash"
 
 
@@ -42,7 +42,7 @@ def test_a_segment_is_neither_measured_nor_converted_nor_cached(
     (tmp_path / f"call.{name}").write_bytes(recording(name))
     cached = list(clips._cache)
     with LocalDashScope(reply="ok") as server:
-        options: dict[str, Any] = {"segment_s": 25}
+        options: dict[str, Any] = {"segment_s": 6}
         documents = load(loader_of(server, tmp_path / f"call.{name}", {"model": model}, **options))
         assert len(documents) == len(server.requests) == 3
     encoded = ["encode"] * 3 if name == "mp3" else []
@@ -53,17 +53,17 @@ def test_a_segment_is_neither_measured_nor_converted_nor_cached(
 def test_a_segment_is_sent_whole(load: Load, tmp_path: Path) -> None:
     (tmp_path / "call.wav").write_bytes(recording("wav"))
     with LocalDashScope(reply="ok") as server:
-        load(loader_of(server, tmp_path / "call.wav", segment_s=25, max_concurrency=1))
+        load(loader_of(server, tmp_path / "call.wav", segment_s=6, max_concurrency=1))
         sent = [clip_in(request) for request in server.requests]
     assert b"".join(clip[44:] for clip in sent) == SOUND.tobytes()
     assert {clip[:4] for clip in sent} == {b"RIFF"}
 
 
 def test_a_segment_is_uploaded_as_it_is(tmp_path: Path, jobs: list[str]) -> None:
-    (tmp_path / "call.wav").write_bytes(wav(numbered(60)))
+    (tmp_path / "call.wav").write_bytes(wav(numbered(15)))
     with LocalDashScope(reply="ok") as server:
         fields = {"audio_transport": "upload"}
-        loader_of(server, tmp_path / "call.wav", fields, segment_s=25).load()
+        loader_of(server, tmp_path / "call.wav", fields, segment_s=6).load()
         (url,) = audio_urls(server)
         uploads = [request for request in server.requests if request.kind == "upload"]
     assert url.startswith("oss://")
@@ -77,7 +77,7 @@ def test_a_segment_that_is_sent_again_is_sent_as_it_is(
     (tmp_path / "call.mp3").write_bytes(recording("mp3"))
     oops = error_reply(500, "InternalError", "oops")
     with LocalDashScope(replies=[oops, oops], reply="ok") as server:
-        documents = load(loader_of(server, tmp_path / "call.mp3", segment_s=25))
+        documents = load(loader_of(server, tmp_path / "call.mp3", segment_s=6))
         assert len(server.requests) == 5
     assert texts(documents) == ["ok"] * 3
     assert sorted(jobs) == ["decode", "encode", "encode", "encode", "probe"]

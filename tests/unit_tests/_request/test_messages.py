@@ -628,7 +628,7 @@ unicode_texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 @given(st.lists(st.tuples(st.sampled_from(ROLES), unicode_texts)), unicode_texts)
 @settings(
-    max_examples=60,
+    max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_every_text_arrives_once_in_order_verbatim(

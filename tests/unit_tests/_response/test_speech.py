@@ -9,7 +9,7 @@ import wave
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import (
     AIMessage,
@@ -93,16 +93,19 @@ def expected(data: bytes) -> bytes:
     return data if not data or data.startswith(b"RIFF") else wav_header() + data
 
 
+@settings(max_examples=50)
 @given(samples, places)
 def test_one_text_of_base64_may_be_cut_anywhere(data: bytes, places: list[int]) -> None:
     assert decoded(cut(b64(data), places)) == expected(data)
 
 
+@settings(max_examples=50)
 @given(samples, places)
 def test_each_piece_may_be_padded_for_itself(data: bytes, places: list[int]) -> None:
     assert decoded([b64(piece) for piece in cut(data, places)]) == expected(data)
 
 
+@settings(max_examples=50)
 @given(samples, places, places)
 def test_texts_padded_for_themselves_may_be_cut_anywhere(
     data: bytes, places: list[int], again: list[int]
@@ -111,6 +114,7 @@ def test_texts_padded_for_themselves_may_be_cut_anywhere(
     assert decoded(cut(text, again)) == expected(data)
 
 
+@settings(max_examples=50)
 @given(samples, places, blanks)
 def test_white_space_within_means_nothing(
     data: bytes, places: list[int], blanks: list[str]
@@ -122,11 +126,13 @@ def test_white_space_within_means_nothing(
     assert decoded([*spaced, *blanks]) == expected(data)
 
 
+@settings(max_examples=50)
 @given(samples)
 def test_padding_may_be_missing_at_the_end(data: bytes) -> None:
     assert decoded([b64(data).rstrip("=")]) == expected(data)
 
 
+@settings(max_examples=50)
 @given(st.lists(st.binary(min_size=1, max_size=9), min_size=1, max_size=20))
 def test_samples_are_passed_on_as_they_come(pieces: list[bytes]) -> None:
     decoder = SpeechDecoder()

@@ -80,9 +80,9 @@ BROKEN = {
     "and a call on the next line": (f'{OPEN}{{"a": "b}}{CLOSE} After.\n{WROTE_F}', "After."),
     "and a closing tag on the next line": (f'{OPEN}{{"a": "b}}\n{CLOSE} After.', "After."),
     "an escape that is none": (wrap(r'{"name": "\x", "arguments": {}}') + " After.", "After."),
-    "nested too deep": (wrap('{"name": "f", "arguments": ' + "[" * 10**5) + "After.", "After."),
+    "nested too deep": (wrap('{"name": "f", "arguments": ' + "[" * 20_000) + "After.", "After."),
     "objects nested too deep": (
-        wrap('{"name": "f", "arguments": ' + '{"a":' * 10**5) + "After.",
+        wrap('{"name": "f", "arguments": ' + '{"a":' * 20_000) + "After.",
         "After.",
     ),
 }
@@ -158,7 +158,7 @@ FRAGMENTS = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(FRAGMENTS)
 def test_arguments_with_the_suffix_are_never_mended(arguments: str) -> None:
     chunk = tool_call_chunk(name="f", args=arguments + invalid_suffix(arguments), id="1", index=0)
