@@ -75,6 +75,7 @@ import aiohttp, av, cachetools, dashscope, langchain_core.tools, langchain_core.
 import langchain_core.document_loaders, langchain_core.runnables.history
 gc.collect()
 gc.freeze()  # no program's end visits all that again
+gc.disable()  # most of what a program makes are the classes of what it imports
 
 for line in sys.stdin:
     names, files, folder, variables, seconds, (kind, what, *rest) = json.loads(line)

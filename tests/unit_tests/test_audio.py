@@ -13,8 +13,6 @@ import math
 import os
 import pickle
 import struct
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +37,6 @@ from langchain_qwen_audio._media.worker_pool import POOL
 from langchain_qwen_audio.errors import AudioError, QwenAudioError
 from langchain_qwen_audio.local._audio_input import decode_samples
 from tests.unit_tests._media.file_builders import nodata_amr, patched, without_length
-from tests.unit_tests.programs import STRICT
 
 from .recordings import (
     DATA,
@@ -636,19 +633,6 @@ def test_a_copy_is_the_same_recording(make: Callable[[Path], Audio], looked_at: 
         assert (again.name, again.data) == (audio.name, audio.data), way
         assert (again.probe, again.duration_s) == (audio.probe, audio.duration_s), way
         assert repr(again) == repr(audio), way
-
-
-def test_making_one_loads_no_codec_and_no_sdk() -> None:
-    code = f"""
-import sys
-from langchain_qwen_audio import Audio
-print(Audio.from_path({str(SPEECH)!r}))
-print(*[name for name in ("av", "dashscope", "numpy") if name in sys.modules])
-"""
-    done = subprocess.run(
-        [sys.executable, *STRICT, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "<Audio 'speech.wav': 36,816 bytes>\n\n"
 
 
 def test_it_is_exported() -> None:

@@ -97,13 +97,19 @@ from langchain_qwen_audio.cli import main
 os.chdir(sys.argv[1])
 sys.exit(main(sys.argv[2:]))
 """
+# With less patience for answers that are coming when the page is stopped.
+WITH_A_HASTY_PAGE = f"""
+from langchain_qwen_audio._web_page import page_server
+page_server._STOP_S = 0.1
+{AS_STARTED}
+"""
 
 
 def started(
-    *args: str, cwd: Path | None = None, env: Variables = NONE
+    *args: str, cwd: Path | None = None, env: Variables = NONE, code: str = AS_STARTED
 ) -> AbstractContextManager[Program]:
     """Start the command in a process of its own."""
-    return started_forked(AS_STARTED, str(cwd or "."), *args, environment=environment(**env))
+    return started_forked(code, str(cwd or "."), *args, environment=environment(**env))
 
 
 def words(text: str) -> list[str]:
@@ -953,9 +959,9 @@ def test_an_estimate_fetches_no_url(run: Run) -> None:
 
 
 @contextlib.contextmanager
-def serving(*args: str, env: Variables = NONE) -> Iterator[list[str]]:
+def serving(*args: str, **how: Any) -> Iterator[list[str]]:
     """Run `serve` on a free port; yield what it prints, and stop it as Ctrl-C does."""
-    with started("serve", "--port", "0", *args, env=env) as program:
+    with started("serve", "--port", "0", *args, **how) as program:
         lines = iter(program.stdout.readline, "")
         yield [*itertools.takewhile(lambda line: "Ctrl-C" not in line, lines)]
         program.interrupt()
@@ -992,8 +998,8 @@ def test_serve_says_what_it_is_and_has_a_page_and_stops_on_interrupt() -> None:
 def test_serve_upstream_keeps_the_key_and_stops_in_an_answer_without_a_traceback(
     service: LocalDashScope,
 ) -> None:
-    env = variables(service)
-    with contextlib.ExitStack() as later, serving("--upstream", env=env) as (page,):
+    how: dict[str, Any] = {"env": variables(service), "code": WITH_A_HASTY_PAGE}
+    with contextlib.ExitStack() as later, serving("--upstream", **how) as (page,):
         reply = httpx.post(**page_request(page))
         refused = httpx.post(**page_request(page, origin="http://evil.example"))
         assert '{"text": "a"}' in reply.text

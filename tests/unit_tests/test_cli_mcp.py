@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import base64
 import contextlib
-import json
 import os
 import re
 import signal
@@ -17,8 +16,10 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
-from mcp import Client, StdioServerParameters, stdio_client
+from mcp import Client
+from mcp.server.stdio import stdio_server
 from mcp.types import AudioContent, TextContent
 
 from langchain_qwen_audio import TranscriptionJobs
@@ -31,14 +32,13 @@ from .recordings import sent_clips
 from .waiting import HANG_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from langchain_qwen_audio.local import LocalDashScope
 
 SAMPLES = ROOT / "langchain_qwen_audio" / "samples"
 WELCOME = (SAMPLES / "welcome.wav").read_bytes()
-COMMAND = [*STRICT, "-m", "langchain_qwen_audio.cli", "mcp"]
 
 
 @pytest.fixture
@@ -46,16 +46,10 @@ def variables(server: LocalDashScope) -> dict[str, str]:
     return environment(DASHSCOPE_API_KEY="sk-1", DASHSCOPE_BASE_URL=server.base_url)
 
 
-async def test_over_stdio_a_client_lists_loads_asks_and_transcribes(
-    server: LocalDashScope, variables: dict[str, str]
-) -> None:
-    arguments = [*COMMAND, "--root", str(SAMPLES)]
-    program = StdioServerParameters(command=sys.executable, args=arguments, env=variables)
-    await use_tools(stdio_client(program), server)
-
-
 async def use_tools(transport: Any, server: LocalDashScope) -> None:
     async with Client(transport) as client:
+        assert client.server_info is not None
+        assert client.server_info.name == "qwen-audio"
         listed = await client.call_tool("list_audio", {})
         loaded = await client.call_tool("load_audio", {"audio": "welcome.wav"})
         refused = await client.call_tool("load_audio", {"audio": "../cli.py"})
@@ -91,21 +85,10 @@ def refuse_others(address: str) -> None:
         refused.value.close()
 
 
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "a test", "version": "1"},
-    },
-}
-
-
 # Runs the command where there is no input, over HTTP, and over stdio, where its errors are told.
 THRICE = """
-import os, signal, sys
+import os, sys
+import langchain_qwen_audio._pipeline, uvicorn
 from langchain_qwen_audio import mcp_server
 from langchain_qwen_audio.cli import main
 
@@ -130,7 +113,7 @@ run()
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_it_ends_with_its_input_and_at_an_interrupt_and_serves_over_http(
+def test_it_serves_over_http_and_stdio_and_ends_with_its_input_and_at_an_interrupt(
     server: LocalDashScope, variables: dict[str, str]
 ) -> None:
     with subprocess.Popen(
@@ -141,20 +124,28 @@ def test_it_ends_with_its_input_and_at_an_interrupt_and_serves_over_http(
         text=True,
         env=variables,
     ) as it:
-        assert it.stdin is not None
         assert it.stdout is not None
         try:
             assert it.stdout.readline() == "0\n"
             use_http(int(it.stdout.readline()), it.stdout.readline(), server)
             assert it.stdout.readline() == "130\n"
-            it.stdin.write(json.dumps(INITIALIZE) + "\n")
-            it.stdin.flush()
-            assert json.loads(it.stdout.readline())["result"]["serverInfo"]["name"] == "qwen-audio"
-            it.send_signal(signal.SIGINT)
+            server.clear()
+            asyncio.run(use_tools(over_stdio_until_an_interrupt(it), server))
             output, errors = it.communicate(timeout=HANG_S)
             assert (it.returncode, output, errors) == (-signal.SIGINT, "", "")
         finally:
             it.kill()
+
+
+@contextlib.asynccontextmanager
+async def over_stdio_until_an_interrupt(program: subprocess.Popen[str]) -> AsyncIterator[Any]:
+    """Connect a client to a program that runs."""
+    assert program.stdout is not None
+    assert program.stdin is not None
+    lines, written = anyio.wrap_file(program.stdout), anyio.wrap_file(program.stdin)
+    async with stdio_server(lines, written) as streams:
+        yield streams
+        program.send_signal(signal.SIGINT)
 
 
 def use_http(pid: int, line: str, server: LocalDashScope) -> None:

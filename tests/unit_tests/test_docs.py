@@ -13,6 +13,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 from langchain_core.document_loaders import Blob
+from langchain_core.rate_limiters import InMemoryRateLimiter
 from PIL import Image
 
 import langchain_qwen_audio
@@ -65,6 +66,12 @@ def own_log_level() -> Iterator[None]:
     logger.setLevel(before)
 
 
+@pytest.fixture
+def no_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every request of a page be sent at once: a limit may be one a second."""
+    monkeypatch.setattr(InMemoryRateLimiter, "acquire", lambda *_, **__: True)
+
+
 def python_blocks(page: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
@@ -102,7 +109,7 @@ def python_blocks(page: Path) -> list[str]:
 # LangSmith's own warning of a parameter, and LangChain's of a module.
 @pytest.mark.filterwarnings("ignore:'upload_runs' parameter is in beta")
 @pytest.mark.filterwarnings("ignore:`langchain.mcp` is in beta")
-@pytest.mark.usefixtures("fast_polling", "own_log_level")
+@pytest.mark.usefixtures("fast_polling", "no_rate_limit", "own_log_level")
 def test_code_blocks_run(
     page: str,
     transcripts: int,

