@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STRICT = [
     "-Werror",
     "-Wignore:'asyncio.iscoroutinefunction' is deprecated:DeprecationWarning",
-    "-Wignore:websockets.legacy is deprecated:DeprecationWarning",
+    "-Wignore:websockets.:DeprecationWarning",
 ]
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
