@@ -161,6 +161,9 @@ def _run(
 
 
 def _run_to_its_end(*program: Any) -> None:
+    # Python does not notice a signal that comes just before it waits for a lock until the next one.
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 1, 1)
     try:
         _run(*program)
     finally:
