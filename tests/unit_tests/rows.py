@@ -72,7 +72,7 @@ def _row(name: str, fixtures: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _start_afresh(fixtures: Iterable[Any]) -> None:
-    """Forget what servers were sent, and what they still were to reply, and what others said."""
+    """Forget what servers were sent, what they still were to reply, and what is kept of others."""
     for server in fixtures:
         if isinstance(server, LocalDashScope):
             server.clear()
